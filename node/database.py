@@ -1,0 +1,187 @@
+"""Every table of the node, on SQLite or PostgreSQL, and the engine that opens them.
+
+Times are timezone-aware UTC. The spool's files are the truth for `instances`; everything in that
+table can be rebuilt from them.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect, Engine
+from sqlalchemy.types import TypeDecorator
+
+from node.config import NodeSettings
+
+metadata = sa.MetaData()
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """A timezone-aware time, kept as UTC (SQLite has no time zones of its own)."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To UTC; a naive time is refused."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("A time needs a time zone, got a naive one; use datetime.now(UTC).")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Back with its zone."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+instances = sa.Table(
+    "instances",
+    metadata,
+    sa.Column("sop_instance_uid", sa.String(64), primary_key=True),
+    sa.Column("series_instance_uid", sa.String(64), nullable=False, index=True),
+    sa.Column("study_instance_uid", sa.String(64), nullable=False, index=True),
+    sa.Column("sop_class_uid", sa.String(64), nullable=False),
+    sa.Column("transfer_syntax_uid", sa.String(64), nullable=False),
+    sa.Column("source_ae", sa.String(16), nullable=False),
+    sa.Column("received", UTCDateTime, nullable=False),
+    sa.Column("path", sa.String, nullable=False),  # below data_dir
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False),  # of the data set as received
+    sa.Column("attributes", sa.JSON, nullable=False),  # PS3.18 F, no pixels
+    sa.Column("deleted", UTCDateTime),  # by retention; the row stays as the memory of it
+)
+
+conflicts = sa.Table(
+    "conflicts",  # a second content under a known SOP Instance UID, kept aside
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("sop_instance_uid", sa.String(64), nullable=False, index=True),
+    sa.Column("series_instance_uid", sa.String(64), nullable=False, index=True),
+    sa.Column("source_ae", sa.String(16), nullable=False),
+    sa.Column("received", UTCDateTime, nullable=False),
+    sa.Column("path", sa.String, nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.UniqueConstraint("sop_instance_uid", "sha256"),
+)
+
+series = sa.Table(
+    "series",
+    metadata,
+    sa.Column("series_instance_uid", sa.String(64), primary_key=True),
+    sa.Column("study_instance_uid", sa.String(64), nullable=False, index=True),
+    sa.Column("state", sa.String(16), nullable=False, index=True),  # assembly.SeriesState
+    sa.Column("revision", sa.Integer, nullable=False, default=1),
+    sa.Column("instance_count", sa.Integer, nullable=False, default=0),
+    sa.Column("source_ae", sa.String(16), nullable=False),
+    sa.Column("first_received", UTCDateTime, nullable=False),
+    sa.Column("last_received", UTCDateTime, nullable=False),
+    sa.Column("completed", UTCDateTime),
+    sa.Column("force_complete", sa.Boolean, nullable=False, default=False),
+    sa.Column("evidence", sa.JSON, nullable=False),  # assembly.Evidence
+    sa.Column("decision", sa.JSON, nullable=False),  # routing.Explanation of the latest revision
+    sa.Column("reason", sa.String, nullable=False, default=""),  # the decision in one sentence
+)
+
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),  # f(sources, pipeline, model, parameters)
+    sa.Column("state", sa.String(16), nullable=False, index=True),  # jobs.JobState
+    sa.Column("route", sa.String, nullable=False),
+    sa.Column("pipeline", sa.String, nullable=False),
+    sa.Column("model", sa.String, nullable=False),  # name@version
+    sa.Column("study_instance_uid", sa.String(64), nullable=False, index=True),
+    sa.Column("source_series", sa.JSON, nullable=False),  # list of Series Instance UIDs
+    sa.Column("sources", sa.JSON, nullable=False),  # {input key: [SOP Instance UIDs]}
+    sa.Column("source_ae", sa.String(16), nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False, default=1),
+    sa.Column("derived_series", sa.JSON, nullable=False),  # list of Series Instance UIDs
+    sa.Column("destinations", sa.JSON, nullable=False),  # list of peer names
+    sa.Column("parameters", sa.JSON, nullable=False),
+    sa.Column("priority", sa.Integer, nullable=False, default=2),  # 1 high, 2 normal, 3 low
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("run", sa.Integer, nullable=False, default=0),  # raised by retry
+    sa.Column("step", sa.String(16), nullable=False, default=""),  # gate, translate, write, ...
+    sa.Column("progress", sa.Float, nullable=False, default=0.0),  # 0 to 1 within the step
+    sa.Column("reason", sa.String, nullable=False, default=""),
+    sa.Column("evidence", sa.JSON, nullable=False),
+    sa.Column("qc", sa.JSON, nullable=False),
+    sa.Column("timings", sa.JSON, nullable=False),  # seconds by step
+    sa.Column("created", UTCDateTime, nullable=False),
+    sa.Column("started", UTCDateTime),
+    sa.Column("finished", UTCDateTime),
+)
+
+deliveries = sa.Table(
+    "deliveries",  # one row a derived instance and destination
+    metadata,
+    sa.Column("job_id", sa.String(64), primary_key=True),
+    sa.Column("destination", sa.String, primary_key=True),
+    sa.Column("sop_instance_uid", sa.String(64), primary_key=True),
+    sa.Column("status", sa.String(16), nullable=False),  # SENT, FAILED, COMMITTED
+    sa.Column("status_code", sa.Integer),  # DIMSE or HTTP status
+    sa.Column("updated", UTCDateTime, nullable=False),
+)
+
+commitments = sa.Table(
+    "commitments",  # storage commitment transactions, PS3.4 annex J
+    metadata,
+    sa.Column("transaction_uid", sa.String(64), primary_key=True),
+    sa.Column("job_id", sa.String(64), nullable=False, index=True),
+    sa.Column("destination", sa.String, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),  # ASKED, COMMITTED, FAILED, EXPIRED
+    sa.Column("failed", sa.JSON, nullable=False),  # {SOP Instance UID: failure reason}
+    sa.Column("asked", UTCDateTime, nullable=False),
+    sa.Column("answered", UTCDateTime),
+)
+
+executors = sa.Table(
+    "executors",  # one row a worker process
+    metadata,
+    sa.Column("executor_id", sa.String, primary_key=True),
+    sa.Column("host", sa.String, nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("started", UTCDateTime, nullable=False),
+    sa.Column("heartbeat", UTCDateTime, nullable=False, index=True),
+)
+
+counters = sa.Table(
+    "counters",  # running totals of the processes, shown by /metrics
+    metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("labels", sa.String, primary_key=True, default=""),
+    sa.Column("value", sa.BigInteger, nullable=False),
+)
+
+
+def database_url(settings: NodeSettings) -> str:
+    """The SQLAlchemy URL of the node's own tables."""
+    if settings.database == "sqlite":
+        return f"sqlite:///{settings.data_dir / 'node.sqlite'}"
+    return settings.database.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def open_database(settings: NodeSettings) -> Engine:
+    """Open the database and make the tables that are missing.
+
+    SQLite runs in WAL mode with synchronous=FULL: a committed row survives a power cut.
+    """
+    url = database_url(settings)
+    if url.startswith("sqlite"):
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        engine = sa.create_engine(url, connect_args={"timeout": 60})
+        sa.event.listen(engine, "connect", _tune_sqlite)
+    else:
+        engine = sa.create_engine(url, pool_pre_ping=True)
+    metadata.create_all(engine)
+    return engine
+
+
+def _tune_sqlite(connection: Any, _record: Any) -> None:
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=60000"):
+        connection.execute(f"PRAGMA {pragma}")

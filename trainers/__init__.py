@@ -1,0 +1,1 @@
+"""Training and evaluation: data, losses, training scripts. Never imported by the node."""
