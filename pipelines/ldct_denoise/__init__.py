@@ -1,0 +1,1 @@
+"""Low-dose CT in, denoised CT out."""

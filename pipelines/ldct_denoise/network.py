@@ -1,0 +1,120 @@
+"""The denoising network and its normalisation, shared by serving and training.
+
+A residual U-Net in the line of RED-CNN and ResNet, made cheap enough for a CPU: the image is folded
+2 x 2 into channels, so every convolution works at half the resolution or less (14 GMAC for one
+512 x 512 slice). It sees a slice with its neighbours and predicts what to add to it.
+No batch statistics, no clipping of the output, no control flow on values.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+CONTEXT = 1
+"""Neighbouring slices that the network sees on each side; at the ends of a series they repeat."""
+
+SEEN_HU = (-1100.0, 1900.0)
+"""What the network sees is bounded by these; values beyond pass through unchanged."""
+
+FADE_HU = 100.0
+"""Beyond `SEEN_HU` the correction fades to nothing over this many HU."""
+
+CENTRE_HU = 50.0
+SCALE_HU = 250.0
+CORRECTION_HU = 100.0
+"""Input is (HU - CENTRE_HU) / SCALE_HU; one unit of the network's output is CORRECTION_HU."""
+
+
+class ResidualBlock(nn.Module):
+    """Two 3 x 3 convolutions whose result is added to the input."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map (B, C, H, W) to the same shape."""
+        hidden = functional.relu(self.first(features))
+        correction: Tensor = self.second(hidden)
+        return features + correction
+
+
+def _blocks(channels: int, count: int) -> nn.Sequential:
+    return nn.Sequential(*(ResidualBlock(channels) for _ in range(count)))
+
+
+class DenoisingNetwork(nn.Module):
+    """Estimates the middle slice of a stack as it would look at full dose.
+
+    Args:
+        channels: features at 1/2, 1/4, 1/8 … of the resolution.
+        blocks: residual blocks on each side of every level; the lowest has twice as many.
+        context: neighbouring slices on each side.
+    """
+
+    def __init__(
+        self,
+        channels: tuple[int, ...] = (48, 96, 128),
+        blocks: int = 1,
+        context: int = CONTEXT,
+    ) -> None:
+        super().__init__()
+        self.context = context
+        self.multiple = 2 ** len(channels)
+        levels = range(len(channels) - 1)
+        self.head = nn.Conv2d(4 * (2 * context + 1), channels[0], 3, padding=1)
+        self.encoders = nn.ModuleList(_blocks(channels[i], blocks) for i in levels)
+        self.downs = nn.ModuleList(
+            nn.Conv2d(channels[i], channels[i + 1], 2, stride=2) for i in levels
+        )
+        self.bottom = _blocks(channels[-1], 2 * blocks)
+        self.ups = nn.ModuleList(nn.Conv2d(channels[i + 1], 4 * channels[i], 1) for i in levels)
+        self.decoders = nn.ModuleList(_blocks(channels[i], blocks) for i in levels)
+        self.tail = nn.Conv2d(channels[0], 4, 3, padding=1)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        """Start as the identity: every residual branch and the tail begin at zero."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+        for module in self.modules():
+            if isinstance(module, ResidualBlock):
+                nn.init.zeros_(module.second.weight)
+        nn.init.zeros_(self.tail.weight)
+
+    def forward(self, slices: Tensor) -> Tensor:
+        """Denoise the middle slice.
+
+        Args:
+            slices: (B, 2 * context + 1, H, W), HU, neighbours in order; any H and W.
+
+        Returns:
+            (B, 1, H, W), HU; equal to the middle slice where that is out of `SEEN_HU` by more than
+            `FADE_HU` (metal, padding).
+        """
+        height, width = slices.shape[-2], slices.shape[-1]
+        middle = slices[:, self.context : self.context + 1]
+        seen = (slices.clamp(*SEEN_HU) - CENTRE_HU) / SCALE_HU
+        padding = (0, -width % self.multiple, 0, -height % self.multiple)
+        correction = self._correction(functional.pad(seen, padding, mode="replicate"))
+        correction = correction[..., :height, :width].to(middle.dtype) * CORRECTION_HU
+        beyond = (middle - middle.clamp(*SEEN_HU)).abs()
+        return middle + correction * (1.0 - beyond / FADE_HU).clamp(min=0.0)
+
+    def _correction(self, seen: Tensor) -> Tensor:
+        """The U-Net itself: (B, C, H, W) normalised slices to a (B, 1, H, W) correction."""
+        features = self.head(functional.pixel_unshuffle(seen, 2))  # (B, c0, H/2, W/2)
+        skips: list[Tensor] = []
+        for encode, down in zip(self.encoders, self.downs, strict=True):
+            features = encode(features)
+            skips.append(features)
+            features = down(features)
+        features = self.bottom(features)  # (B, c2, H/8, W/8)
+        for up, decode in zip(reversed(self.ups), reversed(self.decoders), strict=True):
+            features = functional.pixel_shuffle(up(features), 2) + skips.pop()
+            features = decode(features)
+        return functional.pixel_shuffle(self.tail(functional.relu(features)), 2)
