@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.servers import OrthancServer, run_orthanc, run_postgresql
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
@@ -15,3 +18,17 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("the development data (../shared/data) is not here")
     return SHARED_DATA
+
+
+@pytest.fixture
+def orthanc(tmp_path: Path) -> Iterator[OrthancServer]:
+    """A fresh, real Orthanc; `orthanc.our_port` is where it finds us."""
+    with run_orthanc(tmp_path / "orthanc") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a fresh database on a real PostgreSQL server that lasts the session."""
+    with run_postgresql(tmp_path_factory.mktemp("postgresql")) as url:
+        yield url
