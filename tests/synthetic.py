@@ -96,7 +96,7 @@ def _acquisition(ds: Dataset) -> None:
     ds.AcquisitionNumber = 1
     ds.KVP = "120"
     ds.DataCollectionDiameter = "500"
-    ds.ReconstructionDiameter = "350"
+    ds.ReconstructionDiameter = "60"
     ds.GantryDetectorTilt = "0"
     ds.ExposureTime, ds.XRayTubeCurrent, ds.Exposure = "500", "40", "18"
     ds.FilterType = "FLAT"
@@ -149,9 +149,9 @@ def write_ct_dataset(
         setattr(ds, keyword, generate_uid())
     ds.FrameOfReferenceUID, ds.IrradiationEventUID = generate_uid(), generate_uid()
     ds.InstanceNumber = 1
-    ds.ImagePositionPatient = ["-175.0", "-175.0", "0.0"]
+    ds.ImagePositionPatient = ["-30.0", "-30.0", "0.0"]
     ds.ImageOrientationPatient = ["1.0", "0.0", "0.0", "0.0", "1.0", "0.0"]
-    ds.PixelSpacing = ["5.46875", "5.46875"]
+    ds.PixelSpacing = ["0.9375", "0.9375"]
     ds.SliceThickness, ds.SliceLocation = "3.0", "0.0"
     for keyword, value in attributes.items():
         if value is None:
@@ -201,7 +201,7 @@ def write_ct_series(
     slices: int = 12,
     rows: int = 64,
     columns: int = 64,
-    spacing: tuple[float, float, float] = (3.0, 5.46875, 5.46875),
+    spacing: tuple[float, float, float] = (3.0, 0.9375, 0.9375),
     series_description: str = "LOW DOSE CHEST 3.0",
     study_uid: str | None = None,
     series_uid: str | None = None,
@@ -246,7 +246,7 @@ def write_ct_series(
         own = {
             "InstanceNumber": index + 1,
             "SliceLocation": z,
-            "ImagePositionPatient": ["-175.0", "-175.0", z],
+            "ImagePositionPatient": ["-30.0", "-30.0", z],
         }
         ds = write_ct_dataset(hu, padding_value=padding_value, **{**series, **own, **attributes})
         compress(ds, transfer_syntax)
