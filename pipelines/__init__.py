@@ -2,8 +2,46 @@
 
 The files:
 
-    catalog.py       names and model cards, without importing torch
+    catalog.py       names, model cards and digests, without importing torch
+    card.py          ModelCard: what a model is for and how well it did
     contract.py      what every pipeline offers: gate, translate, call
+    gates.py         may a pipeline take these series? without torch
+    errors.py        what can go wrong
     engines/         the ways to run a network: torch, OpenVINO, CUDA
-    ldct_denoise/    one folder a pipeline: network, pipeline, gate, card, weights
+    ldct_denoise/    one folder a pipeline: network, pipeline, gate, quality, card, weights
+
+    from pipelines import load
+    scanner = load("ldct_denoise", device="auto")
+    result = scanner({"CT": volume})
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from pipelines import catalog
+
+if TYPE_CHECKING:
+    from pipelines.contract import Pipeline
+
+__all__ = ["load"]
+
+
+def load(name: str, device: str = "auto", threads: int = 0) -> Pipeline:
+    """Load a pipeline: check its weights, choose an engine, make it warm.
+
+    Args:
+        name: see `pipelines.catalog.names`.
+        device: `auto` (a GPU when there is one), `cpu`, `cuda` or `cuda:N`.
+        threads: processor threads for the network; 0 takes every core.
+
+    Raises:
+        UnknownPipeline: there is no pipeline of that name.
+        WeightsError: the weights are not those on the card.
+        EngineError: the device is not there.
+    """
+    catalog.folder(name)
+    module = import_module(f"pipelines.{name}.pipeline")
+    pipeline: Pipeline = module.load(device=device, threads=threads)
+    return pipeline

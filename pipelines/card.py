@@ -1,0 +1,178 @@
+"""ModelCard: what a model is for, what it may be given, and how well it did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pipelines.errors import CardError, ParameterError
+
+SHA256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+"""A SHA-256 digest in lower-case hexadecimal digits."""
+
+
+class CardPart(BaseModel):
+    """Base of all parts of a card: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Range(CardPart):
+    """A closed interval of numbers."""
+
+    minimum: float
+    maximum: float
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Range:
+        if self.minimum > self.maximum:
+            raise ValueError(f"minimum {self.minimum:g} is above maximum {self.maximum:g}")
+        return self
+
+    def holds(self, value: float) -> bool:
+        """Whether the value lies in the interval, its ends included."""
+        return self.minimum <= value <= self.maximum
+
+    def __str__(self) -> str:
+        return f"{self.minimum:g} to {self.maximum:g}"
+
+
+class Scope(CardPart):
+    """What headers an input may have; the gate holds a series against it."""
+
+    modality: str = Field(description="Modality (0008,0060)")
+    sop_classes: tuple[str, ...] = Field(description="SOP class UIDs")
+    slices: Range = Field(description="number of slices")
+    rows_columns: Range = Field(description="Rows and Columns, both")
+    pixel_spacing_mm: Range = Field(description="Pixel Spacing, both")
+    slice_spacing_mm: Range = Field(description="distance between slice positions")
+    slice_thickness_mm: Range = Field(description="Slice Thickness")
+    kvp: Range = Field(description="KVP, where it is given")
+    largest_tilt_degrees: float = Field(description="largest angle to the patient's long axis")
+    refused_body_parts: tuple[str, ...] = Field(description="Body Part Examined that is refused")
+    refused_kernels: str = Field(description="regular expression over Convolution Kernel")
+    lossy_allowed: bool = Field(description="whether lossy compressed images are accepted")
+    contrast: str = Field(description="what is known about contrast media, for people")
+
+
+class InputCard(CardPart):
+    """One input of a pipeline."""
+
+    unit: str = Field(description="unit of the voxels")
+    description: str = Field(description="what it is, for people")
+    scope: Scope
+
+
+class ParameterCard(CardPart):
+    """One parameter that a route or a researcher may set."""
+
+    description: str
+    default: float
+    range: Range
+
+    @model_validator(mode="after")
+    def _default_in_range(self) -> ParameterCard:
+        if not self.range.holds(self.default):
+            raise ValueError(f"default {self.default:g} is not in {self.range}")
+        return self
+
+    def checked(self, name: str, value: object) -> float:
+        """The value as a number, or a `ParameterError` that says what was wanted."""
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or not self.range.holds(float(value)):  # type: ignore[arg-type]
+            raise ParameterError(
+                f"Parameter {name!r} takes a number from {self.range}, got {value!r}."
+            )
+        return float(value)  # type: ignore[arg-type]
+
+
+class Weights(CardPart):
+    """The file of the weights, pinned by its digest."""
+
+    file: str
+    sha256: SHA256
+
+
+class Dataset(CardPart):
+    """Data on which a model was trained or evaluated."""
+
+    name: str
+    licence: str
+    citation: str
+    used_for: str
+
+
+class Figure(CardPart):
+    """One measured figure: what, on what, before and after."""
+
+    measure: str
+    data: str
+    input: float
+    output: float
+    unit: str
+
+
+class Training(CardPart):
+    """How the weights came to be."""
+
+    trainer: str
+    trained_on: tuple[Dataset, ...]
+    trained_on_simulation: bool
+    simulation: str
+
+
+class ModelCard(CardPart):
+    """Everything that the node, a site and a reader must know about one model."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
+    title: str
+    summary: str
+    intended_use: str
+    output: str
+    output_unit: str
+    inputs: Mapping[str, InputCard]
+    parameters: Mapping[str, ParameterCard]
+    weights: Weights
+    training: Training
+    evaluation: tuple[Figure, ...]
+    limitations: tuple[str, ...]
+    licence: str
+
+    def parameters_from(self, given: Mapping[str, object] | None) -> dict[str, float]:
+        """Every parameter with its value: the given one, else the default.
+
+        Raises:
+            ParameterError: an unknown name, or a value out of its range.
+        """
+        given = given or {}
+        unknown = sorted(set(given) - set(self.parameters))
+        if unknown:
+            known = ", ".join(self.parameters) or "none"
+            raise ParameterError(f"{self.name} has no parameter {unknown[0]!r}; it has: {known}.")
+        return {
+            name: card.checked(name, given.get(name, card.default))
+            for name, card in self.parameters.items()
+        }
+
+
+def read_card(path: Path) -> ModelCard:
+    """Read and validate one `card.yaml`.
+
+    Raises:
+        CardError: not YAML, or a key missing, unknown or of the wrong kind.
+    """
+    try:
+        return ModelCard.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise CardError(f"The model card {path.name} cannot be read: {error.strerror}.") from error
+    except yaml.YAMLError as error:
+        raise CardError(f"The model card {path} is not YAML: {error}.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "the whole card"
+        raise CardError(f"The model card {path} is wrong at {key}: {first['msg']}.") from error
