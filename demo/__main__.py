@@ -1,0 +1,235 @@
+"""`make run`: start a PACS and the node, send the sample study, show what comes back.
+
+python -m demo            stays up until Ctrl-C
+python -m demo --once     ends by itself: exit 0 when every sample was answered, else 1
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pydicom
+import requests
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from demo.pacs import LOOPBACK, PACS, DemoError, choose_pacs, free_port, stop_process
+
+ROOT = Path(__file__).parents[1]
+WORK = ROOT / "var" / "demo"
+SAMPLES = Path(__file__).parent / "samples"
+NODE_AE_TITLE = "VSCANNER"
+READY_TIMEOUT_S = 90.0
+ANSWER_TIMEOUT_S = 180.0
+FINAL_STATES = ("COMMITTED", "REFUSED", "HELD", "FAILED", "CANCELLED")
+
+console = Console(highlight=False)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One sample study on disk."""
+
+    name: str
+    study_uid: str
+    series_uid: str
+    paths: list[Path]
+
+
+@dataclass(frozen=True)
+class Node:
+    """The running node."""
+
+    port: int
+    url: str
+    process: subprocess.Popen[bytes]
+
+
+def main() -> int:
+    """Run the demonstration; the exit code says whether every sample was answered."""
+    parser = argparse.ArgumentParser(prog="make run", description=__doc__.splitlines()[0])
+    parser.add_argument("--once", action="store_true", help="end after the samples were answered")
+    arguments = parser.parse_args()
+    shutil.rmtree(WORK, ignore_errors=True)
+    WORK.mkdir(parents=True)
+    pacs = choose_pacs(WORK / "pacs")
+    try:
+        with running_node(pacs) as node:
+            answers = [answer(sample, pacs, node) for sample in read_samples()]
+            say_where(pacs, node)
+            if not arguments.once:
+                console.print("\nCtrl-C stops everything.")
+                node.process.wait()
+            return 0 if answers and all(answers) else 1
+    except KeyboardInterrupt:
+        console.print("\nStopped.")
+        return 0
+    except (DemoError, requests.RequestException, OSError) as error:
+        console.print(f"[red]{error}[/red]")
+        return 1
+    finally:
+        pacs.stop()
+
+
+def read_samples() -> list[Sample]:
+    """The sample studies, one folder each."""
+    samples = []
+    for folder in sorted(path for path in SAMPLES.iterdir() if path.is_dir()):
+        paths = sorted(folder.glob("*.dcm"))
+        header = pydicom.dcmread(paths[0], stop_before_pixels=True)
+        samples.append(
+            Sample(folder.name, header.StudyInstanceUID, header.SeriesInstanceUID, paths)
+        )
+    return samples
+
+
+@contextmanager
+def running_node(pacs: PACS) -> Iterator[Node]:
+    """Start the PACS and `vscanner serve`, each knowing the other."""
+    port, web_port = preferred_port(11112), preferred_port(8080)
+    pacs.start(NODE_AE_TITLE, port)
+    console.print(f"PACS          {pacs.name}, AE title {pacs.ae_title}, port {pacs.dicom_port}")
+    config = write_config(pacs, port, web_port)
+    with (WORK / "node.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "node", "serve", "--config", str(config)],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    node = Node(port, f"http://{LOOPBACK}:{web_port}", process)
+    try:
+        await_ready(node)
+        console.print(f"Node          AE title {NODE_AE_TITLE}, port {port}, ready")
+        console.print(f"Status page   {node.url}")
+        yield node
+    finally:
+        stop_process(process)
+
+
+def preferred_port(wanted: int) -> int:
+    """The usual port where it is free, else any."""
+    probe = subprocess.run(
+        [sys.executable, "-c", f"import socket; socket.socket().bind(('{LOOPBACK}', {wanted}))"],
+        capture_output=True,
+        check=False,
+    )
+    return wanted if probe.returncode == 0 else free_port()
+
+
+def write_config(pacs: PACS, port: int, web_port: int) -> Path:
+    """The node's configuration: one peer, one route, embedded defaults for the rest."""
+    dicomweb = f", dicomweb: {pacs.orthanc_url}/dicom-web" if pacs.orthanc_url else ""
+    commitment = "true" if pacs.orthanc_url else "false"
+    config = WORK / "node.yaml"
+    config.write_text(f"""\
+node:
+  ae_title: {NODE_AE_TITLE}
+  host: {LOOPBACK}
+  port: {port}
+  data_dir: {WORK / "data"}
+  receivers: 2
+peers:
+  - {{name: pacs, ae_title: {pacs.ae_title}, host: {LOOPBACK}, port: {pacs.dicom_port},
+     storage_commitment: {commitment}{dicomweb}}}
+web: {{host: {LOOPBACK}, port: {web_port}}}
+assembly: {{quiet_s: 2, limit_s: 60}}
+routes:
+  - name: low-dose CT
+    pipeline: ldct_denoise
+    when: {{Modality: CT, SeriesDescription: {{matches: "(?i)low.?dose"}}}}
+    send_to: [pacs]
+""")
+    return config
+
+
+def await_ready(node: Node) -> None:
+    """Wait for `GET /health/ready` to answer 200."""
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    with console.status("starting the node ..."):
+        while time.monotonic() < deadline:
+            if node.process.poll() is not None:
+                break
+            try:
+                if requests.get(node.url + "/health/ready", timeout=5).status_code == 200:
+                    return
+            except requests.ConnectionError:
+                pass
+            time.sleep(0.2)
+    raise DemoError(f"The node did not become ready; its log is {WORK / 'node.log'}.")
+
+
+def answer(sample: Sample, pacs: PACS, node: Node) -> bool:
+    """Send one sample from the PACS and wait for its derived series to be there."""
+    pacs.load(sample.paths)
+    console.print(f"\nSample        {sample.name}: {len(sample.paths)} slices, sent by C-STORE")
+    pacs.send(sample.study_uid, NODE_AE_TITLE)
+    job = await_job(sample, node)
+    if job["state"] != "COMMITTED":
+        console.print(f"[red]Not answered  {job['state']}: {job['reason']}[/red]")
+        return False
+    for series_uid in job["derived_series"]:
+        held = pacs.count(sample.study_uid, series_uid)
+        if held == 0:
+            console.print(f"[red]Missing       series {series_uid} is not in the PACS[/red]")
+            return False
+        console.print(
+            f"[green]Derived       {describe(job, series_uid)}: {held} in the PACS[/green]"
+        )
+    return True
+
+
+def describe(job: dict[str, Any], series_uid: str) -> str:
+    """Series Description of a derived series, from the node's own copy."""
+    for path in sorted((WORK / "data" / "jobs" / job["id"] / "derived").rglob("*.dcm")):
+        header = pydicom.dcmread(path, stop_before_pixels=True)
+        if header.SeriesInstanceUID == series_uid:
+            return f"{header.SeriesDescription} ({header.Modality})"
+    return series_uid
+
+
+def await_job(sample: Sample, node: Node) -> dict[str, Any]:
+    """Follow the sample's job with a progress bar until it ends.
+
+    Raises:
+        DemoError: no final state in time.
+    """
+    deadline = time.monotonic() + ANSWER_TIMEOUT_S
+    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=console, transient=True) as bar:
+        shown = bar.add_task("waiting for the series to be complete", total=1.0)
+        while time.monotonic() < deadline:
+            jobs = requests.get(node.url + "/api/jobs", timeout=10).json()
+            for job in jobs["jobs"] if isinstance(jobs, dict) else jobs:
+                if sample.series_uid not in job["source_series"]:
+                    continue
+                if job["state"] in FINAL_STATES:
+                    return dict(job)
+                bar.update(
+                    shown,
+                    description=job.get("step") or job["state"].lower(),
+                    completed=job.get("progress", 0.0),
+                )
+            time.sleep(0.3)
+    raise DemoError(f"No answer within {ANSWER_TIMEOUT_S:.0f} s; see {node.url}.")
+
+
+def say_where(pacs: PACS, node: Node) -> None:
+    """Where to look next."""
+    console.print(f"\nStatus page   {node.url}")
+    if pacs.orthanc_url:
+        console.print(f"PACS page     {pacs.orthanc_url}")
+    console.print(f"Files         {WORK}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
