@@ -94,7 +94,8 @@ jobs = sa.Table(
     sa.Column("state", sa.String(16), nullable=False, index=True),  # jobs.JobState
     sa.Column("route", sa.String, nullable=False),
     sa.Column("pipeline", sa.String, nullable=False),
-    sa.Column("model", sa.String, nullable=False),  # name@version
+    sa.Column("model", sa.String, nullable=False, index=True),  # name@version
+    sa.Column("weights_sha256", sa.String(64), nullable=False, default=""),
     sa.Column("study_instance_uid", sa.String(64), nullable=False, index=True),
     sa.Column("source_series", sa.JSON, nullable=False),  # list of Series Instance UIDs
     sa.Column("sources", sa.JSON, nullable=False),  # {input key: [SOP Instance UIDs]}
@@ -105,7 +106,9 @@ jobs = sa.Table(
     sa.Column("parameters", sa.JSON, nullable=False),
     sa.Column("priority", sa.Integer, nullable=False, default=2),  # 1 high, 2 normal, 3 low
     sa.Column("attempts", sa.Integer, nullable=False, default=0),
-    sa.Column("run", sa.Integer, nullable=False, default=0),  # raised by retry
+    sa.Column("run", sa.Integer, nullable=False, default=0),  # raised by retry and release
+    sa.Column("enqueued_run", sa.Integer, nullable=False, default=-1),  # the queue has this run
+    sa.Column("accept_held", sa.Boolean, nullable=False, default=False),  # a person released it
     sa.Column("step", sa.String(16), nullable=False, default=""),  # gate, translate, write, ...
     sa.Column("progress", sa.Float, nullable=False, default=0.0),  # 0 to 1 within the step
     sa.Column("reason", sa.String, nullable=False, default=""),
@@ -148,6 +151,7 @@ executors = sa.Table(
     sa.Column("pid", sa.Integer, nullable=False),
     sa.Column("started", UTCDateTime, nullable=False),
     sa.Column("heartbeat", UTCDateTime, nullable=False, index=True),
+    sa.Column("lost", UTCDateTime),  # others have taken its jobs: it must not go on
 )
 
 counters = sa.Table(
@@ -178,7 +182,10 @@ def open_database(settings: NodeSettings) -> Engine:
         sa.event.listen(engine, "connect", _tune_sqlite)
     else:
         engine = sa.create_engine(url, pool_pre_ping=True)
-    metadata.create_all(engine)
+    try:
+        metadata.create_all(engine)
+    except sa.exc.DBAPIError:  # another process was making the same tables at this moment
+        metadata.create_all(engine)
     return engine
 
 

@@ -1,0 +1,429 @@
+"""The records and states of a job: what is to be made of which series, and how far it has come.
+
+The `jobs` row is the truth about a job. Assembly creates it, workers move it on, people retry,
+release or cancel it. A job's id is derived from its inputs, so that the same series sent twice is
+one job. Nothing here knows DBOS: workers take up the rows that wait (`JobLedger.waiting`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from node.database import instances, jobs
+
+JSON = Any
+"""What the `json` module can write."""
+
+PRIORITIES = {"high": 1, "normal": 2, "low": 3}
+"""Words of the configuration to the number of the queue: the smaller goes first."""
+
+UIDS_IN_ONE_QUERY = 500
+"""SQLite takes at most 999 values in one statement in its oldest builds."""
+
+
+class JobState(StrEnum):
+    """Where a job is."""
+
+    QUEUED = "QUEUED"  # waits for a worker
+    RUNNING = "RUNNING"  # a worker is at it: gate, translate, write, check
+    WRITTEN = "WRITTEN"  # derived objects lie in the job's folder, checked, not yet all sent
+    SENT = "SENT"  # every destination has accepted every derived object
+    COMMITTED = "COMMITTED"  # every destination has said, or shown, that it keeps them
+    REFUSED = "REFUSED"  # out of the pipeline's scope; the reason says why
+    HELD = "HELD"  # waits for a person: red quality, or a finding of our own check
+    FAILED = "FAILED"  # tries used up, or an error that no repetition mends
+    CANCELLED = "CANCELLED"  # a person stopped it
+
+
+TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
+    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED, JobState.FAILED}),
+    JobState.RUNNING: frozenset(
+        {
+            JobState.QUEUED,  # waits for its next try
+            JobState.WRITTEN,
+            JobState.REFUSED,
+            JobState.HELD,
+            JobState.FAILED,
+            JobState.CANCELLED,
+        }
+    ),
+    JobState.WRITTEN: frozenset({JobState.SENT, JobState.FAILED, JobState.CANCELLED}),
+    JobState.SENT: frozenset(
+        {
+            JobState.COMMITTED,
+            JobState.WRITTEN,  # a destination has lost something: it is sent again
+            JobState.FAILED,
+            JobState.QUEUED,
+        }
+    ),
+    JobState.COMMITTED: frozenset(),
+    JobState.REFUSED: frozenset({JobState.QUEUED}),
+    JobState.HELD: frozenset({JobState.QUEUED, JobState.CANCELLED}),
+    JobState.FAILED: frozenset({JobState.QUEUED, JobState.CANCELLED}),
+    JobState.CANCELLED: frozenset({JobState.QUEUED}),
+}
+"""From each state to those that may follow it."""
+
+RETRIABLE = frozenset({JobState.FAILED, JobState.REFUSED, JobState.CANCELLED, JobState.SENT})
+"""States from which a person may start another run; HELD is released or cancelled instead."""
+
+CANCELLABLE = frozenset(s for s in JobState if JobState.CANCELLED in TRANSITIONS[s])
+ACTIVE = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.WRITTEN})
+"""States in which a worker has something left to do for certain (SENT may be the last one)."""
+
+FINAL = frozenset(
+    {
+        JobState.COMMITTED,
+        JobState.REFUSED,
+        JobState.HELD,
+        JobState.FAILED,
+        JobState.CANCELLED,
+    }
+)
+"""States that nothing but a person leaves; reaching one sets `finished`."""
+
+
+class JobError(ValueError):
+    """What is asked of a job cannot be done."""
+
+
+class UnknownJob(JobError):  # noqa: N818 - reads as the sentence that it is
+    """There is no job with that id."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"There is no job {job_id}; `vscanner jobs list` shows those there are.")
+
+
+class WrongJobState(JobError):  # noqa: N818
+    """The job is in a state that does not allow this."""
+
+    def __init__(self, job_id: str, wanted: str, state: JobState) -> None:
+        super().__init__(f"Job {job_id} cannot be {wanted}: it is {state}.")
+        self.state = state
+
+
+class UnknownSource(JobError):  # noqa: N818
+    """A job names instances that the spool does not have."""
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """What assembly and routing ask for.
+
+    Attributes:
+        model: name@version of the model card.
+        weights_sha256: digest of the weights, as the card pins it.
+        sources: input key of the pipeline to SOP Instance UIDs.
+        source_series: Series Instance UIDs, for people.
+        source_ae: AE title of the peer that sent the first of them.
+        revision: of the series: raised by late images.
+        destinations: names of peers; 'source' is the peer that calls itself `source_ae`.
+        parameters: of the pipeline.
+        priority: one of `PRIORITIES`.
+        evidence: why the series counts as complete.
+    """
+
+    route: str
+    pipeline: str
+    model: str
+    weights_sha256: str
+    study_instance_uid: str
+    sources: Mapping[str, Sequence[str]]
+    source_series: Sequence[str]
+    source_ae: str
+    destinations: Sequence[str]
+    revision: int = 1
+    parameters: Mapping[str, JSON] = field(default_factory=dict)
+    priority: str = "normal"
+    evidence: Mapping[str, JSON] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One row of the table `jobs`; see `node.database` for the meaning of each column."""
+
+    id: str
+    state: JobState
+    route: str
+    pipeline: str
+    model: str
+    weights_sha256: str
+    study_instance_uid: str
+    source_series: list[str]
+    sources: dict[str, list[str]]
+    source_ae: str
+    revision: int
+    derived_series: list[str]
+    destinations: list[str]
+    parameters: dict[str, JSON]
+    priority: int
+    attempts: int
+    run: int
+    accept_held: bool
+    step: str
+    progress: float
+    reason: str
+    evidence: dict[str, JSON]
+    qc: dict[str, JSON]
+    timings: dict[str, float]
+    created: datetime
+    started: datetime | None
+    finished: datetime | None
+
+    def to_json(self) -> dict[str, JSON]:
+        """The JSON that other programs may rely on; times are ISO 8601 in UTC."""
+        return {
+            "id": self.id,
+            "state": str(self.state),
+            "route": self.route,
+            "pipeline": self.pipeline,
+            "model": self.model,
+            "study": self.study_instance_uid,
+            "source_series": self.source_series,
+            "derived_series": self.derived_series,
+            "destinations": self.destinations,
+            "revision": self.revision,
+            "attempts": self.attempts,
+            "reason": self.reason,
+            "evidence": self.evidence,
+            "qc": self.qc,
+            "step": self.step,
+            "progress": self.progress,
+            "timings": self.timings,
+            "created": self.created.isoformat(),
+            "started": self.started.isoformat() if self.started else None,
+            "finished": self.finished.isoformat() if self.finished else None,
+        }
+
+
+def job_id(request: JobRequest, digests: Mapping[str, str]) -> str:
+    """The id of the job: the same for the same inputs, model and parameters, however often sent.
+
+    Args:
+        request: what is asked for; route, destinations and evidence do not count.
+        digests: SOP Instance UID to the SHA-256 of its data set.
+
+    Returns:
+        32 hexadecimal characters.
+    """
+    identity = {
+        "sources": {k: sorted([u, digests[u]] for u in v) for k, v in request.sources.items()},
+        "pipeline": request.pipeline,
+        "model": request.model,
+        "weights": request.weights_sha256,
+        "parameters": request.parameters,
+    }
+    text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+class JobLedger:
+    """Reads and writes the table `jobs`. Every change is one statement that checks the state."""
+
+    def __init__(self, database: Engine) -> None:
+        self.database = database
+
+    def create(
+        self, request: JobRequest, state: JobState = JobState.QUEUED, reason: str = ""
+    ) -> tuple[Job, bool]:
+        """Make the job of these inputs, unless it is there already.
+
+        Args:
+            request: what is asked for.
+            state: QUEUED, or REFUSED (HELD) when the gate has said so from the headers.
+            reason: the sentence that goes with REFUSED or HELD.
+
+        Returns:
+            The job, and whether it was made now.
+        """
+        with self.database.begin() as connection:
+            digests = source_digests(connection, request)
+            row = _first_row(request, job_id(request, digests), state, reason)
+            found = _select(connection, row["id"])
+            if found:
+                return found, False
+        try:
+            with self.database.begin() as connection:
+                connection.execute(jobs.insert().values(row))
+        except sa.exc.IntegrityError:  # another process made it at the same moment
+            return self.require(row["id"]), False
+        return self.require(row["id"]), True
+
+    def get(self, job_id: str) -> Job | None:
+        """The job of that id, if there is one."""
+        with self.database.connect() as connection:
+            return _select(connection, job_id)
+
+    def require(self, job_id: str) -> Job:
+        """The job of that id; `UnknownJob` otherwise."""
+        job = self.get(job_id)
+        if job is None:
+            raise UnknownJob(job_id)
+        return job
+
+    def list(
+        self, state: JobState | None = None, limit: int = 100, offset: int = 0, model: str = ""
+    ) -> list[Job]:
+        """Jobs, the newest first; of one state or one model (name@version) when given."""
+        query = sa.select(jobs).order_by(jobs.c.created.desc(), jobs.c.id)
+        if state is not None:
+            query = query.where(jobs.c.state == state)
+        if model:
+            query = query.where(jobs.c.model == model)
+        with self.database.connect() as connection:
+            return [_job(row) for row in connection.execute(query.limit(limit).offset(offset))]
+
+    def waiting(self, limit: int = 100) -> Sequence[Job]:
+        """Jobs whose present run no worker has put into the queue yet, in order of urgency."""
+        query = (
+            sa.select(jobs)
+            .where(jobs.c.state == JobState.QUEUED, jobs.c.enqueued_run < jobs.c.run)
+            .order_by(jobs.c.priority, jobs.c.created)
+            .limit(limit)
+        )
+        with self.database.connect() as connection:
+            return [_job(row) for row in connection.execute(query)]
+
+    def update(self, job_id: str, **columns: Any) -> None:
+        """Set columns; a new `state` must be allowed after the present one.
+
+        Raises:
+            WrongJobState: the job is in a state from which `state` is not allowed, because a
+                person cancelled it, say.
+        """
+        target = columns.get("state")
+        statement = jobs.update().where(jobs.c.id == job_id)
+        if target is not None:
+            state = JobState(target)
+            before = [s for s in JobState if s is state or state in TRANSITIONS[s]]
+            statement = statement.where(jobs.c.state.in_(before))
+            columns["state"] = str(state)
+            if state in FINAL:
+                columns.setdefault("finished", datetime.now(UTC))
+        with self.database.begin() as connection:
+            if connection.execute(statement.values(**columns)).rowcount == 0:
+                raise _refusal(connection, job_id, f"set to {target}")
+
+    def retry(self, job_id: str) -> Job:
+        """Start another run of a job that has failed, was refused or cancelled, or stays SENT."""
+        return self._run_again(job_id, "retried", RETRIABLE)
+
+    def release(self, job_id: str) -> Job:
+        """Let a held job go on: a person has looked at it and takes it as it is."""
+        return self._run_again(job_id, "released", {JobState.HELD}, accept_held=True)
+
+    def cancel(self, job_id: str) -> Job:
+        """Stop a job: at once while it waits, after the present batch or instance while it runs."""
+        with self.database.begin() as connection:
+            changed = connection.execute(
+                jobs.update()
+                .where(jobs.c.id == job_id, jobs.c.state.in_(CANCELLABLE))
+                .values(
+                    state=str(JobState.CANCELLED),
+                    reason="A person cancelled this job.",
+                    finished=datetime.now(UTC),
+                )
+            )
+            if changed.rowcount == 0:
+                raise _refusal(connection, job_id, "cancelled")
+        return self.require(job_id)
+
+    def mark_enqueued(self, job: Job) -> None:
+        """Remember that the queue has this run of the job."""
+        with self.database.begin() as connection:
+            connection.execute(
+                jobs.update()
+                .where(jobs.c.id == job.id, jobs.c.run == job.run)
+                .values(enqueued_run=job.run)
+            )
+
+    def _run_again(
+        self, job_id: str, word: str, states: frozenset[JobState] | set[JobState], **columns: Any
+    ) -> Job:
+        with self.database.begin() as connection:
+            changed = connection.execute(
+                jobs.update()
+                .where(jobs.c.id == job_id, jobs.c.state.in_(states))
+                .values(
+                    state=str(JobState.QUEUED),
+                    run=jobs.c.run + 1,
+                    attempts=0,
+                    step="",
+                    progress=0.0,
+                    reason="",
+                    finished=None,
+                    **columns,
+                )
+            )
+            if changed.rowcount == 0:
+                raise _refusal(connection, job_id, word)
+        return self.require(job_id)
+
+
+def source_digests(connection: Connection, request: JobRequest) -> dict[str, str]:
+    """SHA-256 of the data set of every source instance, as the spool recorded it."""
+    uids = sorted({uid for sources in request.sources.values() for uid in sources})
+    digests: dict[str, str] = {}
+    for start in range(0, len(uids), UIDS_IN_ONE_QUERY):
+        some = uids[start : start + UIDS_IN_ONE_QUERY]
+        columns = instances.c.sop_instance_uid, instances.c.sha256
+        query = sa.select(*columns).where(instances.c.sop_instance_uid.in_(some))
+        digests.update((row.sop_instance_uid, row.sha256) for row in connection.execute(query))
+    if not uids or len(digests) < len(uids):
+        raise UnknownSource(
+            f"A job needs its source instances in the spool, found {len(digests)} of {len(uids)}; "
+            "send the series again."
+        )
+    return digests
+
+
+def _first_row(request: JobRequest, id_: str, state: JobState, reason: str) -> dict[str, Any]:
+    """The row of a job that nobody has worked on."""
+    now = datetime.now(UTC)
+    return {
+        "id": id_,
+        "state": str(state),
+        "route": request.route,
+        "pipeline": request.pipeline,
+        "model": request.model,
+        "weights_sha256": request.weights_sha256,
+        "study_instance_uid": request.study_instance_uid,
+        "source_series": list(request.source_series),
+        "sources": {key: list(uids) for key, uids in request.sources.items()},
+        "source_ae": request.source_ae,
+        "revision": request.revision,
+        "derived_series": [],
+        "destinations": list(request.destinations),
+        "parameters": dict(request.parameters),
+        "priority": PRIORITIES[request.priority],
+        "reason": reason,
+        "evidence": dict(request.evidence),
+        "qc": {},
+        "timings": {},
+        "created": now,
+        "finished": now if state in FINAL else None,
+    }
+
+
+def _select(connection: Connection, job_id: str) -> Job | None:
+    row = connection.execute(sa.select(jobs).where(jobs.c.id == job_id)).one_or_none()
+    return _job(row) if row is not None else None
+
+
+def _job(row: sa.Row[Any]) -> Job:
+    values = {item.name: getattr(row, item.name) for item in fields(Job)}
+    return Job(**{**values, "state": JobState(row.state)})
+
+
+def _refusal(connection: Connection, job_id: str, word: str) -> JobError:
+    job = _select(connection, job_id)
+    return WrongJobState(job_id, word, job.state) if job else UnknownJob(job_id)

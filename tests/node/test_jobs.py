@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy.engine import Engine
+
+from node.config import NodeSettings
+from node.database import instances, jobs, open_database
+from node.jobs import (
+    CANCELLABLE,
+    RETRIABLE,
+    TRANSITIONS,
+    JobLedger,
+    JobRequest,
+    JobState,
+    UnknownJob,
+    UnknownSource,
+    WrongJobState,
+    job_id,
+)
+
+UIDS = [f"1.2.3.{i}" for i in range(3)]
+REQUEST = JobRequest(
+    route="low-dose chest",
+    pipeline="ldct_denoise",
+    model="ldct_denoise@1.0.0",
+    weights_sha256="ab" * 32,
+    study_instance_uid="1.2.9",
+    sources={"CT": UIDS},
+    source_series=["1.2.8"],
+    source_ae="ORTHANC",
+    destinations=["source"],
+    evidence={"kind": "count"},
+)
+
+
+def add_instances(database: Engine, uids: list[str], digest: str = "d") -> None:
+    rows = [
+        {
+            "sop_instance_uid": uid,
+            "series_instance_uid": "1.2.8",
+            "study_instance_uid": "1.2.9",
+            "sop_class_uid": "1.2.840.10008.5.1.4.1.1.2",
+            "transfer_syntax_uid": "1.2.840.10008.1.2.1",
+            "source_ae": "ORTHANC",
+            "received": datetime.now(UTC),
+            "path": f"spool/{uid}.dcm",
+            "size_bytes": 1,
+            "sha256": digest * 64,
+            "attributes": {},
+        }
+        for uid in uids
+    ]
+    with database.begin() as connection:
+        connection.execute(instances.insert(), rows)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Engine]:
+    engine = open_database(NodeSettings(data_dir=tmp_path))
+    add_instances(engine, UIDS)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def ledger(database: Engine) -> JobLedger:
+    return JobLedger(database)
+
+
+def put(ledger: JobLedger, id_: str, state: JobState) -> None:
+    with ledger.database.begin() as connection:
+        connection.execute(jobs.update().where(jobs.c.id == id_).values(state=str(state)))
+
+
+def test_same_inputs_are_one_job(ledger: JobLedger) -> None:
+    first, made = ledger.create(REQUEST)
+    again, made_again = ledger.create(replace(REQUEST, route="other", evidence={}, revision=2))
+    assert (made, made_again) == (True, False)
+    assert again == first
+    assert first.state is JobState.QUEUED
+    assert first.run == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sources": {"CT": UIDS[:2]}},
+        {"model": "ldct_denoise@1.1.0"},
+        {"weights_sha256": "cd" * 32},
+        {"parameters": {"strength": 0.5}},
+        {"pipeline": "ct_harmonize"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_other_inputs_are_another_job(ledger: JobLedger, change: dict[str, object]) -> None:
+    first, _ = ledger.create(REQUEST)
+    second, made = ledger.create(replace(REQUEST, **change))  # type: ignore[arg-type]
+    assert made
+    assert second.id != first.id
+
+
+def test_other_content_is_another_job() -> None:
+    assert job_id(REQUEST, dict.fromkeys(UIDS, "a")) != job_id(REQUEST, dict.fromkeys(UIDS, "b"))
+
+
+@given(st.permutations(UIDS))
+def test_order_of_sources_does_not_count(order: list[str]) -> None:
+    digests = {uid: uid for uid in UIDS}
+    shuffled = replace(REQUEST, sources={"CT": order})
+    assert job_id(shuffled, digests) == job_id(REQUEST, digests)
+
+
+def test_two_processes_make_one_job(ledger: JobLedger) -> None:
+    barrier, made = threading.Barrier(4), []
+
+    def create() -> None:
+        barrier.wait()
+        made.append(ledger.create(REQUEST)[1])
+
+    threads = [threading.Thread(target=create) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(made) == [False, False, False, True]
+
+
+def test_unknown_source_is_refused(ledger: JobLedger) -> None:
+    with pytest.raises(UnknownSource, match="found 3 of 4"):
+        ledger.create(replace(REQUEST, sources={"CT": [*UIDS, "9.9"]}))
+
+
+def test_many_sources(ledger: JobLedger) -> None:
+    uids = [f"1.9.{i}" for i in range(2000)]
+    add_instances(ledger.database, uids)
+    job, _ = ledger.create(replace(REQUEST, sources={"CT": uids}))
+    assert len(job.sources["CT"]) == 2000
+
+
+@pytest.mark.parametrize(("before", "after"), [*itertools.product(JobState, JobState)])
+def test_only_the_table_of_transitions(
+    ledger: JobLedger, before: JobState, after: JobState
+) -> None:
+    job, _ = ledger.create(REQUEST)
+    put(ledger, job.id, before)
+    if before is after or after in TRANSITIONS[before]:
+        ledger.update(job.id, state=after)
+        assert ledger.require(job.id).state is after
+    else:
+        with pytest.raises(WrongJobState, match=before):
+            ledger.update(job.id, state=after)
+
+
+@pytest.mark.parametrize("state", list(JobState))
+def test_retry_release_and_cancel(ledger: JobLedger, state: JobState) -> None:
+    job, _ = ledger.create(REQUEST)
+    allowed = {"retry": RETRIABLE, "release": {JobState.HELD}, "cancel": CANCELLABLE}
+    for action, states in allowed.items():
+        put(ledger, job.id, state)
+        run = ledger.require(job.id).run
+        if state not in states:
+            with pytest.raises(WrongJobState):
+                getattr(ledger, action)(job.id)
+        elif action == "cancel":
+            assert ledger.cancel(job.id).state is JobState.CANCELLED
+        else:
+            after = getattr(ledger, action)(job.id)
+            assert (after.state, after.run) == (JobState.QUEUED, run + 1)
+            assert after.accept_held is (action == "release")
+
+
+def test_waiting_in_order_of_urgency(ledger: JobLedger) -> None:
+    for uid, priority in zip(UIDS, ("low", "high", "normal"), strict=True):
+        ledger.create(replace(REQUEST, sources={"CT": [uid]}, priority=priority))
+    waiting = ledger.waiting()
+    assert [job.priority for job in waiting] == [1, 2, 3]
+    ledger.mark_enqueued(waiting[0])
+    assert [job.priority for job in ledger.waiting()] == [2, 3]
+    ledger.cancel(waiting[0].id)
+    ledger.retry(waiting[0].id)
+    assert [job.priority for job in ledger.waiting()] == [1, 2, 3]
+
+
+def test_finished_is_set_and_cleared(ledger: JobLedger) -> None:
+    job, _ = ledger.create(REQUEST, JobState.REFUSED, "It is not axial.")
+    assert job.finished is not None
+    assert ledger.retry(job.id).finished is None
+    ledger.update(job.id, state=JobState.RUNNING, step="gate")
+    ledger.update(job.id, state=JobState.FAILED, reason="gone")
+    assert ledger.require(job.id).finished is not None
+
+
+def test_list_by_state_and_model(ledger: JobLedger) -> None:
+    job, _ = ledger.create(REQUEST)
+    assert [j.id for j in ledger.list(JobState.QUEUED)] == [job.id]
+    assert ledger.list(JobState.FAILED) == []
+    assert ledger.list(model="other@1") == []
+    assert [j.id for j in ledger.list(model=REQUEST.model)] == [job.id]
+
+
+def test_json_is_the_contract(ledger: JobLedger) -> None:
+    job, _ = ledger.create(REQUEST)
+    promised = "id state route pipeline model source_series derived_series attempts reason"
+    assert {*promised.split(), "evidence", "qc", "created", "finished"} <= set(job.to_json())
+    assert job.to_json()["created"].endswith("+00:00")
+
+
+def test_unknown_job(ledger: JobLedger) -> None:
+    assert ledger.get("x") is None
+    for action in (ledger.require, ledger.retry, ledger.cancel, ledger.release):
+        with pytest.raises(UnknownJob, match="vscanner jobs list"):
+            action("x")
+
+
+@pytest.mark.postgresql
+def test_on_postgresql(postgresql: str, tmp_path: Path) -> None:
+    engine = open_database(NodeSettings(data_dir=tmp_path, database=postgresql))
+    with engine.begin() as connection:
+        for table in (jobs, instances):
+            connection.execute(sa.delete(table))
+    add_instances(engine, UIDS)
+    ledger = JobLedger(engine)
+    job, _ = ledger.create(REQUEST)
+    assert ledger.create(REQUEST) == (job, False)
+    ledger.update(job.id, state=JobState.RUNNING)
+    assert ledger.cancel(job.id).state is JobState.CANCELLED
+    engine.dispose()
