@@ -1,0 +1,75 @@
+"""Logging: readable lines at a terminal, one JSON object a line otherwise.
+
+Modules log one line per unit of work: `log.info("sentence", extra={"action": "name", ...})`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+QUIET_LIBRARIES = {
+    # Their lower levels log identifiers and attribute values, which belong to patients.
+    "pynetdicom": logging.CRITICAL,
+    "pydicom": logging.CRITICAL,
+    "py.warnings": logging.CRITICAL,
+    "dbos": logging.WARNING,
+    "urllib3": logging.WARNING,
+    "uvicorn.access": logging.WARNING,
+}
+ORDINARY = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+"""Attributes that every log record has; all others came in by `extra`."""
+
+
+def facts_of(record: logging.LogRecord) -> dict[str, Any]:
+    """What a log call gave by `extra`."""
+    return {key: value for key, value in record.__dict__.items() if key not in ORDINARY}
+
+
+class JSONLines(logging.Formatter):
+    """One JSON object a line: time (UTC), level, logger, sentence, and what `extra` gave."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line of JSON."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "process": record.process,
+            "message": record.getMessage(),
+            **facts_of(record),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str, ensure_ascii=False)
+
+
+class ReadableLines(logging.Formatter):
+    """Time of day, level where it matters, sentence, then key=value."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line for a person."""
+        clock = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
+        level = f"{record.levelname} " if record.levelno >= logging.WARNING else ""
+        given = facts_of(record)
+        facts = " ".join(f"{key}={value}" for key, value in given.items() if key != "action")
+        line = f"{clock} {level}{record.getMessage()}" + (f"  [{facts}]" if facts else "")
+        if record.exc_info:
+            line += "\n" + self.formatException(record.exc_info)
+        return line
+
+
+def set_up_logging(stream: TextIO | None = None, level: int = logging.INFO) -> None:
+    """Send all log records to one stream, standard error when none is given."""
+    stream = stream or sys.stderr
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(ReadableLines() if stream.isatty() else JSONLines())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    logging.captureWarnings(True)
+    for name, least in QUIET_LIBRARIES.items():
+        logging.getLogger(name).setLevel(least)
