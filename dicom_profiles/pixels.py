@@ -1,0 +1,166 @@
+"""Stored pixel values of one slice: decoded, rescaled, padding told apart.
+
+PS3.3 C.7.6.3 (Image Pixel), C.11.1 (Modality LUT), C.7.5.1.1.2 (Pixel Padding).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+
+from dicom_profiles.errors import UnreadableInstance
+from dicom_profiles.storage import can_decode, why_not_decodable
+
+PADDING_HU = -1024.0
+"""What a padded pixel reads as: padding is no measurement, and air harms nobody."""
+NOT_A_CT_NUMBER_HU = -1500.0
+"""Below this nothing is tissue or air: scanners fill the corners so without declaring it."""
+
+
+@dataclass(frozen=True)
+class PaddingFacts:
+    """Padding of one slice, small enough to keep for every slice of a long series.
+
+    Attributes:
+        mask: (rows, columns) bits, packed and deflated.
+        stored: the stored values under the mask, deflated int32.
+    """
+
+    mask: bytes
+    stored: bytes
+
+    def restore(self, pixels: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
+        """Put the padding into stored values (rows, columns), in place; returns its mask."""
+        bits = np.frombuffer(zlib.decompress(self.mask), dtype=np.uint8)
+        mask = np.unpackbits(bits, count=pixels.size).reshape(pixels.shape).astype(np.bool_)
+        pixels[mask] = np.frombuffer(zlib.decompress(self.stored), dtype=np.int32)
+        return mask
+
+
+@dataclass(frozen=True)
+class SliceFacts:
+    """What a writer must know of a source slice's pixels.
+
+    Attributes:
+        digest: SHA-256 of the stored values as little-endian 32-bit integers, hexadecimal;
+            the same in every transfer syntax.
+        padding: the padding, or None where there is none.
+    """
+
+    digest: str
+    padding: PaddingFacts | None
+
+
+@dataclass(frozen=True, eq=False)
+class DecodedSlice:
+    """One decoded slice.
+
+    Attributes:
+        hu: (rows, columns) float32, rescaled; padding reads as `PADDING_HU` in CT, else 0.
+        facts: digest and padding of the stored values.
+    """
+
+    hu: npt.NDArray[np.float32]
+    facts: SliceFacts
+
+
+def pixel_digest(stored: npt.NDArray[np.integer]) -> str:
+    """SHA-256 (hexadecimal) of stored values, independent of how they are encoded."""
+    return hashlib.sha256(np.ascontiguousarray(stored, dtype="<i4").data).hexdigest()
+
+
+def decode(path: Path) -> DecodedSlice:
+    """Decode one single-frame greyscale instance.
+
+    Raises:
+        UnreadableInstance: no pixels, no decoder, or damaged pixels.
+    """
+    ds = _read(path)
+    raw = _pixel_array(ds, path)
+    stored = _without_unused_bits(raw, ds)
+    slope, intercept = float(ds.get("RescaleSlope", 1)), float(ds.get("RescaleIntercept", 0))
+    # float64 only where the numbers need it: integers up to 16 bits are exact in float32.
+    hu = stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)
+    mask = _padding_mask(raw, stored, ds)
+    is_ct = ds.get("Modality") == "CT"
+    if is_ct:
+        fill = hu < NOT_A_CT_NUMBER_HU
+        mask = fill if mask is None else mask | fill
+    padding = None
+    if mask is not None and mask.any():
+        padding = PaddingFacts(
+            zlib.compress(np.packbits(mask).tobytes(), 1), zlib.compress(stored[mask].tobytes(), 1)
+        )
+        hu[mask] = PADDING_HU if is_ct else 0.0
+    return DecodedSlice(hu, SliceFacts(pixel_digest(stored), padding))
+
+
+def _read(path: Path) -> Dataset:
+    try:
+        return pydicom.dcmread(path)
+    except (InvalidDicomError, OSError, EOFError, ValueError, KeyError, NotImplementedError) as e:
+        raise UnreadableInstance(
+            f"{path.name} should be a readable DICOM file, but reading failed "
+            f"({type(e).__name__}); send the instance again."
+        ) from e
+
+
+def _pixel_array(ds: Dataset, path: Path) -> npt.NDArray[np.integer]:
+    syntax = ds.file_meta.get("TransferSyntaxUID", "") if hasattr(ds, "file_meta") else ""
+    if "PixelData" not in ds:
+        raise UnreadableInstance(f"{path.name} should hold an image, but it has no pixel data.")
+    if not can_decode(syntax):
+        raise UnreadableInstance(f"{path.name}: {why_not_decodable(syntax)}")
+    try:
+        pixels = ds.pixel_array
+    except (ValueError, RuntimeError, AttributeError, NotImplementedError, TypeError) as e:
+        raise UnreadableInstance(
+            f"{path.name}: the pixels should decode to {ds.get('Rows')} x {ds.get('Columns')}, "
+            f"but decoding failed ({type(e).__name__}); send the instance again."
+        ) from e
+    if pixels.ndim != 2 or ds.get("HighBit") != ds.get("BitsStored", 0) - 1:
+        raise UnreadableInstance(
+            f"{path.name} should hold one greyscale slice with High Bit = Bits Stored - 1, got "
+            f"{pixels.ndim} dimensions and High Bit {ds.get('HighBit')}; send single-frame images."
+        )
+    return np.asarray(pixels)
+
+
+def _without_unused_bits(raw: npt.NDArray[np.integer], ds: Dataset) -> npt.NDArray[np.int32]:
+    """Stored values, (rows, columns): bits above Bits Stored may be old overlays (PS3.5 8.1.1)."""
+    stored = raw.astype(np.int32)
+    spare = 32 - int(ds.BitsStored)
+    if ds.BitsStored == ds.BitsAllocated:
+        return stored
+    if ds.PixelRepresentation == 1:
+        return np.asarray(np.left_shift(stored, spare) >> spare, dtype=np.int32)
+    return stored & ((1 << int(ds.BitsStored)) - 1)
+
+
+def _padding_mask(
+    raw: npt.NDArray[np.integer], stored: npt.NDArray[np.int32], ds: Dataset
+) -> npt.NDArray[np.bool_] | None:
+    """Mask (rows, columns) of declared padding, or None where none is declared."""
+    if ds.get("PixelPaddingValue") is None:
+        return None
+    limits = [ds.PixelPaddingValue, ds.get("PixelPaddingRangeLimit")]
+    values = [_as_pixel(int(v), ds.PixelRepresentation) for v in limits if v is not None]
+    low, high = min(values), max(values)
+    mask = (stored >= low) & (stored <= high)
+    # Some scanners pad outside Bits Stored; the mask would not see that after the cut.
+    return np.asarray(mask | ((raw >= low) & (raw <= high)), dtype=np.bool_)
+
+
+def _as_pixel(value: int, pixel_representation: int) -> int:
+    """Padding read with the wrong sign: its VR is US or SS, and files get that wrong."""
+    if pixel_representation == 1:
+        return value - 0x10000 if value > 0x7FFF else value
+    return value & 0xFFFF if value < 0 else value

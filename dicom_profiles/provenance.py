@@ -1,0 +1,196 @@
+"""What was done, with what, to what: the record in private group 0099 of every image.
+
+Canonical JSON, its digest beside it. Private elements as PS3.5 7.8.1; declared
+safe to keep in Private Data Element Characteristics (PS3.3 C.12.1).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+
+from dicom_profiles.equipment import SOFTWARE_VERSION, ModelIdentity
+from dicom_profiles.errors import DerivedObjectError
+from dicom_profiles.series import SourceSeries
+from dicom_profiles.uids import JSON, PROFILE_VERSION, canonical_json, job_uid
+
+PRIVATE_GROUP = 0x0099
+PRIVATE_CREATOR = "VSCANNER PROVENANCE 1.0"
+SCHEMA_VERSION = "1"
+RESEARCH_ONLY = "RESEARCH_ONLY"
+VERDICTS = ("GREEN", "AMBER", "RED", "UNGATED")
+
+# Elements of the block: name -> (offset, VR).
+ELEMENTS: dict[str, tuple[int, str]] = {
+    "schema": (0x01, "LO"),
+    "kind": (0x02, "CS"),
+    "record": (0x03, "UT"),
+    "record_sha256": (0x04, "LO"),
+    "model": (0x05, "LO"),
+    "weights_sha256": (0x06, "LO"),
+    "config_sha256": (0x07, "LO"),
+    "source_pixels_sha256": (0x08, "LO"),
+    "output_pixels_sha256": (0x09, "LO"),
+    "job_uid": (0x0A, "UI"),
+    "use": (0x0B, "CS"),
+    "verdict": (0x0D, "CS"),
+    "input_distance": (0x0E, "FD"),
+}
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """Everything that the writers need beside pixels.
+
+    Attributes:
+        model: which model ran.
+        parameters: its parameters.
+        record: the pipeline's record: engine, device, measurements, reasons; no times.
+        qc_verdict: one of `VERDICTS`; UNGATED when the gate was skipped for research.
+        input_distance: out-of-distribution score of the input.
+        created: time of synthesis with its zone, fixed once for a job, so that a repeat
+            gives the same bytes.
+        ae_title: of the node.
+    """
+
+    model: ModelIdentity
+    parameters: Mapping[str, JSON]
+    record: Mapping[str, JSON]
+    qc_verdict: str
+    input_distance: float
+    created: datetime
+    ae_title: str
+
+    def __post_init__(self) -> None:
+        if self.qc_verdict not in VERDICTS:
+            raise DerivedObjectError(
+                f"A QC verdict is one of {', '.join(VERDICTS)}, got {self.qc_verdict!r}."
+            )
+        if self.created.tzinfo is None:
+            raise DerivedObjectError("The time of synthesis needs a time zone, got none.")
+
+    @property
+    def config_sha256(self) -> str:
+        """Digest of the parameters."""
+        return text_sha256(canonical_json(dict(self.parameters)))
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """What makes two derivations of the same sources the same series."""
+        return {
+            "model": self.model.name,
+            "version": self.model.version,
+            "weights_sha256": self.model.weights_sha256,
+            "config_sha256": self.config_sha256,
+            "verdict": "UNGATED" if self.qc_verdict == "UNGATED" else "",
+        }
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """The record of one derived series.
+
+    Attributes:
+        kind: what was made, for example "DEN".
+        text: canonical JSON of the record.
+        job_uid: UID of the work.
+        derivation: what was recorded.
+    """
+
+    kind: str
+    text: str
+    job_uid: str
+    derivation: Derivation
+
+    @classmethod
+    def of(cls, kind: str, source: SourceSeries, derivation: Derivation) -> Provenance:
+        """Make the record; the sources stand in it by count and digest, in the SR by name."""
+        model = derivation.model
+        record: dict[str, object] = {
+            "schema": SCHEMA_VERSION,
+            "profile": PROFILE_VERSION,
+            "software": SOFTWARE_VERSION,
+            "kind": kind,
+            "model": {
+                "name": model.name,
+                "version": model.version,
+                "weights_sha256": model.weights_sha256,
+                "trained_on_simulation": model.trained_on_simulation,
+                "device_uid": model.device_uid,
+            },
+            "parameters": dict(derivation.parameters),
+            "record": dict(derivation.record),
+            "qc_verdict": derivation.qc_verdict,
+            "input_distance": derivation.input_distance,
+            "created": derivation.created.isoformat(),
+            "ae_title": derivation.ae_title,
+            "sources": {
+                "series": [source.series_instance_uid],
+                "instances": len(source),
+                "sop_instance_uids_sha256": text_sha256(
+                    canonical_json(sorted(source.sop_instance_uids))
+                ),
+            },
+        }
+        uid = job_uid(source.sop_instance_uids, derivation.identity)
+        return cls(kind, canonical_json(record), uid, derivation)
+
+    def block(self) -> Dataset:
+        """The private block as far as all slices share it."""
+        derivation = self.derivation
+        return private_block(
+            {
+                "schema": SCHEMA_VERSION,
+                "kind": self.kind,
+                "record": self.text,
+                "record_sha256": text_sha256(self.text),
+                "model": derivation.model.label[:64],
+                "weights_sha256": derivation.model.weights_sha256,
+                "config_sha256": derivation.config_sha256,
+                "job_uid": self.job_uid,
+                "use": RESEARCH_ONLY,
+                "verdict": derivation.qc_verdict,
+                "input_distance": float(derivation.input_distance),
+            }
+        )
+
+
+def private_block(values: Mapping[str, object]) -> Dataset:
+    """Elements of group 0099 by their names in `ELEMENTS`, with the private creator."""
+    ds = Dataset()
+    block = ds.private_block(PRIVATE_GROUP, PRIVATE_CREATOR, create=True)
+    for name, value in values.items():
+        offset, vr = ELEMENTS[name]
+        block.add_new(offset, vr, value)
+    return ds
+
+
+def read_private(ds: Dataset, name: str) -> object:
+    """Value of one element of our block, None when the object has no such element."""
+    try:
+        block = ds.private_block(PRIVATE_GROUP, PRIVATE_CREATOR)
+        element = block[ELEMENTS[name][0]]
+    except KeyError:
+        return None
+    # A receiver that does not know the block stores and returns it as UN.
+    value = element.value
+    return value.decode("ascii", "replace").strip(" \0") if isinstance(value, bytes) else value
+
+
+def private_characteristics() -> Sequence:
+    """Item of (0008,0300): a de-identifier may keep the block (PS3.15 E.3.10)."""
+    item = Dataset()
+    item.PrivateGroupReference = PRIVATE_GROUP
+    item.PrivateCreatorReference = PRIVATE_CREATOR
+    item.BlockIdentifyingInformationStatus = "SAFE"
+    return Sequence([item])
+
+
+def text_sha256(text: str) -> str:
+    """SHA-256 of text in UTF-8, hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,111 @@
+"""Storage SOP classes and transfer syntaxes: what is accepted and what can be decoded.
+
+Tables only (PS3.4 annex B.5, PS3.5 annex A). The receiver accepts everything
+here and writes it as received; pixels are decoded much later, by a worker, and
+a syntax without a decoder then gives a sentence, not a surprise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydicom import uid
+from pydicom.uid import UID
+
+# PS3.4 annex B.5: one row for each storage class of a route, source or companion.
+STORAGE_CLASSES: dict[UID, str] = {
+    uid.CTImageStorage: "CT",
+    uid.EnhancedCTImageStorage: "CT",
+    uid.MRImageStorage: "MR",
+    uid.EnhancedMRImageStorage: "MR",
+    uid.PositronEmissionTomographyImageStorage: "PT",
+    uid.EnhancedPETImageStorage: "PT",
+    uid.DigitalMammographyXRayImageStorageForPresentation: "MG",
+    uid.DigitalMammographyXRayImageStorageForProcessing: "MG",
+    uid.DigitalXRayImageStorageForPresentation: "DX",
+    uid.DigitalXRayImageStorageForProcessing: "DX",
+    uid.ComputedRadiographyImageStorage: "CR",
+    uid.SecondaryCaptureImageStorage: "OT",
+    uid.SegmentationStorage: "SEG",
+    uid.ParametricMapStorage: "OT",
+    uid.RTStructureSetStorage: "RTSTRUCT",
+    uid.RTDoseStorage: "RTDOSE",
+    uid.RTPlanStorage: "RTPLAN",
+    uid.BasicTextSRStorage: "SR",
+    uid.EnhancedSRStorage: "SR",
+    uid.ComprehensiveSRStorage: "SR",
+    uid.Comprehensive3DSRStorage: "SR",
+    uid.XRayRadiationDoseSRStorage: "SR",
+    uid.KeyObjectSelectionDocumentStorage: "KO",
+    uid.GrayscaleSoftcopyPresentationStateStorage: "PR",
+}
+"""SOP Class UID to the Modality (0008,0060) that its instances usually carry."""
+
+MULTI_FRAME_CLASSES = frozenset(
+    {uid.EnhancedCTImageStorage, uid.EnhancedMRImageStorage, uid.EnhancedPETImageStorage}
+)
+"""Classes that hold many slices in one instance; no route reads them yet."""
+
+
+@dataclass(frozen=True)
+class TransferSyntax:
+    """One row of PS3.5 annex A as this product sees it.
+
+    Attributes:
+        uid: Transfer Syntax UID.
+        encapsulated: the pixel data are compressed.
+        decodable: the pixels can be decoded here.
+        lossy: writing pixels in it may have lost something.
+    """
+
+    uid: UID
+    encapsulated: bool = False
+    decodable: bool = True
+    lossy: bool = False
+
+
+# Wanted first. JPEG Lossless and 8-bit JPEG need GDCM; 12-bit JPEG Extended has no
+# decoder under a permissive licence, so it is stored and its pixels stay closed.
+TRANSFER_SYNTAXES: tuple[TransferSyntax, ...] = (
+    TransferSyntax(uid.ExplicitVRLittleEndian),
+    TransferSyntax(uid.ImplicitVRLittleEndian),
+    TransferSyntax(uid.DeflatedExplicitVRLittleEndian),
+    TransferSyntax(uid.ExplicitVRBigEndian),
+    TransferSyntax(uid.JPEGLSLossless, True),
+    TransferSyntax(uid.JPEG2000Lossless, True),
+    TransferSyntax(uid.HTJ2KLossless, True),
+    TransferSyntax(uid.HTJ2KLosslessRPCL, True),
+    TransferSyntax(uid.JPEGLosslessSV1, True),
+    TransferSyntax(uid.JPEGLossless, True),
+    TransferSyntax(uid.RLELossless, True),
+    TransferSyntax(uid.JPEGLSNearLossless, True, lossy=True),
+    TransferSyntax(uid.JPEG2000, True, lossy=True),
+    TransferSyntax(uid.HTJ2K, True, lossy=True),
+    TransferSyntax(uid.JPEGBaseline8Bit, True, lossy=True),
+    TransferSyntax(uid.JPEGExtended12Bit, True, decodable=False, lossy=True),
+)
+
+ACCEPTED_TRANSFER_SYNTAXES: tuple[UID, ...] = tuple(row.uid for row in TRANSFER_SYNTAXES)
+"""Every syntax that the receiver stores, the ones we would rather get first."""
+
+_BY_UID = {row.uid: row for row in TRANSFER_SYNTAXES}
+
+
+def can_decode(transfer_syntax: str) -> bool:
+    """Whether pixels in this transfer syntax can be decoded here."""
+    row = _BY_UID.get(UID(transfer_syntax))
+    return row is not None and row.decodable
+
+
+def is_lossy(transfer_syntax: str) -> bool:
+    """Whether this transfer syntax may have lost something of the pixels."""
+    row = _BY_UID.get(UID(transfer_syntax))
+    return row is not None and row.lossy
+
+
+def why_not_decodable(transfer_syntax: str) -> str:
+    """The sentence for pixels that stay closed; name the syntax and the way out."""
+    return (
+        f"Pixels in transfer syntax {UID(transfer_syntax).name} cannot be decoded here; "
+        "ask the sender for Explicit VR Little Endian, JPEG-LS, JPEG 2000, JPEG Lossless or RLE."
+    )
