@@ -96,17 +96,28 @@ class DenoisingNetwork(nn.Module):
             (B, 1, H, W), HU; equal to the middle slice where that is out of `SEEN_HU` by more than
             `FADE_HU` (metal, padding).
         """
+        return self.finish(slices, self.correction(self.prepare(slices)))
+
+    def prepare(self, slices: Tensor) -> Tensor:
+        """Normalise (B, C, H, W) HU and pad right and below to whole multiples."""
         height, width = slices.shape[-2], slices.shape[-1]
-        middle = slices[:, self.context : self.context + 1]
         seen = (slices.clamp(*SEEN_HU) - CENTRE_HU) / SCALE_HU
         padding = (0, -width % self.multiple, 0, -height % self.multiple)
-        correction = self._correction(functional.pad(seen, padding, mode="replicate"))
+        return functional.pad(seen, padding, mode="replicate")
+
+    def finish(self, slices: Tensor, correction: Tensor) -> Tensor:
+        """Add the (B, 1, H, W) correction, padding cut off, to the middle slices."""
+        height, width = slices.shape[-2], slices.shape[-1]
+        middle = slices[:, self.context : self.context + 1]
         correction = correction[..., :height, :width].to(middle.dtype) * CORRECTION_HU
         beyond = (middle - middle.clamp(*SEEN_HU)).abs()
         return middle + correction * (1.0 - beyond / FADE_HU).clamp(min=0.0)
 
-    def _correction(self, seen: Tensor) -> Tensor:
-        """The U-Net itself: (B, C, H, W) normalised slices to a (B, 1, H, W) correction."""
+    def correction(self, seen: Tensor) -> Tensor:
+        """The U-Net itself: (B, C, H, W) normalised slices to a (B, 1, H, W) correction.
+
+        Engines translate this part: convolutions, ReLU, addition and pixel shuffles only.
+        """
         features = self.head(functional.pixel_unshuffle(seen, 2))  # (B, c0, H/2, W/2)
         skips: list[Tensor] = []
         for encode, down in zip(self.encoders, self.downs, strict=True):
