@@ -1,0 +1,106 @@
+"""The service starts its processes, restarts the dead, and takes them with it when it dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from node.config import Config, NodeSettings
+from node.service import ROLES, PortInUse, Service, open_listener
+from tests.servers import LOOPBACK, free_port, listening, wait_until
+
+CONFIG = """\
+node: {{ae_title: VSCANNER, host: 127.0.0.1, port: {port}, data_dir: {data_dir}, receivers: 2}}
+web: {{port: {web_port}}}
+peers:
+  - {{name: pacs, ae_title: PACS, host: 127.0.0.1, port: {peer_port}, query: false}}
+"""
+
+
+def config_for(folder: Path, port: int) -> Config:
+    return Config(node=NodeSettings(host=LOOPBACK, port=port, data_dir=folder))
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """`vscanner receive`: two receivers and an assembler, as IT would start them."""
+    port = free_port()
+    file = tmp_path / "node.yaml"
+    file.write_text(
+        CONFIG.format(
+            port=port, data_dir=tmp_path / "data", web_port=free_port(), peer_port=free_port()
+        )
+    )
+    process = subprocess.Popen([sys.executable, "-m", "node", "receive", "--config", str(file)])
+    process.port = port  # type: ignore[attr-defined]
+    wait_until(lambda: len(children(process)) >= 3 and listening(port), 60, "the service to start")
+    yield process
+    if process.poll() is None:
+        process.terminate()
+        process.wait(30)
+
+
+def children(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """Receivers and assembler (not multiprocessing's own resource tracker)."""
+    found = []
+    for child in psutil.Process(process.pid).children(recursive=True):
+        try:
+            if "spawn_main" in " ".join(child.cmdline()):
+                found.append(child)
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    return not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
+
+
+def test_a_port_in_use_is_one_clear_sentence(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind((LOOPBACK, 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(PortInUse, match=f"{LOOPBACK}:{port}.*set another node.port"):
+            open_listener(config_for(tmp_path, port))
+
+
+def test_roles_have_the_parts_that_the_configuration_asks_for(tmp_path: Path) -> None:
+    config = Config(node=NodeSettings(host=LOOPBACK, port=free_port(), receivers=3))
+    service = Service("serve", config)
+    assert [part.name for part in service.parts] == ["receiver"] * 3 + list(ROLES["serve"][1:])
+    service._end()
+
+
+def test_a_dead_receiver_is_started_again(service: subprocess.Popen[bytes]) -> None:
+    before = {child.pid for child in children(service)}
+    victim = min(before)
+    os.kill(victim, signal.SIGKILL)
+    wait_until(
+        lambda: len({c.pid for c in children(service)} - {victim}) >= len(before),
+        30,
+        "the dead process to be started again",
+    )
+    assert service.poll() is None
+
+
+def test_terminate_ends_every_process(service: subprocess.Popen[bytes]) -> None:
+    processes = children(service)
+    service.terminate()
+    assert service.wait(40) == 0
+    wait_until(lambda: gone(processes), 10, "all processes to end")
+
+
+def test_children_do_not_outlive_a_killed_service(service: subprocess.Popen[bytes]) -> None:
+    processes = children(service)
+    service.kill()
+    service.wait(10)
+    wait_until(lambda: gone(processes), 30, "the children of the killed service to end")
