@@ -83,6 +83,12 @@ class WebSettings(Settings):
 
     host: str = Field("127.0.0.1", description="address of the status page")
     port: Port = Field(8080, description="port of the status page")
+    names: tuple[str, ...] = Field(
+        (), description="dotted host names by which browsers reach the page, a proxy's say"
+    )
+    max_instance_bytes: int = Field(
+        4_000_000_000, ge=1, description="largest instance that STOW-RS takes"
+    )
 
 
 class AssemblySettings(Settings):
@@ -103,6 +109,9 @@ class JobSettings(Settings):
     lost_after_s: float = Field(15, gt=0, description="a worker silent this long has lost its jobs")
     commitment_timeout_s: float = Field(
         60, gt=0, description="wait for a commitment report before counting by C-FIND"
+    )
+    answer_timeout_s: float = Field(
+        30, gt=0, description="a destination that takes longer for one answer is given up for now"
     )
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N")
 

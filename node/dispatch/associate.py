@@ -1,0 +1,70 @@
+"""An association for small questions (commitment, C-FIND), by pynetdicom."""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+from collections.abc import Iterator, Sequence
+
+from pynetdicom.ae import ApplicationEntity
+from pynetdicom.association import Association
+
+from node.config import Config, PeerSettings, TLSSettings
+from node.dispatch.errors import DestinationRefuses, DestinationUnavailable
+
+TRANSIENT_REJECTION = 2  # PS3.8 table 9-21, Result
+
+
+def tls_context(settings: TLSSettings) -> ssl.SSLContext:
+    """Mutual authentication by certificate (PS3.15 B.12), whatever name the host has."""
+    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(settings.ca))
+    context.check_hostname = False
+    context.load_cert_chain(settings.certificate, settings.key)
+    return context
+
+
+@contextlib.contextmanager
+def associated(
+    peer: PeerSettings, config: Config, sop_classes: Sequence[str]
+) -> Iterator[Association]:
+    """An association with a peer; released afterwards, aborted after an error.
+
+    Raises:
+        DestinationUnavailable: nobody answers, or the peer is closed for now.
+        DestinationRefuses: the peer rejects us for good.
+    """
+    entity = ApplicationEntity(config.node.ae_title)
+    entity.acse_timeout = entity.dimse_timeout = config.jobs.answer_timeout_s
+    entity.connection_timeout = entity.network_timeout = config.jobs.answer_timeout_s
+    for sop_class in sop_classes:
+        entity.add_requested_context(sop_class)
+    association = entity.associate(
+        peer.host,
+        peer.port,
+        ae_title=peer.ae_title,
+        tls_args=(tls_context(peer.tls), peer.host) if peer.tls else None,
+    )
+    if not association.is_established:
+        raise _why_not(association, peer)
+    try:
+        yield association
+    except BaseException:
+        association.abort()
+        raise
+    association.release()
+
+
+def _why_not(
+    association: Association, peer: PeerSettings
+) -> DestinationRefuses | DestinationUnavailable:
+    if association.is_rejected:
+        answer = association.acceptor.primitive
+        sentence = (
+            f"{peer.name} rejects the association; it has to know our AE title, address and port."
+        )
+        if answer is not None and answer.result != TRANSIENT_REJECTION:
+            return DestinationRefuses(sentence)
+        return DestinationUnavailable(sentence)
+    return DestinationUnavailable(
+        f"{peer.name} cannot be reached at {peer.host}:{peer.port}; is it running?"
+    )

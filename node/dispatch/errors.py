@@ -1,0 +1,22 @@
+"""What can go wrong between us and a destination.
+
+The tree:
+
+    DispatchError
+    ├── DestinationUnavailable   try again later: down, slow, aborting, out of resources
+    └── DestinationRefuses       no repetition mends it: a person has to change something
+"""
+
+from __future__ import annotations
+
+
+class DispatchError(Exception):
+    """The destination did not take what we sent."""
+
+
+class DestinationUnavailable(DispatchError):  # noqa: N818 - says what it is
+    """The destination cannot take it now; the same may succeed later."""
+
+
+class DestinationRefuses(DispatchError):  # noqa: N818
+    """The destination will never take this, unless its settings or ours change."""

@@ -1,0 +1,158 @@
+"""What a destination's own index says that it holds: C-FIND, QIDO-RS or Orthanc's REST."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import requests
+from pydicom.dataset import Dataset
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]
+    StudyRootQueryRetrieveInformationModelFind,
+)
+
+from node.config import Config, PeerSettings
+from node.dispatch.associate import associated
+from node.dispatch.errors import DestinationRefuses, DestinationUnavailable
+from node.dispatch.http import session_for
+
+PENDING = (0xFF00, 0xFF01)  # PS3.4 table C.4-1
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A derived series that a destination should hold.
+
+    Attributes:
+        study_instance_uid, series_instance_uid: of the series.
+        sop_instance_uids: all of its instances.
+    """
+
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uids: Sequence[str]
+
+
+Ask: TypeAlias = Callable[[Expected, PeerSettings, Config], set[str]]
+
+
+def missing(expected: Sequence[Expected], peer: PeerSettings, config: Config) -> set[str]:
+    """SOP Instance UIDs that the destination's index does not show.
+
+    Raises:
+        DestinationRefuses: the destination does not answer such questions.
+        DestinationUnavailable: it cannot be asked now.
+    """
+    ask = ASK[peer.send_by]
+    return {
+        uid
+        for series in expected
+        for uid in set(series.sop_instance_uids) - ask(series, peer, config)
+    }
+
+
+def by_c_find(series: Expected, peer: PeerSettings, config: Config) -> set[str]:
+    """Held instances of a series by C-FIND, Study Root (PS3.4 C.6.2).
+
+    The count of the series settles it in one small answer; where the peer does not count, or
+    counts otherwise, every instance is listed.
+    """
+    if not peer.query:
+        raise DestinationRefuses(f"{peer.name} is not to be asked by C-FIND (`query: false`).")
+    with associated(peer, config, [StudyRootQueryRetrieveInformationModelFind]) as association:
+        if not association.accepted_contexts:
+            raise DestinationRefuses(f"{peer.name} does not offer C-FIND.")
+
+        def find(query: Dataset) -> list[Dataset]:
+            answers = association.send_c_find(query, StudyRootQueryRetrieveInformationModelFind)
+            return _matches(answers, peer)
+
+        counts = find(_query(series, "SERIES", NumberOfSeriesRelatedInstances=None))
+        if [m.get("NumberOfSeriesRelatedInstances") for m in counts] == [
+            len(series.sop_instance_uids)
+        ]:
+            return set(series.sop_instance_uids)
+        return {str(m.SOPInstanceUID) for m in find(_query(series, "IMAGE", SOPInstanceUID=""))}
+
+
+def by_qido(series: Expected, peer: PeerSettings, config: Config) -> set[str]:
+    """Held instances of a series by QIDO-RS (PS3.18 10.6)."""
+    path = (
+        f"/studies/{series.study_instance_uid}/series/{series.series_instance_uid}"
+        f"/instances?limit={len(series.sop_instance_uids) + 1}"
+    )
+    with session_for(peer) as session:
+        answer = _http(
+            lambda: session.get(
+                (peer.dicomweb or "").rstrip("/") + path,
+                headers={"Accept": "application/dicom+json"},
+                timeout=config.jobs.answer_timeout_s,
+            ),
+            peer,
+        )
+    return {str(item["00080018"]["Value"][0]) for item in answer}
+
+
+def by_orthanc_rest(series: Expected, peer: PeerSettings, config: Config) -> set[str]:
+    """Held instances of a series by Orthanc's REST interface."""
+    query = {"SeriesInstanceUID": series.series_instance_uid}
+    with session_for(peer) as session:
+        answer = _http(
+            lambda: session.post(
+                (peer.orthanc_rest or "").rstrip("/") + "/tools/find",
+                json={"Level": "Instance", "Expand": True, "Query": query},
+                timeout=config.jobs.answer_timeout_s,
+            ),
+            peer,
+        )
+    return {str(item["MainDicomTags"]["SOPInstanceUID"]) for item in answer}
+
+
+ASK: Mapping[str, Ask] = {
+    "c-store": by_c_find,
+    "stow-rs": by_qido,
+    "orthanc-rest": by_orthanc_rest,
+}
+"""`send_by` of a peer's settings to the question that fits."""
+
+
+def _query(series: Expected, level: str, **wanted: Any) -> Dataset:
+    query = Dataset()
+    query.QueryRetrieveLevel = level
+    query.StudyInstanceUID = series.study_instance_uid
+    query.SeriesInstanceUID = series.series_instance_uid
+    for keyword, value in wanted.items():
+        setattr(query, keyword, value)
+    return query
+
+
+def _matches(answers: Any, peer: PeerSettings) -> list[Dataset]:
+    """Identifiers of the pending responses; any other end but success is an error."""
+    found = []
+    for status, identifier in answers:
+        if "Status" not in status:
+            raise DestinationUnavailable(f"{peer.name} did not answer a C-FIND request.")
+        if status.Status in PENDING and identifier is not None:
+            found.append(identifier)
+        elif status.Status not in (*PENDING, 0x0000):
+            raise DestinationRefuses(
+                f"{peer.name} answered C-FIND with status {status.Status:04X}H."
+            )
+    return found
+
+
+def _http(request: Callable[[], requests.Response], peer: PeerSettings) -> list[Any]:
+    try:
+        response = request()
+    except requests.RequestException as error:
+        raise DestinationUnavailable(
+            f"{peer.name} does not answer HTTP requests ({type(error).__name__})."
+        ) from error
+    if response.status_code == requests.codes.no_content:
+        return []
+    if response.status_code >= 500:
+        raise DestinationUnavailable(f"{peer.name} answered with HTTP {response.status_code}.")
+    if response.status_code != requests.codes.ok:
+        raise DestinationRefuses(f"{peer.name} answered with HTTP {response.status_code}.")
+    return list(response.json())

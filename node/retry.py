@@ -1,0 +1,106 @@
+"""What to do after an error: try again, when, or give up. Pure: values in, a decision out."""
+
+from __future__ import annotations
+
+import random
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+import sqlalchemy as sa
+
+from dicom_profiles.errors import ProfileError
+from node.config import JobSettings
+from node.dispatch.errors import DestinationRefuses, DestinationUnavailable, DispatchError
+from node.jobs import JobError
+from pipelines.errors import PipelineError
+
+PERMANENT: tuple[type[BaseException], ...] = (
+    DestinationRefuses,
+    JobError,
+    ValueError,  # profiles and pipelines raise these for input that will stay as it is
+    TypeError,
+    LookupError,
+    AttributeError,
+    NotImplementedError,
+    FileNotFoundError,
+    PermissionError,
+    sa.exc.ProgrammingError,
+)
+"""Errors that the same attempt will meet again."""
+
+TRANSIENT: tuple[type[BaseException], ...] = (
+    DestinationUnavailable,
+    OSError,  # no space, a shared folder that hangs
+    MemoryError,
+    TimeoutError,
+    requests.RequestException,
+    sa.exc.OperationalError,
+    RuntimeError,  # how torch and OpenVINO say that a device is out of memory
+)
+"""Errors that may have passed the next time."""
+
+
+OUR_OWN = (DispatchError, JobError, ProfileError, PipelineError)
+"""Errors whose sentences are ours: facts without patient attributes."""
+
+
+@dataclass(frozen=True)
+class RetryDecision:
+    """What follows an error.
+
+    Attributes:
+        wait_s: seconds until the next attempt; None when there is none.
+        reason: one sentence for whoever looks at the job.
+    """
+
+    wait_s: float | None
+    reason: str
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether another attempt may succeed; an error that nobody foresaw gets its tries."""
+    if isinstance(error, PERMANENT):
+        return False
+    return isinstance(error, (*TRANSIENT, Exception))
+
+
+def decide(
+    error: BaseException,
+    attempt: int,
+    settings: JobSettings,
+    uniform: Callable[[float, float], float] = random.uniform,
+) -> RetryDecision:
+    """Decide after a failed attempt.
+
+    The wait grows exponentially with full jitter: anything from nothing to the present ceiling,
+    so that many jobs that failed together do not come back together.
+
+    Args:
+        error: what the attempt ended with.
+        attempt: the number of that attempt, from 1.
+        settings: tries and waits.
+        uniform: draws a number between two others.
+    """
+    sentence = _sentence(error)
+    if not is_transient(error):
+        return RetryDecision(None, sentence)
+    if attempt >= settings.max_attempts:
+        return RetryDecision(None, f"Given up after {attempt} tries. {sentence}")
+    ceiling = min(settings.backoff_limit_s, settings.backoff_s * 2.0 ** min(attempt - 1, 60))
+    wait_s = uniform(0.0, ceiling)
+    again = f"Try {attempt + 1} of {settings.max_attempts} in {wait_s:.0f} s."
+    return RetryDecision(wait_s, f"{sentence} {again}")
+
+
+def _sentence(error: BaseException) -> str:
+    """The error as a sentence. Text of other people's errors stays out: it may quote a patient."""
+    if isinstance(error, OUR_OWN):
+        return " ".join(str(error).split())
+    if isinstance(error, OSError) and error.strerror:
+        return f"The system says: {error.strerror}."
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" in {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"An error that nobody foresaw: {type(error).__name__}{place}."
