@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,9 @@ from pipelines import catalog
 from pipelines.contract import GateVerdict
 
 if TYPE_CHECKING:
+    from pydicom import Dataset
+
+    from dicom_profiles.recognition import Recognition
     from dicom_profiles.series import SourceSeries
 
 
@@ -27,3 +30,23 @@ def gate(name: str, inputs: Mapping[str, SourceSeries]) -> GateVerdict:
     module = import_module(f"pipelines.{name}.gate")
     verdict: GateVerdict = module.gate(inputs, card)
     return verdict
+
+
+def recognise(name: str, headers: Sequence[Dataset]) -> tuple[Recognition, bool]:
+    """Ask a pipeline whether these images are of the kind that it translates.
+
+    Args:
+        name: a pipeline, see `pipelines.catalog.names`.
+        headers: of all images of a stack.
+
+    Returns:
+        What the images are taken for, and whether that is the pipeline's kind (the confidence
+        still has to be judged).
+
+    Raises:
+        UnknownPipeline: there is no pipeline of that name.
+    """
+    catalog.folder(name)
+    module = import_module(f"pipelines.{name}.recognition")
+    recognition: Recognition = module.recognise(headers)
+    return recognition, recognition.kind == module.KIND

@@ -1,0 +1,324 @@
+"""Routing: which rule takes a stack, and why each of the others does not.
+
+Synthetic images are never taken (five signs). A rule matches when all conditions of its `when` hold
+in every image. The first matching rule whose pipeline recognises the stack takes it; a rule that
+names a description, a protocol, a dose or the sender is the site's own word, and is believed
+without recognition. The gate of the pipeline then accepts or refuses, with a sentence.
+
+Everything here is pure: headers and settings in, an explanation out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from pydicom import Dataset
+
+from dicom_profiles.errors import ProfileError
+from dicom_profiles.recognition import Recognition, synthetic_signs
+from dicom_profiles.series import SourceInstance, SourceSeries
+from node.conditions import Condition, Finding, parse_conditions
+from node.config import RouteSettings
+from node.stacks import Stack, split_series
+from pipelines import catalog, gates
+from pipelines.contract import GateVerdict
+
+ACCEPTED_CONFIDENCE = 0.5
+"""From here on the recognition of a pipeline accepts a stack without the site's word."""
+
+SITE_WORDS = (
+    "SeriesDescription",
+    "StudyDescription",
+    "ProtocolName",
+    "PerformedProcedureStepDescription",
+    "RequestedProcedureDescription",
+    "RequestedProcedureCodeSequence",
+    "ProcedureCodeSequence",
+    "ImageComments",
+    "CTDIvol",
+    "Exposure",
+    "XRayTubeCurrent",
+    "StationName",
+    "DeviceSerialNumber",
+    "SeriesInstanceUID",
+    "source_ae",
+)
+"""A condition on one of these says what the series is, by the site's own word."""
+
+
+class Outcome(StrEnum):
+    """What becomes of a stack."""
+
+    TAKEN = "taken"  # a rule takes it and the gate accepts it
+    REFUSED = "refused"  # a rule takes it and the gate refuses it
+    SET_ASIDE = "set_aside"  # refused, while another stack of the series was accepted
+    UNROUTED = "unrouted"  # no rule takes it
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A route with its conditions understood.
+
+    Attributes:
+        settings: as configured.
+        conditions: of its `when`.
+        asked_for: a person named the pipeline: every acquired stack goes to its gate.
+    """
+
+    settings: RouteSettings
+    conditions: tuple[Condition, ...]
+    asked_for: bool = False
+
+    @property
+    def site_word(self) -> bool:
+        """Whether the rule itself says what the series is."""
+        return self.asked_for or any(
+            condition.keyword.split(".")[0] in SITE_WORDS and not condition.negative
+            for condition in self.conditions
+        )
+
+
+@dataclass(frozen=True)
+class RuleFinding:
+    """One rule held against one stack.
+
+    Attributes:
+        route: its name.
+        pipeline: to which it leads.
+        conditions: each with what was wanted and found.
+        recognition: what the pipeline thinks of the stack.
+        takes: all conditions hold, and it is recognised or the site's word counts.
+        reason: one sentence.
+    """
+
+    route: str
+    pipeline: str
+    conditions: tuple[Finding, ...]
+    recognition: Recognition
+    takes: bool
+    reason: str
+
+    @property
+    def matches(self) -> bool:
+        """Whether all conditions hold."""
+        return all(condition.holds for condition in self.conditions)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {
+            "route": self.route,
+            "pipeline": self.pipeline,
+            "matches": self.matches,
+            "takes": self.takes,
+            "reason": self.reason,
+            "conditions": [condition.to_json() for condition in self.conditions],
+            "recognition": {
+                "kind": self.recognition.kind,
+                "confidence": round(self.recognition.confidence, 2),
+                "reasons": list(self.recognition.reasons),
+            },
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class StackFinding:
+    """What becomes of one stack, and why.
+
+    Attributes:
+        stack: the images.
+        outcome: what becomes of it.
+        reason: one sentence.
+        signs: why it counts as synthetic; none for an acquired one.
+        rules: every rule, in order.
+        taken_by: the first rule that takes it.
+        gate: what the pipeline's gate says; None when no rule takes it.
+    """
+
+    stack: Stack
+    outcome: Outcome
+    reason: str
+    signs: tuple[str, ...] = ()
+    rules: tuple[RuleFinding, ...] = ()
+    taken_by: RuleFinding | None = None
+    gate: GateVerdict | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        taken, gate = self.taken_by, self.gate
+        return {
+            "label": self.stack.label,
+            "instances": len(self.stack.instances),
+            "difference": self.stack.difference,
+            "outcome": str(self.outcome),
+            "reason": self.reason,
+            "synthetic": list(self.signs),
+            "route": taken.route if taken else None,
+            "pipeline": taken.pipeline if taken else None,
+            "gate": {"accepted": gate.accepted, "reasons": list(gate.reasons)} if gate else None,
+            "rules": [rule.to_json() for rule in self.rules],
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """The decision about a series: every stack, every rule, every condition."""
+
+    stacks: tuple[StackFinding, ...]
+
+    @property
+    def reason(self) -> str:
+        """The decision in one or two sentences."""
+        if not self.stacks:
+            return "There are no images."
+        first, *others = self.stacks
+        aside = sum(len(one.stack.instances) for one in others if one.outcome == Outcome.SET_ASIDE)
+        if not aside:
+            return " ".join(dict.fromkeys(one.reason for one in self.stacks))
+        labels = ", ".join(sorted({one.stack.label for one in others}))
+        return f"{first.reason} {aside} other image(s) were set aside ({labels})."
+
+    @property
+    def jobs(self) -> tuple[StackFinding, ...]:
+        """The stacks of which jobs are made: the accepted ones, else the largest refused one."""
+        accepted = tuple(one for one in self.stacks if one.outcome == Outcome.TAKEN)
+        refused = tuple(one for one in self.stacks if one.outcome == Outcome.REFUSED)
+        return accepted or refused[:1]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {"reason": self.reason, "stacks": [stack.to_json() for stack in self.stacks]}
+
+
+def compile_rules(routes: Sequence[RouteSettings]) -> tuple[Rule, ...]:
+    """Understand the routes once.
+
+    Raises:
+        ConditionError: a condition cannot be understood.
+    """
+    return tuple(Rule(route, parse_conditions(route.when)) for route in routes)
+
+
+def route_series(
+    rules: Sequence[Rule], instances: Sequence[SourceInstance], source_ae: str
+) -> Explanation:
+    """Decide about a whole series; the order of its images does not matter.
+
+    Args:
+        rules: in order of precedence.
+        instances: all images of the series.
+        source_ae: AE title of the sender.
+    """
+    found = [route_stack(rules, stack, source_ae) for stack in split_series(instances)]
+    if any(one.outcome == Outcome.TAKEN for one in found):
+        found = [_set_aside(one) for one in found]
+    found.sort(key=lambda one: (one.outcome != Outcome.TAKEN, -len(one.stack.instances)))
+    return Explanation(tuple(found))
+
+
+def _set_aside(finding: StackFinding) -> StackFinding:
+    if finding.outcome != Outcome.REFUSED:
+        return finding
+    return replace(finding, outcome=Outcome.SET_ASIDE)
+
+
+def route_stack(rules: Sequence[Rule], stack: Stack, source_ae: str) -> StackFinding:
+    """Decide about one stack: synthetic, conditions, recognition, gate."""
+    headers = stack.headers
+    signs = _signs(headers)
+    recognised: dict[str, tuple[Recognition, bool]] = {}
+    findings = tuple(hold_rule(rule, headers, source_ae, recognised) for rule in rules)
+    if signs:
+        reason = f"The series is synthetic ({signs[0]}); only acquired images are translated."
+        return StackFinding(stack, Outcome.UNROUTED, reason, signs, findings)
+    taken = next((finding for finding in findings if finding.takes), None)
+    if taken is None:
+        return StackFinding(stack, Outcome.UNROUTED, why_unrouted(findings), signs, findings)
+    verdict = judge(taken.pipeline, stack.instances)
+    if verdict.accepted:
+        reason = f"Route '{taken.route}' takes it to {taken.pipeline}."
+        return StackFinding(stack, Outcome.TAKEN, reason, signs, findings, taken, verdict)
+    return StackFinding(stack, Outcome.REFUSED, verdict.reason, signs, findings, taken, verdict)
+
+
+def _signs(headers: Sequence[Dataset]) -> tuple[str, ...]:
+    for header in headers:
+        signs = synthetic_signs(header)
+        if signs:
+            return tuple(signs)
+    return ()
+
+
+def hold_rule(
+    rule: Rule,
+    headers: Sequence[Dataset],
+    source_ae: str,
+    recognised: dict[str, tuple[Recognition, bool]],
+) -> RuleFinding:
+    """Hold one rule against a stack.
+
+    Args:
+        rule: the rule.
+        headers: of all images.
+        source_ae: AE title of the sender.
+        recognised: what pipelines thought of this stack; asked once a pipeline.
+    """
+    pipeline = rule.settings.pipeline
+    if pipeline not in recognised:
+        recognised[pipeline] = gates.recognise(pipeline, headers)
+    recognition, right_kind = recognised[pipeline]
+    conditions = tuple(condition.evaluate(headers, source_ae) for condition in rule.conditions)
+    failed = next((condition for condition in conditions if not condition.holds), None)
+    known = right_kind and recognition.confidence >= ACCEPTED_CONFIDENCE
+    takes = failed is None and (known or rule.site_word)
+    if failed:
+        reason = f"{failed.keyword} should be {failed.wanted}, found {failed.found}."
+    elif known:
+        reason = f"All conditions hold, and the images are recognised ({recognition.kind})."
+    elif rule.site_word:
+        reason = "All conditions hold, and they are the site's own word."
+    else:
+        reason = (
+            f"the images are not recognised as what {pipeline} translates "
+            f"({recognition.kind}: {' '.join(recognition.reasons)}), and the rule names no "
+            "description, protocol, dose or sender."
+        )
+    return RuleFinding(rule.settings.name, pipeline, conditions, recognition, takes, reason)
+
+
+def why_unrouted(findings: Sequence[RuleFinding]) -> str:
+    """One sentence when no rule takes a stack: the rule that came nearest."""
+    if not findings:
+        return "No routes are configured."
+    nearest = max(findings, key=_share_that_holds)
+    return f"No rule takes it. Nearest is '{nearest.route}': {nearest.reason}"
+
+
+def _share_that_holds(finding: RuleFinding) -> float:
+    held = [condition.holds for condition in finding.conditions]
+    return sum(held) / len(held) if held else 1.0
+
+
+def judge(pipeline: str, instances: Sequence[SourceInstance]) -> GateVerdict:
+    """The gate's verdict from headers; a stack that is no regular grid is refused as well."""
+    key = input_key(pipeline)
+    try:
+        series = SourceSeries.of(instances)
+    except ProfileError as error:
+        return GateVerdict.from_reasons((str(error),))
+    return gates.gate(pipeline, {key: series})
+
+
+def input_key(pipeline: str) -> str:
+    """The one input of a pipeline, as its card names it."""
+    (key,) = catalog.card(pipeline).inputs
+    return key
+
+
+def sources_of(finding: StackFinding) -> Mapping[str, list[str]]:
+    """SOP Instance UIDs of a job's stack by input key, sorted so that a repeat is the same job."""
+    assert finding.taken_by is not None
+    uids = sorted(str(header.SOPInstanceUID) for header in finding.stack.headers)
+    return {input_key(finding.taken_by.pipeline): uids}
