@@ -87,6 +87,18 @@ series = sa.Table(
     sa.Column("reason", sa.String, nullable=False, default=""),  # the decision in one sentence
 )
 
+associations = sa.Table(
+    "associations",  # which associations brought a series, and how they ended: evidence
+    metadata,
+    sa.Column("association", sa.String(32), primary_key=True),
+    sa.Column("series_instance_uid", sa.String(64), primary_key=True),
+    sa.Column("source_ae", sa.String(16), nullable=False),
+    sa.Column("outcome", sa.String(16), nullable=False),  # RELEASED, ABORTED, LOST
+    sa.Column("instance_count", sa.Integer, nullable=False),  # acknowledged on it
+    sa.Column("ended", UTCDateTime, nullable=False),
+    sa.Index("ix_associations_series", "series_instance_uid", "ended"),
+)
+
 jobs = sa.Table(
     "jobs",
     metadata,
