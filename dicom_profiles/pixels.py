@@ -50,8 +50,8 @@ class SliceFacts:
     """What a writer must know of a source slice's pixels.
 
     Attributes:
-        digest: SHA-256 of the stored values as little-endian 32-bit integers, hexadecimal;
-            the same in every transfer syntax.
+        digest: SHA-256 of the decoded Pixel Data, hexadecimal; the same in every lossless
+            transfer syntax.
         padding: the padding, or None where there is none.
     """
 
@@ -73,8 +73,9 @@ class DecodedSlice:
 
 
 def pixel_digest(stored: npt.NDArray[np.integer]) -> str:
-    """SHA-256 (hexadecimal) of stored values, independent of how they are encoded."""
-    return hashlib.sha256(np.ascontiguousarray(stored, dtype="<i4").data).hexdigest()
+    """SHA-256 (hexadecimal) of pixels as decoded, in little-endian order."""
+    little = np.ascontiguousarray(stored, dtype=stored.dtype.newbyteorder("<"))
+    return hashlib.sha256(little.data).hexdigest()
 
 
 def decode(path: Path) -> DecodedSlice:
@@ -100,7 +101,7 @@ def decode(path: Path) -> DecodedSlice:
             zlib.compress(np.packbits(mask).tobytes(), 1), zlib.compress(stored[mask].tobytes(), 1)
         )
         hu[mask] = PADDING_HU if is_ct else 0.0
-    return DecodedSlice(hu, SliceFacts(pixel_digest(stored), padding))
+    return DecodedSlice(hu, SliceFacts(pixel_digest(raw), padding))
 
 
 def _read(path: Path) -> Dataset:
@@ -145,15 +146,23 @@ def _without_unused_bits(raw: npt.NDArray[np.integer], ds: Dataset) -> npt.NDArr
     return stored & ((1 << int(ds.BitsStored)) - 1)
 
 
-def _padding_mask(
-    raw: npt.NDArray[np.integer], stored: npt.NDArray[np.int32], ds: Dataset
-) -> npt.NDArray[np.bool_] | None:
-    """Mask (rows, columns) of declared padding, or None where none is declared."""
+def declared_padding(ds: Dataset) -> tuple[int, int] | None:
+    """Lowest and highest stored value that is padding (PS3.3 C.7.5.1.1.2), None without."""
     if ds.get("PixelPaddingValue") is None:
         return None
     limits = [ds.PixelPaddingValue, ds.get("PixelPaddingRangeLimit")]
     values = [_as_pixel(int(v), ds.PixelRepresentation) for v in limits if v is not None]
-    low, high = min(values), max(values)
+    return min(values), max(values)
+
+
+def _padding_mask(
+    raw: npt.NDArray[np.integer], stored: npt.NDArray[np.int32], ds: Dataset
+) -> npt.NDArray[np.bool_] | None:
+    """Mask (rows, columns) of declared padding, or None where none is declared."""
+    declared = declared_padding(ds)
+    if declared is None:
+        return None
+    low, high = declared
     mask = (stored >= low) & (stored <= high)
     # Some scanners pad outside Bits Stored; the mask would not see that after the cut.
     return np.asarray(mask | ((raw >= low) & (raw <= high)), dtype=np.bool_)

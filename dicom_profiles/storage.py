@@ -55,13 +55,14 @@ class TransferSyntax:
         uid: Transfer Syntax UID.
         encapsulated: the pixel data are compressed.
         decodable: the pixels can be decoded here.
-        lossy: writing pixels in it may have lost something.
+        lossy: Lossy Image Compression Method (PS3.3 C.7.6.1.1.5.1) where writing pixels
+            in it may have lost something, else "".
     """
 
     uid: UID
     encapsulated: bool = False
     decodable: bool = True
-    lossy: bool = False
+    lossy: str = ""
 
 
 # Wanted first. JPEG Lossless and 8-bit JPEG need GDCM; 12-bit JPEG Extended has no
@@ -78,11 +79,11 @@ TRANSFER_SYNTAXES: tuple[TransferSyntax, ...] = (
     TransferSyntax(uid.JPEGLosslessSV1, True),
     TransferSyntax(uid.JPEGLossless, True),
     TransferSyntax(uid.RLELossless, True),
-    TransferSyntax(uid.JPEGLSNearLossless, True, lossy=True),
-    TransferSyntax(uid.JPEG2000, True, lossy=True),
-    TransferSyntax(uid.HTJ2K, True, lossy=True),
-    TransferSyntax(uid.JPEGBaseline8Bit, True, lossy=True),
-    TransferSyntax(uid.JPEGExtended12Bit, True, decodable=False, lossy=True),
+    TransferSyntax(uid.JPEGLSNearLossless, True, lossy="ISO_14495_1"),
+    TransferSyntax(uid.JPEG2000, True, lossy="ISO_15444_1"),
+    TransferSyntax(uid.HTJ2K, True, lossy="ISO_15444_15"),
+    TransferSyntax(uid.JPEGBaseline8Bit, True, lossy="ISO_10918_1"),
+    TransferSyntax(uid.JPEGExtended12Bit, True, decodable=False, lossy="ISO_10918_1"),
 )
 
 ACCEPTED_TRANSFER_SYNTAXES: tuple[UID, ...] = tuple(row.uid for row in TRANSFER_SYNTAXES)
@@ -99,8 +100,13 @@ def can_decode(transfer_syntax: str) -> bool:
 
 def is_lossy(transfer_syntax: str) -> bool:
     """Whether this transfer syntax may have lost something of the pixels."""
+    return bool(lossy_method(transfer_syntax))
+
+
+def lossy_method(transfer_syntax: str) -> str:
+    """Lossy Image Compression Method (0028,2114) of this transfer syntax, "" when lossless."""
     row = _BY_UID.get(UID(transfer_syntax))
-    return row is not None and row.lossy
+    return row.lossy if row is not None else ""
 
 
 def why_not_decodable(transfer_syntax: str) -> str:

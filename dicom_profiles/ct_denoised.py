@@ -1,0 +1,209 @@
+"""The denoised CT series: CT Image Storage on the grid of its source.
+
+PS3.3 A.3 and C.8.2.1. Exposure, CTDIvol, kernel and irradiation event stay: they
+are still true of the photons behind the pixels, and the dose counts once because
+the event's UID is the source's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from pydicom.dataset import Dataset
+from pydicom.uid import UID, CTImageStorage
+
+from dicom_profiles import codes, uids
+from dicom_profiles.ct_pixels import CtEncoding, store
+from dicom_profiles.derived import (
+    DerivedKind,
+    DerivedSeries,
+    image_common,
+    refuse_anonymous,
+    source_references,
+)
+from dicom_profiles.errors import DerivedObjectError
+from dicom_profiles.inherited import SLICE_TAGS, STUDY_TAGS, empty_elements
+from dicom_profiles.overlay import overlay_plane
+from dicom_profiles.part10 import ElementEncoder, Encoded, FileEncoder, FolderWriter
+from dicom_profiles.pixels import SliceFacts, declared_padding, pixel_digest
+from dicom_profiles.provenance import Derivation, Provenance, private_block
+from dicom_profiles.series import SourceInstance, SourceSeries
+from dicom_profiles.storage import is_lossy, lossy_method
+
+DENOISED_CT = DerivedKind(
+    name="DEN",
+    number=3,
+    title="DENOISED",
+    code=codes.DENOISED,
+    sentence="Low-dose CT, denoised by a neural network.",
+)
+IMAGE_TYPE = ["DERIVED", "SECONDARY", "AXIAL", "", "SYNTHETIC", "AI_DENOISED"]
+
+# Center, width and name of the windows offered where the source has none.
+WINDOWS = (("40", "400", "SOFT TISSUE"), ("-600", "1600", "LUNG"), ("400", "1800", "BONE"))
+
+CtPixels = npt.NDArray[np.int16] | npt.NDArray[np.uint16]
+
+
+def write_denoised_ct(
+    source: SourceSeries,
+    slices: Iterable[npt.NDArray[np.float32]],
+    derivation: Derivation,
+    folder: Path,
+) -> DerivedSeries:
+    """Write the denoised series, one file a slice, durably.
+
+    Args:
+        source: the low-dose series.
+        slices: (rows, columns) float32 in HU, in the order of the source.
+        derivation: model, parameters, record, verdict, time.
+        folder: made when absent; files are named DEN-0001.dcm and on.
+
+    Raises:
+        DerivedObjectError: other count or shape than the source, or values that do not fit.
+    """
+    refuse_anonymous(source)
+    series_uid = uids.series_uid(DENOISED_CT.name, source.sop_instance_uids, derivation.identity)
+    writer = _SliceEncoder(source, derivation, series_uid)
+    paths, instance_uids = [], []
+    with FolderWriter(folder) as files:
+        for index, (instance, facts, hu) in enumerate(_paired(source, slices)):
+            uid, content = writer.encode(index, instance, facts, hu)
+            paths.append(files.write(f"{DENOISED_CT.name}-{index + 1:04d}.dcm", content))
+            instance_uids.append(uid)
+    return DerivedSeries(series_uid, DENOISED_CT.name, tuple(paths), tuple(instance_uids))
+
+
+class _SliceEncoder:
+    """Encodes slices; what they share is encoded once."""
+
+    def __init__(self, source: SourceSeries, derivation: Derivation, series_uid: str) -> None:
+        header = source.headers[0]
+        self._series_uid = series_uid
+        self._files = FileEncoder(CTImageStorage, derivation.ae_title)
+        self._elements = ElementEncoder(header.get("SpecificCharacterSet"))
+        provenance = Provenance.of(DENOISED_CT.name, source, derivation)
+        common = image_common(source, DENOISED_CT, derivation)
+        common.update(provenance.block())
+        common.update(overlay_plane(*source.shape[1:]))
+        common.update(_ct_common(source, series_uid))
+        self._common: Encoded = {
+            **self._elements.encode(empty_elements(header)),
+            **self._elements.encode(common),
+            **self._elements.copy(header, STUDY_TAGS),
+        }
+
+    def encode(
+        self, index: int, instance: SourceInstance, facts: SliceFacts, hu: npt.NDArray[np.float32]
+    ) -> tuple[str, bytes]:
+        """SOP Instance UID and Part 10 file of one slice."""
+        header = instance.header
+        pixels, encoding = store(hu, header, facts.padding)
+        digest = pixel_digest(pixels)
+        uid = uids.instance_uid(self._series_uid, index, digest)
+        own = _pixel_elements(pixels, encoding, header)
+        own.update(_windows(header))
+        own.update(_compression(instance))
+        own.update(source_references(header))
+        own.update(
+            private_block({"source_pixels_sha256": facts.digest, "output_pixels_sha256": digest})
+        )
+        own.SOPInstanceUID = UID(uid)
+        elements = {
+            **self._common,
+            **self._elements.copy(header, SLICE_TAGS),
+            **self._elements.encode(own),
+        }
+        return uid, self._files.encode(elements, uid)
+
+
+def _paired(
+    source: SourceSeries, slices: Iterable[npt.NDArray[np.float32]]
+) -> Iterator[tuple[SourceInstance, SliceFacts, npt.NDArray[np.float32]]]:
+    """Source instance, its pixel facts and its output, refusing other counts and shapes."""
+    done = 0
+    outputs = iter(slices)
+    for instance, facts in zip(source.instances, source.facts(), strict=True):
+        hu = next(outputs, None)
+        if hu is None:
+            break
+        if hu.shape != source.shape[1:]:
+            raise DerivedObjectError(
+                f"An output slice should have shape {source.shape[1:]}, got {hu.shape}."
+            )
+        yield instance, facts, hu
+        done += 1
+    if done < len(source) or next(outputs, None) is not None:
+        raise DerivedObjectError(
+            f"The output should have {len(source)} slices like its source, got "
+            f"{done if done < len(source) else 'more'}."
+        )
+
+
+def _ct_common(source: SourceSeries, series_uid: str) -> Dataset:
+    ds = Dataset()
+    ds.SOPClassUID = CTImageStorage
+    ds.SeriesInstanceUID = UID(series_uid)
+    ds.Modality = "CT"
+    ds.ImageType = IMAGE_TYPE
+    _, ds.Rows, ds.Columns = source.shape
+    ds.SamplesPerPixel = 1
+    ds.PhotometricInterpretation = "MONOCHROME2"
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit = 16, 16, 15
+    ds.RescaleType = "HU"
+    return ds
+
+
+def _pixel_elements(pixels: CtPixels, encoding: CtEncoding, header: Dataset) -> Dataset:
+    """Image Pixel and rescale of one slice (PS3.3 C.7.6.3, C.8.2.1)."""
+    ds = Dataset()
+    ds.PixelRepresentation = int(encoding.signed)
+    ds.RescaleSlope, ds.RescaleIntercept = encoding.slope, encoding.intercept
+    declared = declared_padding(header)
+    if declared is not None:
+        vr = "SS" if encoding.signed else "US"
+        value, limit = declared
+        ds.add_new("PixelPaddingValue", vr, value)
+        if limit != value:
+            ds.add_new("PixelPaddingRangeLimit", vr, limit)
+    ds.add_new("PixelData", "OW", pixels.tobytes())
+    return ds
+
+
+def _windows(header: Dataset) -> Dataset:
+    """VOI LUT (PS3.3 C.11.2): the source's windows, which its readers know; else the usual ones."""
+    ds = Dataset()
+    if header.get("WindowCenter") is not None and header.get("WindowWidth") is not None:
+        for keyword in ("WindowCenter", "WindowWidth", "WindowCenterWidthExplanation",
+                        "VOILUTFunction"):  # fmt: skip
+            if keyword in header:
+                ds[keyword] = header[keyword]
+        return ds
+    centers, widths, names = zip(*WINDOWS, strict=True)
+    ds.WindowCenter, ds.WindowWidth = list(centers), list(widths)
+    ds.WindowCenterWidthExplanation = list(names)
+    return ds
+
+
+def _compression(instance: SourceInstance) -> Dataset:
+    """Lossy Image Compression: once 01, always 01 (PS3.3 C.7.6.1.1.5)."""
+    header = instance.header
+    syntax = str(header.file_meta.TransferSyntaxUID)
+    ds = Dataset()
+    if header.get("LossyImageCompression") != "01" and not is_lossy(syntax):
+        ds.LossyImageCompression = "00"
+        return ds
+    ds.LossyImageCompression = "01"
+    if header.get("LossyImageCompressionRatio") is not None:
+        ds["LossyImageCompressionRatio"] = header["LossyImageCompressionRatio"]
+    elif is_lossy(syntax):
+        size = int(header.Rows) * int(header.Columns) * int(header.BitsAllocated) // 8
+        ds.LossyImageCompressionRatio = f"{size / max(instance.path.stat().st_size, 1):.2f}"
+    if header.get("LossyImageCompressionMethod") is not None:
+        ds["LossyImageCompressionMethod"] = header["LossyImageCompressionMethod"]
+    elif is_lossy(syntax):
+        ds.LossyImageCompressionMethod = lossy_method(syntax)
+    return ds

@@ -1,0 +1,136 @@
+"""HU to stored values: nothing saturates, padding comes back as the source had it.
+
+PS3.3 C.8.2.1 (CT Image), C.7.5.1.1.2 (Pixel Padding).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from pydicom.dataset import Dataset
+
+from dicom_profiles.errors import DerivedObjectError
+from dicom_profiles.pixels import PaddingFacts, declared_padding
+
+LARGEST_SLOPE = 1.0
+"""Rounding costs half a slope, and values must come back to within 0.5 HU."""
+SIGNED_RANGE = (-0x8000, 0x7FFF)
+UNSIGNED_RANGE = (0, 0xFFFF)
+
+
+@dataclass(frozen=True)
+class CtEncoding:
+    """How the HU of one slice are stored: 16 bits, all of them used.
+
+    Attributes:
+        slope: Rescale Slope as written.
+        intercept: Rescale Intercept as written.
+        signed: whether stored values are two's complement.
+        keeps_rescale: whether slope and intercept are the source's.
+    """
+
+    slope: str
+    intercept: str
+    signed: bool
+    keeps_rescale: bool
+
+    @property
+    def value_range(self) -> tuple[int, int]:
+        """Lowest and highest value that can be stored."""
+        return SIGNED_RANGE if self.signed else UNSIGNED_RANGE
+
+    def holds(self, lowest_hu: float, highest_hu: float) -> bool:
+        """Whether HU from lowest to highest can be stored."""
+        low, high = self.value_range
+        stored = [
+            (hu - float(self.intercept)) / float(self.slope) for hu in (lowest_hu, highest_hu)
+        ]
+        return low <= min(stored) and max(stored) <= high
+
+
+def choose_encoding(source: Dataset, lowest_hu: float, highest_hu: float) -> CtEncoding:
+    """The encoding for HU in this range, as near to the source's as holds it.
+
+    16 bits always: a source of 12 bits cannot hold what a network makes of metal and air
+    beyond its own range.
+
+    Raises:
+        DerivedObjectError: no encoding holds the values to within 0.5 HU.
+    """
+    slope, intercept = str(source.RescaleSlope), str(source.RescaleIntercept)
+    if not 0 < float(slope) <= LARGEST_SLOPE:
+        slope = "1"
+    padding = declared_padding(source)
+    signed = padding is None or padding[1] <= SIGNED_RANGE[1]
+    for candidate_slope, candidate_intercept in ((slope, intercept), ("1", intercept), ("1", "0")):
+        keeps = candidate_slope == str(source.RescaleSlope) and candidate_intercept == intercept
+        encoding = CtEncoding(candidate_slope, candidate_intercept, signed, keeps)
+        if encoding.holds(lowest_hu, highest_hu):
+            return encoding
+    raise DerivedObjectError(
+        "Values should fit 16 bits with 1 HU a step, got "
+        f"{lowest_hu:.0f} to {highest_hu:.0f} HU; the pipeline's output is wrong."
+    )
+
+
+def store(
+    hu: npt.NDArray[np.float32], source: Dataset, padding: PaddingFacts | None
+) -> tuple[npt.NDArray[np.int16] | npt.NDArray[np.uint16], CtEncoding]:
+    """Stored values (rows, columns) of a slice and how they are encoded.
+
+    Args:
+        hu: (rows, columns) in HU.
+        source: header of the source slice.
+        padding: of the source slice; its stored values come back unchanged.
+
+    Raises:
+        DerivedObjectError: values are not finite or do not fit.
+    """
+    lowest, highest = float(hu.min()), float(hu.max())
+    if not np.isfinite(lowest + highest):
+        raise DerivedObjectError("Every value should be a number, got NaN or infinity in a slice.")
+    encoding = choose_encoding(source, lowest, highest)
+    slope, intercept = np.float32(encoding.slope), np.float32(encoding.intercept)
+    exact = (hu - intercept) / slope if slope != 1 else hu - intercept
+    stored = np.rint(exact).astype(np.int32)
+    mask = None if padding is None else _restore(stored, padding, encoding)
+    declared = declared_padding(source)
+    if declared is not None:
+        _keep_out_of_padding(stored, exact, mask, declared)
+    elif mask is not None and not encoding.keeps_rescale:
+        fill = stored[mask] * float(source.RescaleSlope) + float(source.RescaleIntercept)
+        stored[mask] = np.rint((fill - float(intercept)) / float(slope))
+    return stored.astype("<i2" if encoding.signed else "<u2"), encoding
+
+
+def _restore(
+    stored: npt.NDArray[np.int32], padding: PaddingFacts, encoding: CtEncoding
+) -> npt.NDArray[np.bool_]:
+    """Put the source's padding into stored values, in place; returns its mask."""
+    mask = padding.restore(stored)
+    low, high = encoding.value_range
+    fill = stored[mask]
+    if int(fill.min()) < low or int(fill.max()) > high:
+        raise DerivedObjectError(
+            f"Padding should be within {low} to {high}, got {fill.min()} to {fill.max()}; the "
+            "source's padding does not fit its own encoding."
+        )
+    return mask
+
+
+def _keep_out_of_padding(
+    stored: npt.NDArray[np.int32],
+    exact: npt.NDArray[np.float32],
+    mask: npt.NDArray[np.bool_] | None,
+    declared: tuple[int, int],
+) -> None:
+    """Move measured pixels that would read as padding to the nearest value that does not."""
+    low, high = declared
+    collides = (stored >= low) & (stored <= high)
+    if mask is not None:
+        collides &= ~mask
+    if collides.any():
+        below = exact[collides] < (low + high) / 2
+        stored[collides] = np.where(below, low - 1, high + 1)
