@@ -81,11 +81,14 @@ series = sa.Table(
     sa.Column("first_received", UTCDateTime, nullable=False),
     sa.Column("last_received", UTCDateTime, nullable=False),
     sa.Column("completed", UTCDateTime),
+    sa.Column("completed_count", sa.Integer, nullable=False, default=0),  # images it had then
     sa.Column("force_complete", sa.Boolean, nullable=False, default=False),
     sa.Column("evidence", sa.JSON, nullable=False),  # assembly.Evidence
     sa.Column("decision", sa.JSON, nullable=False),  # routing.Explanation of the latest revision
     sa.Column("reason", sa.String, nullable=False, default=""),  # the decision in one sentence
 )
+
+sa.Index("ix_series_late", series.c.instance_count - series.c.completed_count)
 
 associations = sa.Table(
     "associations",  # which associations brought a series, and how they ended: evidence
@@ -156,14 +159,13 @@ commitments = sa.Table(
 )
 
 executors = sa.Table(
-    "executors",  # one row a worker process
+    "executors",  # one row a worker process; one without a row must end: others take its jobs
     metadata,
     sa.Column("executor_id", sa.String, primary_key=True),
     sa.Column("host", sa.String, nullable=False),
     sa.Column("pid", sa.Integer, nullable=False),
     sa.Column("started", UTCDateTime, nullable=False),
     sa.Column("heartbeat", UTCDateTime, nullable=False, index=True),
-    sa.Column("lost", UTCDateTime),  # others have taken its jobs: it must not go on
 )
 
 counters = sa.Table(

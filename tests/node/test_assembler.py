@@ -1,0 +1,308 @@
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from node.assembler import Assembler
+from node.config import Config
+from node.database import associations, jobs, open_database, series
+from node.jobs import JobLedger
+from node.spool import Spool
+from tests.node.feeding import (
+    decision_of,
+    feed,
+    look_until_decided,
+    make_config,
+    only_series,
+    series_rows,
+)
+from tests.servers import wait_until
+from tests.synthetic import write_ct_series
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return make_config(tmp_path)
+
+
+@pytest.fixture
+def database(config: Config) -> Iterator[Engine]:
+    engine = open_database(config.node)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def spool(config: Config, database: Engine) -> Spool:
+    return Spool(config.node.data_dir, database)
+
+
+@pytest.fixture
+def assembler(config: Config, database: Engine) -> Iterator[Assembler]:
+    made = Assembler(config, database)
+    yield made
+    made.close()
+
+
+def test_a_low_dose_series_becomes_a_job(
+    tmp_path: Path, spool: Spool, assembler: Assembler
+) -> None:
+    paths = write_ct_series(tmp_path / "ct", slices=20, rows=128, columns=128)
+    random.Random(1).shuffle(paths)
+    feed(spool, paths)
+    (row,) = look_until_decided(assembler)
+    assert row.state == "ROUTED", row.reason
+    assert row.evidence["kind"] == "no_gap"
+    assert row.completed_count == 20
+    (job,) = assembler.ledger.list()
+    assert (str(job.state), job.route, job.source_ae) == ("QUEUED", "low-dose chest", "SCANNER")
+    assert len(job.sources["CT"]) == 20
+    assert job.evidence["kind"] == "no_gap"
+    (stack,) = decision_of(row)["stacks"]
+    assert stack["outcome"] == "taken"
+    assert [c["keyword"] for c in stack["rules"][0]["conditions"]] == [
+        "Modality",
+        "SeriesDescription",
+    ]
+
+
+def test_it_waits_for_the_quiet_time(tmp_path: Path, database: Engine) -> None:
+    config = make_config(tmp_path, assembly={"quiet_s": 20, "limit_s": 600})
+    now = [datetime.now(UTC)]
+    assembler = Assembler(config, database, clock=lambda: now[0])
+    feed(assembler.spool, write_ct_series(tmp_path / "ct"))
+    for seconds in (0.1, 5, 10):
+        now[0] = datetime.now(UTC) + timedelta(seconds=seconds)
+        assembler.look()
+        assert only_series(database).state == "RECEIVING"
+    now[0] = datetime.now(UTC) + timedelta(seconds=21)
+    assembler.look()
+    assert only_series(database).state != "RECEIVING"
+    assembler.close()
+
+
+def test_a_gap_waits_until_the_limit_and_is_refused(tmp_path: Path, database: Engine) -> None:
+    config = make_config(tmp_path, assembly={"quiet_s": 0.1, "limit_s": 100})
+    now = [datetime.now(UTC)]
+    assembler = Assembler(config, database, clock=lambda: now[0])
+    paths = write_ct_series(tmp_path / "ct", slices=16)
+    feed(assembler.spool, paths[:7] + paths[8:])
+    now[0] += timedelta(seconds=50)
+    assembler.look()
+    row = only_series(database)
+    assert row.state == "RECEIVING"
+    assert "missing" in row.reason
+    now[0] += timedelta(seconds=60)
+    assembler.look()
+    row = only_series(database)
+    assert (row.state, row.evidence["kind"]) == ("REFUSED", "limit")
+    assert any("missing" in finding for finding in row.evidence["findings"])
+    (job,) = assembler.ledger.list()
+    assert str(job.state) == "REFUSED"
+    assert job.reason
+    assembler.close()
+
+
+def test_a_late_image_closes_the_gap_at_once(tmp_path: Path, database: Engine) -> None:
+    config = make_config(tmp_path, assembly={"quiet_s": 0.1, "limit_s": 100})
+    assembler = Assembler(config, database)
+    paths = write_ct_series(tmp_path / "ct", slices=16)
+    feed(assembler.spool, paths[:7] + paths[8:])
+    wait_until(lambda: bool(assembler.look()) and "missing" in only_series(database).reason)
+    feed(assembler.spool, [paths[7]])
+    (row,) = look_until_decided(assembler)
+    assert (row.state, row.evidence["kind"], row.revision) == ("ROUTED", "no_gap", 1)
+    assembler.close()
+
+
+def test_late_images_open_a_new_revision_with_its_own_job(
+    tmp_path: Path, spool: Spool, assembler: Assembler
+) -> None:
+    paths = write_ct_series(tmp_path / "ct", slices=24, rows=128, columns=128)
+    feed(spool, paths[:20])
+    (row,) = look_until_decided(assembler)
+    assert (row.revision, row.completed_count) == (1, 20)
+    feed(spool, paths[20:])
+    (row,) = look_until_decided(assembler)
+    assert (row.revision, row.completed_count, row.state) == (2, 24, "ROUTED")
+    found = assembler.ledger.list()
+    assert sorted((job.revision, len(job.sources["CT"])) for job in found) == [(1, 20), (2, 24)]
+
+
+def test_the_same_series_again_is_the_same_job(
+    tmp_path: Path, spool: Spool, assembler: Assembler
+) -> None:
+    paths = write_ct_series(tmp_path / "ct", slices=20)
+    feed(spool, paths)
+    look_until_decided(assembler)
+    feed(spool, paths)
+    assembler.look()
+    (row,) = look_until_decided(assembler)
+    assert row.revision == 1
+    assert len(assembler.ledger.list()) == 1
+
+
+def test_a_person_may_force_it(tmp_path: Path, database: Engine) -> None:
+    config = make_config(tmp_path, assembly={"quiet_s": 500, "limit_s": 600})
+    assembler = Assembler(config, database)
+    feed(assembler.spool, write_ct_series(tmp_path / "ct"))
+    assembler.look()
+    assert only_series(database).state == "RECEIVING"
+    with database.begin() as connection:
+        connection.execute(sa.update(series).values(force_complete=True))
+    assembler.look()
+    row = only_series(database)
+    assert (row.evidence["kind"], row.force_complete) == ("forced", False)
+    assembler.close()
+
+
+def test_an_aborted_association_doubles_the_quiet_time(tmp_path: Path, database: Engine) -> None:
+    config = make_config(tmp_path, assembly={"quiet_s": 10, "limit_s": 600})
+    now = [datetime.now(UTC)]
+    assembler = Assembler(config, database, clock=lambda: now[0])
+    feed(assembler.spool, write_ct_series(tmp_path / "ct"))
+    assembler.look()
+    row = only_series(database)
+    values = {
+        "association": "a1",
+        "series_instance_uid": row.series_instance_uid,
+        "source_ae": "SCANNER",
+        "outcome": "ABORTED",
+        "instance_count": 12,
+        "ended": datetime.now(UTC),
+    }
+    with database.begin() as connection:
+        connection.execute(associations.insert().values(values))
+    now[0] += timedelta(seconds=15)
+    assembler.look()
+    assert only_series(database).state == "RECEIVING"
+    now[0] += timedelta(seconds=10)
+    assembler.look()
+    assert only_series(database).state != "RECEIVING"
+    assembler.close()
+
+
+def test_a_series_that_no_rule_takes_says_why(
+    tmp_path: Path, spool: Spool, assembler: Assembler
+) -> None:
+    feed(spool, write_ct_series(tmp_path / "ct", series_description="Thorax 5.0 B70f"))
+    (row,) = look_until_decided(assembler)
+    assert row.state == "UNROUTED"
+    assert "SeriesDescription should be matches (?i)low.?dose" in row.reason
+    assert assembler.ledger.list() == []
+
+
+def test_a_refused_series_is_a_refused_job(
+    tmp_path: Path, spool: Spool, assembler: Assembler
+) -> None:
+    feed(spool, write_ct_series(tmp_path / "ct", slices=2))
+    (row,) = look_until_decided(assembler)
+    assert row.state == "REFUSED"
+    (job,) = assembler.ledger.list()
+    assert str(job.state) == "REFUSED"
+    assert "slices" in job.reason
+
+
+def test_an_odd_series_does_not_stop_the_others(
+    tmp_path: Path, spool: Spool, assembler: Assembler, database: Engine
+) -> None:
+    feed(spool, write_ct_series(tmp_path / "odd", slices=3))
+    feed(spool, write_ct_series(tmp_path / "good", slices=20))
+    spool.admit_incoming()
+    odd = min(series_rows(database), key=lambda row: row.instance_count)
+    with database.begin() as connection:  # a column that no code of ours would write
+        this = series.c.series_instance_uid == odd.series_instance_uid
+        odd_values = {"state": "COMPLETE", "completed_count": 3, "evidence": []}
+        connection.execute(sa.update(series).where(this).values(odd_values))
+    wait_until(
+        lambda: bool(assembler.look()) and len(assembler.ledger.list()) == 1, what="the good one"
+    )
+    (bad,) = [r for r in series_rows(database) if r.instance_count == 3]
+    assert "tries again" in bad.reason
+
+
+@pytest.mark.parametrize("left_by_the_crash", ["job made", "no job yet"])
+def test_a_crash_between_complete_and_routed_is_mended(
+    tmp_path: Path, spool: Spool, assembler: Assembler, database: Engine, left_by_the_crash: str
+) -> None:
+    feed(spool, write_ct_series(tmp_path / "ct", slices=20))
+    (row,) = look_until_decided(assembler)
+    with database.begin() as connection:
+        connection.execute(sa.update(series).values(state="COMPLETE", decision={}))
+        if left_by_the_crash == "no job yet":
+            connection.execute(sa.delete(jobs))
+    again = Assembler(assembler.config, database)
+    (mended,) = look_until_decided(again)
+    again.close()
+    assert mended.decision == row.decision
+    assert (mended.state, mended.revision) == ("ROUTED", 1)
+    assert len(JobLedger(database).list()) == 1
+
+
+def test_it_decides_within_three_tenths_of_a_second(
+    tmp_path: Path, database: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = make_config(tmp_path, assembly={"quiet_s": 3, "limit_s": 600})
+    assembler = Assembler(config, database)
+    paths = write_ct_series(tmp_path / "ct", slices=100)
+    feed(assembler.spool, paths)
+    last = datetime.now(UTC)
+    while only_series_state(database) != "ROUTED":
+        time.sleep(assembler.look())
+        assert datetime.now(UTC) - last < timedelta(seconds=30)
+    row = only_series(database)
+    (job,) = assembler.ledger.list()
+    late_s = (job.created - row.last_received).total_seconds() - 3
+    with capsys.disabled():
+        print(f" [job {late_s * 1000:.0f} ms after the quiet time]", end="")
+    assert late_s < 0.3 * slowness()
+    assembler.close()
+
+
+def only_series_state(database: Engine) -> str:
+    rows = series_rows(database)
+    return str(rows[0].state) if rows else ""
+
+
+def slowness() -> float:
+    """How much slower than alone this machine is now."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+def test_killed_anywhere_it_comes_to_the_same_end(tmp_path: Path, database: Engine) -> None:
+    config = make_config(tmp_path)
+    (tmp_path / "config.json").write_text(config.model_dump_json())
+    spool = Spool(config.node.data_dir, database)
+    found = [write_ct_series(tmp_path / str(i), slices=16, seed=i) for i in range(3)]
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; from pathlib import Path; from node.config import Config;"
+        "from node.assembler import main;"
+        "main(Config.model_validate_json(Path(sys.argv[1]).read_text()))",
+        str(tmp_path / "config.json"),
+    ]
+    for index, paths in enumerate(found):
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        feed(spool, paths)
+        # kill it at another moment each time: while admitting, while waiting, while routing
+        wait_until(lambda n=index + 1: len(series_rows(database)) >= n, 60, "admission")  # type: ignore[misc]
+        time.sleep(0.3 * index)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assembler = Assembler(config, database)
+    rows = look_until_decided(assembler)
+    assembler.close()
+    assert [(row.state, row.completed_count) for row in rows] == [("ROUTED", 16)] * 3
+    assert len(assembler.ledger.list()) == 3
