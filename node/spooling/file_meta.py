@@ -5,8 +5,12 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from pynetdicom import PYNETDICOM_IMPLEMENTATION_UID, PYNETDICOM_IMPLEMENTATION_VERSION
-
+from dicom_profiles.equipment import (
+    IMPLEMENTATION_CLASS_UID as OUR_CLASS_UID,
+)
+from dicom_profiles.equipment import (
+    IMPLEMENTATION_VERSION_NAME as OUR_VERSION_NAME,
+)
 from node.spooling.elements import EXPLICIT, Buffer, walk
 from node.spooling.errors import UnreadableDataset
 
@@ -59,8 +63,8 @@ def write_file_meta(facts: ReceivedFacts) -> bytes:
             _text(SOP_CLASS_UID, b"UI", facts.sop_class_uid),
             _text(SOP_INSTANCE_UID, b"UI", facts.sop_instance_uid),
             _text(TRANSFER_SYNTAX_UID, b"UI", facts.transfer_syntax_uid),
-            _text(IMPLEMENTATION_CLASS_UID, b"UI", PYNETDICOM_IMPLEMENTATION_UID),
-            _text(IMPLEMENTATION_VERSION_NAME, b"SH", PYNETDICOM_IMPLEMENTATION_VERSION),
+            _text(IMPLEMENTATION_CLASS_UID, b"UI", OUR_CLASS_UID),
+            _text(IMPLEMENTATION_VERSION_NAME, b"SH", OUR_VERSION_NAME),
             _text(SOURCE_AE, b"AE", facts.source_ae),
             _text(SENDING_AE, b"AE", facts.source_ae),
             _text(RECEIVING_AE, b"AE", facts.receiving_ae),
