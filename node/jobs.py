@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from node.database import instances, jobs
+from node.errors import NodeError
 
 JSON = Any
 """What the `json` module can write."""
@@ -92,7 +93,7 @@ FINAL = frozenset(
 """States that nothing but a person leaves; reaching one sets `finished`."""
 
 
-class JobError(ValueError):
+class JobError(NodeError):
     """What is asked of a job cannot be done."""
 
 
@@ -168,6 +169,7 @@ class Job:
     priority: int
     attempts: int
     run: int
+    enqueued_run: int
     accept_held: bool
     step: str
     progress: float
@@ -178,6 +180,11 @@ class Job:
     created: datetime
     started: datetime | None
     finished: datetime | None
+
+    @property
+    def is_enqueued(self) -> bool:
+        """Whether the queue has the present run."""
+        return self.enqueued_run >= self.run
 
     def to_json(self) -> dict[str, JSON]:
         """The JSON that other programs may rely on; times are ISO 8601 in UTC."""
@@ -336,6 +343,10 @@ class JobLedger:
             if changed.rowcount == 0:
                 raise _refusal(connection, job_id, "cancelled")
         return self.require(job_id)
+
+    def run_again(self, job: Job) -> Job:
+        """Start another run of a job that has lost its workflow."""
+        return self._run_again(job.id, "run again", {job.state})
 
     def mark_enqueued(self, job: Job) -> None:
         """Remember that the queue has this run of the job."""

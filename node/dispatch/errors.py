@@ -9,8 +9,10 @@ The tree:
 
 from __future__ import annotations
 
+from node.errors import NodeError
 
-class DispatchError(Exception):
+
+class DispatchError(NodeError):
     """The destination did not take what we sent."""
 
 

@@ -1,0 +1,106 @@
+"""Step 2: the network's output, slice by slice, onto the disk.
+
+Memory stays bounded however many slices there are: each is written and forgotten. `record.json`
+comes last, so a file without it is the rest of an attempt that did not finish.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+
+from node.steps.folder import JSON, JobFolder, StepError
+from pipelines.contract import Pipeline, Progress, no_progress
+
+SYNC_EVERY_SLICES = 16
+"""So often the output is pushed to the disk, while the network works; little is left at the end."""
+
+
+def translate_step(
+    job: JobFolder, pipeline: Pipeline, progress: Progress = no_progress
+) -> dict[str, JSON]:
+    """Translate, unless that has been done.
+
+    Args:
+        job: the job's folder.
+        pipeline: the network, warm.
+        progress: called with (slices done, slices in all); what it raises stops the translation.
+
+    Returns:
+        The quality record.
+
+    Raises:
+        StepError: the loaded model is not the one that the job was made for.
+    """
+    done = job.record
+    if done is not None:
+        return done
+    _refuse_other_model(job, pipeline)
+    first = next(iter(job.sources.values()))
+    translation = pipeline.translate(job.sources, job.input.parameters, progress)
+    part = job.translated.with_name(job.translated.name + ".part")
+    with closing(_closable(translation.slices)) as slices, part.open("wb") as file:
+        _write_npy(file, slices, first.shape)
+    part.replace(job.translated)
+    record = translation.record().to_json()
+    job.set_record(record)
+    return record
+
+
+def translated_slices(path: Path) -> Iterator[npt.NDArray[np.float32]]:
+    """The slices of a file of `translate_step`: (rows, columns) float32, read one by one."""
+    with path.open("rb") as file:
+        np.lib.format.read_magic(file)
+        header = np.lib.format.read_array_header_1_0(file)
+        count, rows, columns = header[0]
+        for _ in range(count):
+            image = np.fromfile(file, np.float32, rows * columns)
+            yield image.reshape(rows, columns)  # (rows * columns) -> (rows, columns)
+
+
+def _write_npy(
+    file: IO[bytes], slices: Iterator[npt.NDArray[np.float32]], shape: tuple[int, int, int]
+) -> None:
+    """Write slices as one array in NumPy's format, version 1.0, and sync it."""
+    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
+    count = 0
+    for image in slices:
+        if image.shape != shape[1:]:
+            raise StepError(f"A translated slice is {shape[1:]}, got {image.shape}.")
+        file.write(np.ascontiguousarray(image, "<f4").data)
+        count += 1
+        if count % SYNC_EVERY_SLICES == 0:
+            file.flush()
+            os.fdatasync(file.fileno())
+    if count != shape[0]:
+        raise StepError(f"A translation has as many slices as its source, {shape[0]}, got {count}.")
+    file.flush()
+    os.fdatasync(file.fileno())
+
+
+def _closable(
+    slices: Iterator[npt.NDArray[np.float32]],
+) -> Generator[npt.NDArray[np.float32], None, None]:
+    """The iterator as a generator: closing it closes what it draws from."""
+    yield from slices
+
+
+def _refuse_other_model(job: JobFolder, pipeline: Pipeline) -> None:
+    """A job's id holds its model: another one would give other pixels under the same job."""
+    card = pipeline.card
+    installed = f"{card.name}@{card.version}"
+    wanted = job.input.model or installed
+    digest = job.input.weights_sha256 or card.weights.sha256
+    if (wanted, digest) != (installed, card.weights.sha256):
+        raise StepError(
+            f"This job was made for {wanted} ({digest[:16]}), installed is {installed} "
+            f"({card.weights.sha256[:16]}); `vscanner recall --model {card.name} --reprocess` "
+            "makes jobs for the installed one."
+        )

@@ -1,0 +1,65 @@
+"""Step 3: the derived objects, in the order in which they are sent: images, report, label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dicom_profiles.derived import DerivedSeries
+from dicom_profiles.equipment import ModelIdentity
+from dicom_profiles.presentation_label import write_label
+from dicom_profiles.provenance import Derivation
+from dicom_profiles.qc_report import write_qc_report
+from dicom_profiles.writers import writer_for
+from node.steps.folder import JSON, JobFolder, StepError, WrittenSeries
+from node.steps.translate import translated_slices
+from pipelines import catalog
+
+UNGATED = "UNGATED"
+
+
+def write_step(job: JobFolder) -> list[WrittenSeries]:
+    """Write every derived object, unless that has been done."""
+    done = job.written
+    if done is not None:
+        return done
+    record = job.record
+    if record is None:
+        raise StepError("Derived objects need a finished translation, this job has none.")
+    source = next(iter(job.sources.values()))
+    derivation = derivation_of(job, record)
+    write_images = writer_for(job.input.pipeline)
+    slices = translated_slices(job.translated)
+    images = write_images(source, slices, derivation, job.derived)
+    report = write_qc_report(source, images, derivation, job.derived)
+    label = write_label(images, derivation, job.derived)
+    written = [_written(series) for series in (images, report, label)]
+    job.set_written(written)
+    return written
+
+
+def derivation_of(job: JobFolder, record: Mapping[str, JSON]) -> Derivation:
+    """What the writers need beside pixels."""
+    card = catalog.card(job.input.pipeline)
+    return Derivation(
+        model=ModelIdentity(
+            name=card.name,
+            version=card.version,
+            weights_sha256=card.weights.sha256,
+            trained_on_simulation=card.training.trained_on_simulation,
+        ),
+        parameters=dict(record["parameters"]),
+        record=record,
+        qc_verdict=UNGATED if job.input.ungated else str(record["verdict"]),
+        input_distance=float(record["input_distance"]),
+        created=job.input.created,
+        ae_title=job.input.ae_title,
+    )
+
+
+def _written(series: DerivedSeries) -> WrittenSeries:
+    return WrittenSeries(
+        series.series_instance_uid,
+        series.kind,
+        tuple(series.paths),
+        tuple(series.sop_instance_uids),
+    )

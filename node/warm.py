@@ -1,0 +1,57 @@
+"""Networks that are loaded once a process and stay warm."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from pipelines import load
+from pipelines.errors import PipelineError
+
+if TYPE_CHECKING:
+    from pipelines.contract import Pipeline
+
+log = logging.getLogger(__name__)
+
+
+class WarmPipelines:
+    """Loads a pipeline when it is first needed; one job at a time uses it.
+
+    Args:
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+    """
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        self._loaded: dict[str, Pipeline] = {}
+        self._lock = threading.Lock()
+
+    def preload(self, names: Iterable[str]) -> None:
+        """Load pipelines before the first job; one that cannot be loaded fails its jobs later."""
+        for name in sorted(set(names)):
+            try:
+                with self.use(name):
+                    pass
+            except PipelineError as error:
+                facts = {"action": "pipeline_unavailable", "pipeline": name}
+                log.error("a pipeline cannot be loaded: %s", error, extra=facts)  # noqa: TRY400
+
+    @contextlib.contextmanager
+    def use(self, name: str) -> Iterator[Pipeline]:
+        """The pipeline of that name, for this thread alone.
+
+        Raises:
+            PipelineError: it cannot be loaded.
+        """
+        with self._lock:
+            if name not in self._loaded:
+                began = time.monotonic()
+                self._loaded[name] = load(name, device=self._device)
+                seconds = round(time.monotonic() - began, 2)
+                facts = {"action": "pipeline_loaded", "pipeline": name, "seconds": seconds}
+                log.info("a pipeline is warm", extra=facts)
+            yield self._loaded[name]

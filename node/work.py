@@ -1,0 +1,283 @@
+"""One attempt at one step of a job: do it, record how it went, decide what follows.
+
+Knows nothing of DBOS: `node.workflow` calls `JobWork.attempt` and does as its outcome says.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from node.config import Config
+from node.database import instances
+from node.delivery import Delivery, InstancesLost
+from node.dispatch.ledger import DeliveryStatus
+from node.jobs import Job, JobLedger, JobState, UnknownSource, WrongJobState
+from node.retry import decide
+from node.steps.check import check_step
+from node.steps.folder import JobFolder, JobInput
+from node.steps.gate import gate_step
+from node.steps.translate import translate_step
+from node.steps.write import write_step
+from node.warm import WarmPipelines
+from node.watch import JobStopped, Watch
+
+log = logging.getLogger(__name__)
+
+RED = "RED"
+JOBS_FOLDER = "jobs"
+
+
+@dataclass(frozen=True)
+class Work:
+    """One attempt of one workflow.
+
+    Attributes:
+        job_id, run: which job, and which of its runs.
+        attempt: from 1.
+        destination: name of the peer; "" while there is none yet.
+    """
+
+    job_id: str
+    run: int
+    attempt: int = 1
+    destination: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What follows a step.
+
+    Attributes:
+        go_on: the next step.
+        wait_s: another attempt, so many seconds later; None for none.
+        priority: of the job, for that attempt.
+    """
+
+    go_on: bool
+    wait_s: float | None = None
+    priority: int = 2
+
+
+class Ended(Exception):  # noqa: N818 - no error: a step's answer
+    """The job has come to a state in which it stays.
+
+    Args:
+        state: that state.
+        reason: the sentence that goes with it.
+    """
+
+    def __init__(self, state: JobState, reason: str) -> None:
+        self.state = state
+        self.reason = reason
+        super().__init__(reason)
+
+
+class JobWork:
+    """Does the steps of jobs.
+
+    Args:
+        config: the node's configuration.
+        database: the node's tables.
+        pipelines: the warm networks.
+        alive: false when other workers have taken our jobs over.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        database: Engine,
+        pipelines: WarmPipelines,
+        alive: Callable[[], bool],
+    ) -> None:
+        self.config = config
+        self.database = database
+        self.ledger = JobLedger(database)
+        self.delivery = Delivery(config, database)
+        self._pipelines = pipelines
+        self._alive = alive
+        self._folders: dict[str, JobFolder] = {}
+        self._steps: Mapping[str, Callable[[Work, Job, Watch], None]] = {
+            "gate": self._gate,
+            "translate": self._translate,
+            "write": self._write,
+            "check": self._check,
+            "dispatch": self._dispatch,
+            "commitment": self._commitment,
+        }
+
+    def attempt(self, step: str, work: Work) -> Outcome:
+        """Do one step; every error ends here, in the job's row and in the outcome."""
+        began = time.monotonic()
+        try:
+            job = self._begin(step, work)
+            watch = Watch(self.ledger, job, self._alive)
+            watch.ask()
+            self._steps[step](work, job, watch)
+            self._note_time(job, step, time.monotonic() - began)
+        except JobStopped:
+            outcome = Outcome(go_on=False)
+        except Ended as ended:
+            self._advance(work, state=ended.state, reason=ended.reason)
+            outcome = Outcome(go_on=False)
+        except Exception as error:  # noqa: BLE001 - job runner: it becomes the job's reason
+            outcome = self._after(error, step, work)
+        else:
+            outcome = Outcome(go_on=True)
+        facts = {"action": f"step_{step}", "job": work.job_id, "attempt": work.attempt}
+        seconds = round(time.monotonic() - began, 3)
+        log.info(
+            "%s done" if outcome.go_on else "%s ended", step, extra={**facts, "seconds": seconds}
+        )
+        return outcome
+
+    def folder(self, job_id: str) -> JobFolder:
+        """The job's folder; its sources stay open from step to step."""
+        if job_id not in self._folders:
+            while len(self._folders) >= 2 * self.config.jobs.concurrency:
+                self._folders.pop(next(iter(self._folders)))
+            self._folders[job_id] = JobFolder(self.config.node.data_dir / JOBS_FOLDER / job_id)
+        return self._folders[job_id]
+
+    def _begin(self, step: str, work: Work) -> Job:
+        """Show in the row what is being done."""
+        job = self.ledger.require(work.job_id)
+        if job.run != work.run or job.state is JobState.CANCELLED:
+            raise JobStopped
+        columns: dict[str, Any] = {"step": step, "progress": 0.0, "attempts": work.attempt}
+        if not work.destination:
+            columns |= {"state": JobState.RUNNING, "reason": ""}
+            columns |= {} if job.started else {"started": datetime.now(UTC)}
+        self._advance(work, **columns)
+        return job
+
+    def _advance(self, work: Work, **columns: Any) -> None:
+        """Change the row; a state that a person, or another destination, has set stays."""
+        try:
+            self.ledger.update(work.job_id, **columns)
+        except WrongJobState as error:
+            if not work.destination or error.state is JobState.CANCELLED:
+                raise JobStopped from error
+
+    def _note_time(self, job: Job, step: str, seconds: float) -> None:
+        timings = {**self.ledger.require(job.id).timings, step: round(seconds, 3)}
+        self.ledger.update(job.id, timings=timings, progress=1.0)
+
+    def _after(self, error: Exception, step: str, work: Work) -> Outcome:
+        """Record an error and decide: again, later; or the end of the job."""
+        decision = decide(error, work.attempt, self.config.jobs)
+        facts = {
+            "action": "step_failed",
+            "job": work.job_id,
+            "step": step,
+            "attempt": work.attempt,
+            "error": type(error).__name__,
+        }
+        log.warning("%s failed: %s", step, decision.reason, extra=facts)
+        try:
+            if decision.wait_s is None:
+                self._give_up(error, step, work, decision.reason)
+                return Outcome(go_on=False)
+            state = {} if work.destination else {"state": JobState.QUEUED}
+            self._advance(work, reason=decision.reason, **state)
+            priority = self.ledger.require(work.job_id).priority
+        except JobStopped:
+            return Outcome(go_on=False)
+        return Outcome(go_on=False, wait_s=decision.wait_s, priority=priority)
+
+    def _give_up(self, error: Exception, step: str, work: Work, reason: str) -> None:
+        """The job fails; but what was accepted and cannot be confirmed stays SENT."""
+        if step == "commitment" and not isinstance(error, InstancesLost):
+            self._advance(
+                work,
+                state=JobState.SENT,
+                reason=f"Not confirmed: {reason}",
+                finished=datetime.now(UTC),
+            )
+            return
+        self._advance(work, state=JobState.FAILED, reason=reason)
+
+    def _gate(self, work: Work, job: Job, watch: Watch) -> None:
+        folder = self.folder(job.id)
+        folder.prepare(self._input(job))
+        verdict = gate_step(folder)
+        if not verdict.accepted:
+            raise Ended(JobState.REFUSED, verdict.reason)
+
+    def _translate(self, work: Work, job: Job, watch: Watch) -> None:
+        with self._pipelines.use(job.pipeline) as pipeline:
+            watch.ask()
+            record = translate_step(self.folder(job.id), pipeline, watch.progress)
+        self.ledger.update(job.id, qc=record)
+
+    def _write(self, work: Work, job: Job, watch: Watch) -> None:
+        written = write_step(self.folder(job.id))
+        self.ledger.update(job.id, derived_series=[one.series_instance_uid for one in written])
+
+    def _check(self, work: Work, job: Job, watch: Watch) -> None:
+        folder = self.folder(job.id)
+        findings = check_step(folder)
+        if findings:
+            folder.discard_written()
+            raise Ended(
+                JobState.HELD,
+                f"Our own check found {len(findings)} faults in the derived objects, the first: "
+                f"{findings[0]} They must not leave; cancel the job or report the fault.",
+            )
+        record = folder.record or {}
+        if record.get("verdict") == RED and not job.accept_held:
+            why = " ".join(record.get("reasons", ()))
+            raise Ended(JobState.HELD, f"The quality is RED: {why} Release or cancel the job.")
+        self.delivery.destinations(job)  # an unknown one fails here, before anything is sent
+        self._advance(work, state=JobState.WRITTEN)
+        folder.discard_translated()
+
+    def _dispatch(self, work: Work, job: Job, watch: Watch) -> None:
+        folder = self.folder(job.id)
+        self.delivery.dispatch(job, folder, work.destination, watch)
+        if self.delivery.everywhere(job, folder, DeliveryStatus.SENT):
+            self._advance(work, state=JobState.SENT, reason="")
+
+    def _commitment(self, work: Work, job: Job, watch: Watch) -> None:
+        folder = self.folder(job.id)
+        self.delivery.dispatch(job, folder, work.destination, watch)
+        self.delivery.commit(job, folder, work.destination, watch)
+        if self.delivery.everywhere(job, folder, DeliveryStatus.COMMITTED):
+            self._advance(work, state=JobState.COMMITTED, reason="")
+            self._folders.pop(job.id, None)
+
+    def _input(self, job: Job) -> JobInput:
+        """What is to be done, with the source instances as they lie in the spool."""
+        sources = {key: self._paths(uids) for key, uids in job.sources.items()}
+        return JobInput(
+            job_id=job.id,
+            pipeline=job.pipeline,
+            model=job.model,
+            weights_sha256=job.weights_sha256,
+            parameters=job.parameters,
+            sources=sources,
+            created=job.created,
+            ae_title=self.config.node.ae_title,
+        )
+
+    def _paths(self, uids: list[str]) -> tuple[Any, ...]:
+        series = sa.select(instances.c.series_instance_uid).where(
+            instances.c.sop_instance_uid == uids[0]
+        )
+        query = sa.select(instances.c.sop_instance_uid, instances.c.path).where(
+            instances.c.series_instance_uid.in_(series), instances.c.deleted.is_(None)
+        )
+        with self.database.connect() as connection:
+            found = {row.sop_instance_uid: row.path for row in connection.execute(query)}
+        if not set(uids) <= set(found):
+            raise UnknownSource(
+                "The source instances are not in the spool any more; send the series again."
+            )
+        return tuple(self.config.node.data_dir / found[uid] for uid in uids)

@@ -1,0 +1,143 @@
+"""The worker: the only process that loads networks. One for each GPU; any number of machines."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sqlite3
+import threading
+from pathlib import Path
+
+from dbos import DBOS, DBOSConfig
+from sqlalchemy.engine import Engine
+
+from node.config import Config
+from node.database import open_database
+from node.heartbeat import Executor, Heartbeat
+from node.jobs import JobLedger
+from node.recovery import reconcile, recover_workflows_of_the_dead
+from node.warm import WarmPipelines
+from node.work import JobWork
+from node.workflow import JobWorkflows, register_queues
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.05
+"""How often a worker looks for jobs that nobody has put into the queue."""
+
+RECONCILE_EVERY = 200  # looks
+
+WORKFLOW_VERSION = "1"
+"""DBOS hands a workflow only to workers of the same version: raise it when the order of the
+durable steps changes. A new release of the node alone is no new version."""
+
+FINISH_S = 5
+"""How long work under way may take to finish when the worker is told to end. All of it may be
+broken off at any moment: whoever takes it up goes on at the unfinished step."""
+
+
+class Worker:
+    """Takes jobs from the ledger through DBOS's queues.
+
+    Args:
+        config: the node's configuration.
+        database: the node's tables.
+    """
+
+    def __init__(self, config: Config, database: Engine) -> None:
+        self.config = config
+        self.ledger = JobLedger(database)
+        self.executor = Executor(database, config.node.data_dir)
+        self.pipelines = WarmPipelines(config.jobs.device)
+        work = JobWork(config, database, self.pipelines, self.executor.is_registered)
+        DBOS(config=dbos_config(config, self.executor.id))
+        self.workflows = JobWorkflows(work)
+        self.heartbeat = Heartbeat(
+            self.executor,
+            config.jobs,
+            recover=lambda: recover_workflows_of_the_dead(self.executor),
+            end=_end_at_once,
+        )
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        """Work until `stop`."""
+        self.pipelines.preload(route.pipeline for route in self.config.routes)
+        self.executor.register()
+        DBOS.launch()
+        register_queues(self.config.jobs.concurrency)
+        self.heartbeat.start()
+        facts = {"action": "worker_started", "executor": self.executor.id}
+        log.info("the worker waits for jobs", extra=facts)
+        looks = 0
+        while not self._stopping.wait(LOOK_S):
+            try:
+                self._look(looks % RECONCILE_EVERY == 0)
+            except Exception:  # process loop: a database that is away for a moment is no end
+                log.exception("cannot look for jobs", extra={"action": "look_failed"})
+                self._stopping.wait(1.0)
+            looks += 1
+        self._end()
+
+    def stop(self) -> None:
+        """Ask `run` to end; safe in a signal handler."""
+        self._stopping.set()
+
+    def _look(self, thoroughly: bool) -> None:
+        """Put jobs that wait into the queue: their row first said so, then DBOS, then the row."""
+        for job in self.ledger.waiting():
+            self.workflows.enqueue_job(job)
+            self.ledger.mark_enqueued(job)
+        if thoroughly:
+            reconcile(self.ledger)
+
+    def _end(self) -> None:
+        self.heartbeat.stop()
+        DBOS.destroy(workflow_completion_timeout_sec=FINISH_S)
+        self.executor.remove(self.executor.id)  # what is unfinished is anybody's now
+        log.info("the worker has ended", extra={"action": "worker_ended"})
+
+
+def main(config: Config) -> None:
+    """Body of the worker process: work until SIGTERM."""
+    database = open_database(config.node)
+    worker = Worker(config, database)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: worker.stop())
+    worker.run()
+    database.dispose()
+    logging.shutdown()
+    os._exit(0)  # steps that are still under way run in threads that would keep us alive
+
+
+def dbos_config(config: Config, executor_id: str) -> DBOSConfig:
+    """DBOS's settings: its tables lie beside the node's own."""
+    if config.node.database == "sqlite":
+        path = config.node.data_dir / "dbos.sqlite"
+        _use_write_ahead_log(path)
+        url = f"sqlite:///{path}"
+    else:
+        url = config.node.database
+    return DBOSConfig(
+        name="vscanner",
+        system_database_url=url,
+        executor_id=executor_id,
+        application_version=WORKFLOW_VERSION,
+        use_listen_notify=False,  # workflows here neither send nor wait for messages
+        log_level="WARNING",
+    )
+
+
+def _use_write_ahead_log(path: Path) -> None:
+    """Readers do not wait for writers, and a commit is one write; SQLite remembers it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+    connection.close()
+
+
+def _end_at_once() -> None:
+    """Others have our jobs: nothing that we do from now on may count."""
+    logging.shutdown()
+    os._exit(1)

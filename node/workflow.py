@@ -1,0 +1,127 @@
+"""The durable workflows of a job, and the queues that they wait in.
+
+    make      gate, translate, write, check     one at a time for each GPU
+    deliver   dispatch to one destination       a few at a time for each destination
+    commit    commitment of one destination     many at a time: it mostly waits
+
+Each ends by putting the next into its queue, so that a slow destination never keeps the GPU idle.
+A failed attempt puts its own repetition into the queue with a delay, and holds no place meanwhile.
+DBOS records each finished step: after a crash another worker goes on at the one that was broken
+off. Workflow ids are derived from job, run, destination and attempt: nothing is started twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from dbos import DBOS, DBOSConfiguredInstance, SetEnqueueOptions, SetWorkflowID
+
+from node.jobs import Job
+from node.work import JobWork, Outcome, Work
+
+MAKE, DELIVER, COMMIT = "make", "deliver", "commit"
+"""Names of the queues, and of the workflows in them."""
+
+ASSOCIATIONS_A_DESTINATION = 2
+WAITING_FOR_COMMITMENT = 16
+POLL_S = 0.05
+"""How often the queues are looked at."""
+
+MAX_CRASHES = 5
+"""A job during which so many workers died is given up."""
+
+
+def register_queues(concurrency: int) -> None:
+    """Make the queues, or set their limits anew.
+
+    Args:
+        concurrency: jobs at a time in one worker.
+    """
+    DBOS.register_queue(MAKE, worker_concurrency=concurrency, polling_interval_sec=POLL_S)
+    DBOS.register_queue(
+        DELIVER,
+        partition_concurrency=ASSOCIATIONS_A_DESTINATION,
+        polling_interval_sec=POLL_S,
+    )
+    DBOS.register_queue(
+        COMMIT, worker_concurrency=WAITING_FOR_COMMITMENT, polling_interval_sec=2 * POLL_S
+    )
+
+
+def workflow_id(name: str, work: Work) -> str:
+    """The id under which DBOS knows an attempt; the first of a job is `<job id>.<run>`."""
+    parts = [work.job_id, str(work.run)]
+    if name != MAKE:
+        parts += [work.destination, name]
+    if work.attempt > 1:
+        parts.append(str(work.attempt))
+    return ".".join(parts)
+
+
+@DBOS.dbos_class()
+class JobWorkflows(DBOSConfiguredInstance):
+    """The workflows, bound to what this worker has.
+
+    Args:
+        work: does the steps.
+    """
+
+    def __init__(self, work: JobWork) -> None:
+        super().__init__("node")
+        self.work = work
+
+    @DBOS.workflow(name=MAKE, max_recovery_attempts=MAX_CRASHES)
+    def make(self, job_id: str, run: int, attempt: int) -> None:
+        """Gate, translate, write and check one job; then one delivery for each destination."""
+        work = Work(job_id, run, attempt)
+        for step in ("gate", "translate", "write", "check"):
+            if not self._durable(MAKE, step, work):
+                return
+        for destination in DBOS.run_step({"name": "destinations"}, self._destinations, job_id):
+            self.enqueue(DELIVER, Work(job_id, run, 1, destination))
+
+    @DBOS.workflow(name=DELIVER, max_recovery_attempts=MAX_CRASHES)
+    def deliver(self, job_id: str, run: int, attempt: int, destination: str) -> None:
+        """Dispatch a job's derived series to one destination; then its commitment."""
+        work = Work(job_id, run, attempt, destination)
+        if self._durable(DELIVER, "dispatch", work):
+            self.enqueue(COMMIT, replace(work, attempt=1))
+
+    @DBOS.workflow(name=COMMIT, max_recovery_attempts=MAX_CRASHES)
+    def commit(self, job_id: str, run: int, attempt: int, destination: str) -> None:
+        """Make sure that one destination keeps a job's derived series."""
+        self._durable(COMMIT, "commitment", Work(job_id, run, attempt, destination))
+
+    def enqueue_job(self, job: Job) -> None:
+        """Put the present run of a job into the queue; the same one again changes nothing."""
+        self.enqueue(MAKE, Work(job.id, job.run), priority=job.priority)
+
+    def enqueue(
+        self, name: str, work: Work, delay_s: float | None = None, priority: int = 2
+    ) -> None:
+        """Put a workflow into its queue; the same one again changes nothing."""
+        arguments: tuple[Any, ...] = (work.job_id, work.run, work.attempt)
+        function: Callable[..., None] = self.make
+        if name != MAKE:
+            function = self.deliver if name == DELIVER else self.commit
+            arguments = (*arguments, work.destination)
+        options = SetEnqueueOptions(
+            priority=priority,
+            queue_partition_key=work.destination if name == DELIVER else None,
+            delay_seconds=delay_s,
+        )
+        with SetWorkflowID(workflow_id(name, work)), options:
+            DBOS.enqueue_workflow(name, function, *arguments)
+
+    def _durable(self, name: str, step: str, work: Work) -> bool:
+        """One recorded step, or its next attempt into the queue; whether the next step follows."""
+        outcome: Outcome = DBOS.run_step({"name": step}, self.work.attempt, step, work)
+        if outcome.wait_s is not None:
+            again = replace(work, attempt=work.attempt + 1)
+            self.enqueue(name, again, outcome.wait_s, outcome.priority)
+        return outcome.go_on
+
+    def _destinations(self, job_id: str) -> list[str]:
+        return self.work.delivery.destinations(self.work.ledger.require(job_id))
