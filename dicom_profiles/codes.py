@@ -25,6 +25,7 @@ ACQUISITION_EQUIPMENT = Code("109101", "DCM", "Acquisition Equipment")
 SYNTHESIZING_EQUIPMENT = Code("109100", "DCM", "Synthesizing Equipment")
 SOURCE_IMAGE = Code("121322", "DCM", "Source image for image processing operation")
 SOURCE_SERIES = Code("121323", "DCM", "Source series for image processing operation")
+COMPUTED_TOMOGRAPHY = Code("CT", "DCM", "Computed Tomography")
 ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
 
 

@@ -25,7 +25,7 @@ from dicom_profiles.derived import (
     source_references,
 )
 from dicom_profiles.errors import DerivedObjectError
-from dicom_profiles.inherited import SLICE_TAGS, STUDY_TAGS, empty_elements
+from dicom_profiles.inherited import SLICE_TAGS, STUDY_TAGS, empty_ct_elements
 from dicom_profiles.overlay import overlay_plane
 from dicom_profiles.part10 import ElementEncoder, Encoded, FileEncoder, FolderWriter
 from dicom_profiles.pixels import SliceFacts, declared_padding, pixel_digest
@@ -91,7 +91,7 @@ class _SliceEncoder:
         common.update(overlay_plane(*source.shape[1:]))
         common.update(_ct_common(source, series_uid))
         self._common: Encoded = {
-            **self._elements.encode(empty_elements(header)),
+            **self._elements.encode(empty_ct_elements(header)),
             **self._elements.encode(common),
             **self._elements.copy(header, STUDY_TAGS),
         }

@@ -80,7 +80,6 @@ def identification(source: Dataset, derivation: Derivation) -> Dataset:
     created = synthesis_time(source, derivation)
     ds.InstanceCreationDate, ds.InstanceCreationTime = created
     ds.SeriesDate, ds.SeriesTime = created
-    ds.ContentDate, ds.ContentTime = created
     ds.InstanceCreatorUID = INSTANCE_CREATOR_UID
     ds.SyntheticData = "YES"
     ds.ContentQualification = "RESEARCH"
@@ -96,6 +95,7 @@ def image_common(source: SourceSeries, kind: DerivedKind, derivation: Derivation
     """What all images of a derived series share, the source's own attributes apart."""
     header = source.headers[0]
     ds = identification(header, derivation)
+    ds.ContentDate, ds.ContentTime = synthesis_time(header, derivation)
     ds.SeriesNumber = series_number(header, kind.number)
     ds.SeriesDescription = series_description(header, kind.title)
     ds.ProtocolName = f"{MODEL_NAME} {derivation.model.name} {derivation.model.version}"[:64]

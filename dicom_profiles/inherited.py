@@ -159,6 +159,10 @@ EMPTY_WHEN_ABSENT = (
     "StudyID",
     "AccessionNumber",
     "ReferringPhysicianName",
+)
+"""Type 2 of Patient and General Study: zero length when the source lacks them."""
+
+EMPTY_IN_CT_WHEN_ABSENT = (
     "PositionReferenceIndicator",
     "PatientPosition",
     "AcquisitionNumber",
@@ -166,7 +170,7 @@ EMPTY_WHEN_ABSENT = (
     "SliceThickness",
     "InstanceNumber",
 )
-"""Type 2 and 2C: written with zero length when the source lacks them."""
+"""Type 2 and 2C of a CT image besides."""
 
 
 UNPAIRED_BODY_PARTS = frozenset(
@@ -193,11 +197,19 @@ SLICE_TAGS = tags((*PLACE, *ACQUISITION, "InstanceNumber"))
 
 
 def empty_elements(source: Dataset) -> Dataset:
-    """Every attribute of `EMPTY_WHEN_ABSENT`, with zero length; Laterality where it may matter."""
+    """Type 2 attributes of patient and study, with zero length; Laterality where it may matter."""
     ds = Dataset()
     for keyword in EMPTY_WHEN_ABSENT:
         setattr(ds, keyword, None)
     # PS3.3 C.7.3.1: 2C, absent only where the body part is known and not paired.
     if str(source.get("BodyPartExamined") or "").upper() not in UNPAIRED_BODY_PARTS:
         ds.Laterality = None
+    return ds
+
+
+def empty_ct_elements(source: Dataset) -> Dataset:
+    """Type 2 attributes of a CT image, with zero length."""
+    ds = empty_elements(source)
+    for keyword in EMPTY_IN_CT_WHEN_ABSENT:
+        setattr(ds, keyword, None)
     return ds

@@ -31,7 +31,7 @@ def write_step(job: JobFolder) -> list[WrittenSeries]:
     slices = translated_slices(job.translated)
     images = write_images(source, slices, derivation, job.derived)
     report = write_qc_report(source, images, derivation, job.derived)
-    label = write_label(images, derivation, job.derived)
+    label = write_label(source, images, derivation, job.derived)
     written = [_written(series) for series in (images, report, label)]
     job.set_written(written)
     return written

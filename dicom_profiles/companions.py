@@ -1,0 +1,103 @@
+"""What the objects beside the images share: a report, a label; one file a series.
+
+highdicom builds them; dates, UIDs and equipment are then set anew, because highdicom
+stamps its own time and the same inputs shall give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+from pydicom.uid import UID
+
+from dicom_profiles import uids
+from dicom_profiles.derived import PREFIX, DerivedSeries, identification, series_number
+from dicom_profiles.inherited import STUDY_TAGS, empty_elements
+from dicom_profiles.part10 import ElementEncoder, FileEncoder, FolderWriter
+from dicom_profiles.provenance import Derivation
+
+UNSET_UID = "2.25.0"
+"""Stands in until the content is known, from which the UID is then derived."""
+
+
+@dataclass(frozen=True)
+class CompanionKind:
+    """What is made beside the images.
+
+    Attributes:
+        name: short name, for example "QC"; also the name of its file.
+        number: place in the Series Number.
+        title: words after the prefix in the Series Description.
+    """
+
+    name: str
+    number: int
+    title: str
+
+    def series_uid(self, image_series_uid: str) -> str:
+        """Series Instance UID of the companion of a derived series."""
+        return uids.derive_uid("companion", uids.PROFILE_VERSION, self.name, image_series_uid)
+
+
+def write_companions(
+    objects: Iterable[Dataset],
+    kind: CompanionKind,
+    source: Dataset,
+    derivation: Derivation,
+    folder: Path,
+) -> DerivedSeries:
+    """Finish the objects of one companion series and write them durably.
+
+    Args:
+        objects: data sets as highdicom built them, all of one series.
+        kind: what they are.
+        source: header of a source slice; patient and study are copied from it.
+        derivation: as for the images.
+        folder: made when absent.
+    """
+    paths, instance_uids, series = [], [], ""
+    with FolderWriter(folder) as files:
+        for index, ds in enumerate(objects):
+            series = str(ds.SeriesInstanceUID)
+            uid, content = _finished(ds, index, kind, source, derivation)
+            paths.append(files.write(f"{kind.name}-{index + 1:04d}.dcm", content))
+            instance_uids.append(uid)
+    return DerivedSeries(series, kind.name, tuple(paths), tuple(instance_uids))
+
+
+def _finished(
+    ds: Dataset, index: int, kind: CompanionKind, source: Dataset, derivation: Derivation
+) -> tuple[str, bytes]:
+    """SOP Instance UID and Part 10 file."""
+    ds.update(identification(source, derivation))
+    ds.SeriesDescription = f"{PREFIX} {kind.title}"
+    ds.SeriesNumber = series_number(source, kind.number)
+    ds.InstanceNumber = index + 1
+    encoder = ElementEncoder(source.get("SpecificCharacterSet"))
+    elements = {
+        **encoder.encode(empty_elements(source)),
+        **encoder.encode(ds),
+        **encoder.copy(source, STUDY_TAGS),
+    }
+    digest = hashlib.sha256(b"".join(elements[tag] for tag in sorted(elements))).hexdigest()
+    uid = uids.instance_uid(str(ds.SeriesInstanceUID), index, digest)
+    own = Dataset()
+    own.SOPInstanceUID = UID(uid)
+    elements.update(encoder.encode(own))
+    return uid, FileEncoder(ds.SOPClassUID, derivation.ae_title).encode(elements, uid)
+
+
+def references(sop_class_uid: str, sop_instance_uids: Iterable[str]) -> Sequence:
+    """Items that refer to instances of one class (PS3.3 table 10-11)."""
+    items = []
+    for uid in sop_instance_uids:
+        item = Dataset()
+        item.ReferencedSOPClassUID = UID(sop_class_uid)
+        item.ReferencedSOPInstanceUID = UID(uid)
+        items.append(item)
+    return Sequence(items)

@@ -1,0 +1,134 @@
+"""The label as a Grayscale Softcopy Presentation State (PS3.3 A.33.1).
+
+The word SYNTHETIC over every image of the series, for viewers that show
+presentation states but no overlay planes. A state has one modality LUT, so slices
+that are rescaled differently get a state each.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pydicom
+from highdicom import color, pr
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+from pydicom.uid import UID, CTImageStorage
+
+from dicom_profiles.companions import UNSET_UID, CompanionKind, references, write_companions
+from dicom_profiles.derived import PREFIX, DerivedSeries, synthesis_time
+from dicom_profiles.equipment import (
+    DEVICE_SERIAL_NUMBER,
+    MANUFACTURER,
+    MODEL_NAME,
+    SOFTWARE_VERSION,
+)
+from dicom_profiles.inherited import UNPAIRED_BODY_PARTS
+from dicom_profiles.provenance import Derivation
+from dicom_profiles.reading import read_header
+from dicom_profiles.series import SourceSeries
+
+LABEL = CompanionKind("LABEL", 8, "label")
+TEXT = f"{PREFIX} - NOT ACQUIRED"
+BOUNDING_BOX = (0.02, 0.02, 0.60, 0.07)
+"""Left, top, right, bottom of the text as shares of the display."""
+YELLOW = color.CIELabColor(l_star=97.1, a_star=-21.5, b_star=94.5)
+
+
+def write_label(
+    source: SourceSeries, derived: DerivedSeries, derivation: Derivation, folder: Path
+) -> DerivedSeries:
+    """Write the label of a derived image series, one file for each rescale in it.
+
+    Args:
+        source: the series that was read.
+        derived: the image series that was written; its files are read.
+        derivation: as for the images.
+        folder: made when absent; files are named LABEL-0001.dcm and on.
+    """
+    first = read_header(derived.paths[0])
+    header = source.headers[0]
+    states = [_state(derived, first, images) for images in _by_rescale(derived).values()]
+    for state in states:
+        state.PresentationCreationDate, state.PresentationCreationTime = synthesis_time(
+            header, derivation
+        )
+    return write_companions(states, LABEL, header, derivation, folder)
+
+
+def _by_rescale(derived: DerivedSeries) -> dict[tuple[str, str], list[Dataset]]:
+    """Headers of the images, by slope and intercept."""
+    groups: dict[tuple[str, str], list[Dataset]] = {}
+    for path in derived.paths:
+        header = pydicom.dcmread(
+            path, specific_tags=["SOPInstanceUID", "RescaleSlope", "RescaleIntercept"]
+        )
+        key = (str(header.RescaleSlope), str(header.RescaleIntercept))
+        groups.setdefault(key, []).append(header)
+    return groups
+
+
+def _state(derived: DerivedSeries, first: Dataset, images: list[Dataset]) -> Dataset:
+    """The presentation state of images with one rescale; `first` lends all else."""
+    lender = Dataset()
+    lender.update(first)
+    lender.RescaleSlope, lender.RescaleIntercept = (
+        images[0].RescaleSlope,
+        images[0].RescaleIntercept,
+    )
+    layer = pr.GraphicLayer(PREFIX, 1, "Says that the images are synthetic", YELLOW)
+    text = pr.TextObject(TEXT, pr.AnnotationUnitsValues.DISPLAY, BOUNDING_BOX)
+    ds: Dataset = pr.GrayscaleSoftcopyPresentationState(
+        referenced_images=[lender],
+        series_instance_uid=LABEL.series_uid(derived.series_instance_uid),
+        series_number=1,
+        sop_instance_uid=UNSET_UID,
+        instance_number=1,
+        manufacturer=MANUFACTURER,
+        manufacturer_model_name=MODEL_NAME,
+        software_versions=SOFTWARE_VERSION,
+        device_serial_number=DEVICE_SERIAL_NUMBER,
+        content_label=PREFIX,
+        content_description="Label for synthetic images",
+        content_creator_name="VSCANNER^Node",
+        graphic_annotations=[pr.GraphicAnnotation([lender], layer, text_objects=[text])],
+        graphic_layers=[layer],
+        voi_lut_transformations=[_window(first)],
+    )
+    _refer_to(ds, derived, [str(image.SOPInstanceUID) for image in images])
+    _set_body_part(ds, first)
+    return ds
+
+
+def _window(first: Dataset) -> pr.SoftcopyVOILUTTransformation:
+    """The first window of the images."""
+    center, width = (
+        float(value[0] if isinstance(value, pydicom.multival.MultiValue) else value)
+        for value in (first.WindowCenter, first.WindowWidth)
+    )
+    return pr.SoftcopyVOILUTTransformation(window_center=center, window_width=width)
+
+
+def _refer_to(ds: Dataset, derived: DerivedSeries, instances: list[str]) -> None:
+    """Apply the state to all these images (PS3.3 C.11.11)."""
+    series = Dataset()
+    series.SeriesInstanceUID = UID(derived.series_instance_uid)
+    series.ReferencedImageSequence = references(CTImageStorage, instances)
+    ds.ReferencedSeriesSequence = Sequence([series])
+    # PS3.3 C.10.5, C.10.4, C.11.8: without a list an item applies to every image of the state.
+    for keyword in (
+        "GraphicAnnotationSequence",
+        "DisplayedAreaSelectionSequence",
+        "SoftcopyVOILUTSequence",
+    ):
+        for item in ds.get(keyword) or []:
+            item.pop("ReferencedImageSequence", None)
+
+
+def _set_body_part(ds: Dataset, first: Dataset) -> None:
+    """Body part and side as in the images; highdicom leaves them out (PS3.3 C.7.3.1)."""
+    body_part = first.get("BodyPartExamined")
+    if body_part:
+        ds.BodyPartExamined = body_part
+    if str(body_part or "").upper() not in UNPAIRED_BODY_PARTS:
+        ds.Laterality = first.get("Laterality")
