@@ -22,6 +22,8 @@ C_STORE_STATUSES: tuple[tuple[range, Meaning, str], ...] = (
     (range(0xA700, 0xA800), Meaning.AGAIN, "out of resources"),
     (range(0xA900, 0xAA00), Meaning.NEVER, "data set does not match SOP class"),
     (range(0xC000, 0xD000), Meaning.NEVER, "cannot understand"),
+    (range(0x0107, 0x0108), Meaning.KEPT, "warning: attribute list error"),
+    (range(0x0116, 0x0117), Meaning.KEPT, "warning: attribute value out of range"),
     (range(0x0110, 0x0111), Meaning.AGAIN, "processing failure"),
     (range(0x0111, 0x0112), Meaning.KEPT, "duplicate SOP instance"),
     (range(0x0117, 0x0118), Meaning.NEVER, "invalid SOP instance"),

@@ -1,0 +1,72 @@
+"""A real storage SCP on loopback that misbehaves as a test wants."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from pynetdicom import AE, evt
+from pynetdicom.sop_class import CTImageStorage  # type: ignore[attr-defined]
+
+from node.config import PeerSettings
+
+Answer = Callable[[int, evt.Event], int | None]
+"""(how many came before, the request) to a status; None aborts the association."""
+
+
+@dataclass
+class StorageSCP:
+    """What came in, by SOP Instance UID, and how often somebody asked."""
+
+    port: int = 0
+    stored: dict[str, bytes] = field(default_factory=dict)
+    requests: int = 0
+    associations: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def peer(self, **settings: object) -> PeerSettings:
+        values = {"name": "pacs", "ae_title": "ODD", "host": "127.0.0.1", "port": self.port}
+        return PeerSettings.model_validate({**values, **settings})
+
+
+def always_success(_count: int, _event: evt.Event) -> int:
+    return 0x0000
+
+
+@contextlib.contextmanager
+def storage_scp(
+    answer: Answer = always_success,
+    syntaxes: tuple[str, ...] = ("1.2.840.10008.1.2.1",),
+    require_calling: str = "",
+) -> Iterator[StorageSCP]:
+    """Run the SCP on a free port."""
+    scp = StorageSCP()
+
+    def handle_store(event: evt.Event) -> int:
+        with scp.lock:
+            count = scp.requests
+            scp.requests += 1
+        status = answer(count, event)
+        if status is None:
+            event.assoc.abort()
+            return 0xC000
+        if status == 0 or status >> 12 == 0xB:
+            scp.stored[event.request.AffectedSOPInstanceUID] = event.request.DataSet.getvalue()
+        return status
+
+    def handle_established(_event: evt.Event) -> None:
+        scp.associations += 1
+
+    entity = AE("ODD")
+    entity.add_supported_context(CTImageStorage, list(syntaxes))
+    if require_calling:
+        entity.require_calling_aet = [require_calling]
+    handlers = [(evt.EVT_C_STORE, handle_store), (evt.EVT_ESTABLISHED, handle_established)]
+    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+    scp.port = server.server_address[1]
+    try:
+        yield scp
+    finally:
+        server.shutdown()
