@@ -1,0 +1,113 @@
+"""`vscanner explain`: which series of a folder would go where, and why not."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.tree import Tree
+
+from node.config_file import load_config
+from node.folder_decisions import FolderSeries, explain_folder, read_folder, rules_of
+from node.routing import Outcome, RuleFinding, StackFinding
+
+FILE_COLUMNS = 400  # into a file or a pipe, a sentence stays on its line
+
+MARKS = {True: "[green]✓[/green]", False: "[red]✗[/red]"}
+OUTCOME_STYLES = {
+    Outcome.TAKEN: "green",
+    Outcome.REFUSED: "red",
+    Outcome.SET_ASIDE: "yellow",
+    Outcome.UNROUTED: "yellow",
+}
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command's arguments."""
+    parser = subparsers.add_parser(
+        "explain",
+        help="which series of a folder would go where, and why not",
+        description="Hold every series of a folder against every rule: each condition with what "
+        "was wanted and found, what the pipeline recognises, and what its gate says. Nothing is "
+        "translated, nothing is sent.",
+        epilog="example: vscanner explain ~/study --config node.yaml",
+    )
+    parser.add_argument("in_dir", type=Path, metavar="IN_DIR", help="folder of DICOM files")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="node.yaml; without it, one rule a pipeline"
+    )
+    parser.add_argument("--pipeline", metavar="NAME", help="only ask the gate of this pipeline")
+    parser.add_argument("--json", action="store_true", help="for machines")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the decision about every series."""
+    config = load_config(arguments.config) if arguments.config else None
+    contents = read_folder(arguments.in_dir)
+    found = explain_folder(contents, rules_of(config, arguments.pipeline))
+    if arguments.json:
+        answer = {
+            "series": [one.to_json() for one in found],
+            "ignored": contents.ignored,
+            "unreadable": [sentence for _, sentence in contents.unreadable],
+        }
+        print(json.dumps(answer, indent=1))
+        return 0
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else FILE_COLUMNS)
+    for series in found:
+        console.print(tree_of(series))
+    for _, sentence in contents.unreadable:
+        console.print(f"[red]unreadable[/red] {escape(sentence)}")
+    if contents.ignored:
+        console.print(f"{contents.ignored} file(s) are not DICOM and were passed over.")
+    return 0
+
+
+def tree_of(series: FolderSeries) -> Tree:
+    """The decision about one series, for a terminal."""
+    tree = Tree(
+        f"[bold]Series {series.series_instance_uid}[/bold], {len(series.instances)} image(s)"
+    )
+    for finding in series.evidence.findings:
+        tree.add(f"[red]{escape(finding)}[/red]")
+    for stack in series.explanation.stacks:
+        _add_stack(tree, stack)
+    return tree
+
+
+def _add_stack(tree: Tree, finding: StackFinding) -> None:
+    style, stack = OUTCOME_STYLES[finding.outcome], finding.stack
+    branch = tree.add(
+        f"{escape(stack.label)}, {len(stack.instances)} image(s): "
+        f"[{style}]{finding.outcome.replace('_', ' ')}[/{style}]. {escape(finding.reason)}"
+    )
+    if stack.difference:
+        branch.add(f"split off: other {escape(stack.difference)}")
+    for sign in finding.signs:
+        branch.add(f"[red]synthetic[/red]: {escape(sign)}")
+    for rule in finding.rules:
+        _add_rule(branch, rule)
+    if finding.gate is not None and finding.taken_by is not None:
+        gate = branch.add(f"{MARKS[finding.gate.accepted]} gate of {finding.taken_by.pipeline}")
+        for reason in finding.gate.reasons:
+            gate.add(f"[red]{escape(reason)}[/red]")
+
+
+def _add_rule(branch: Tree, rule: RuleFinding) -> None:
+    line = branch.add(
+        f"{MARKS[rule.takes]} rule '{escape(rule.route)}' to {rule.pipeline}: {escape(rule.reason)}"
+    )
+    for condition in rule.conditions:
+        line.add(
+            f"{MARKS[condition.holds]} {condition.keyword}: wanted {escape(condition.wanted)}, "
+            f"found {escape(condition.found)}"
+        )
+    seen = rule.recognition
+    recognised = line.add(f"recognised as {seen.kind}, confidence {seen.confidence:.1f}")
+    for reason in seen.reasons:
+        recognised.add(escape(reason))
