@@ -1,0 +1,21 @@
+"""The status page for people and the HTTP interface for machines.
+
+    app.py           the routes and what wraps them; `create_app`
+    server.py        the process that serves it (uvicorn)
+    site.py          what every request needs: configuration, database, ledger, spool
+    rows.py          studies, series, jobs and deliveries as the pages show them
+    steps.py         where a series is now: the strip from received to committed
+    words.py         states and verdicts in words for a technologist
+    pages.py         the pages, whole or only their live part
+    api.py           JSON
+    actions.py       what a person may do: retry, cancel, release, force complete
+    health.py        /health/live and /health/ready
+    metrics.py       /metrics for Prometheus
+    pictures.py      before, after and difference pictures of a job
+    rendering.py     HU to PNG
+    stow.py          STOW-RS (PS3.18 10.5), with multipart.py reading the body
+    security.py      response headers, same-origin test, known host names
+    templates/, static/
+
+Nothing here imports torch, and no page needs JavaScript to be read.
+"""

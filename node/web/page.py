@@ -1,0 +1,165 @@
+"""Rendering: templates, what they may call, and the live part of a page.
+
+A page is whole for a browser that asks for it. htmx asks for the same address every two seconds
+and gets only the live part, or 204 when nothing has changed since, so that a reader's focus and
+selection stay where they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import jinja2
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from node.web.site import site_of
+from node.web.steps import STEPS, current_step, strip
+from node.web.words import evidence_kind, job_wording, series_wording, verdict_wording
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+
+
+def make_templates() -> jinja2.Environment:
+    """The templates of the pages."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        ago=ago,
+        clock=clock,
+        size=size,
+        seconds=seconds,
+        percent=percent,
+        figure=figure,
+        title_of=title_of,
+    )
+    environment.globals.update(
+        STEPS=STEPS,
+        current_step=current_step,
+        evidence_kind=evidence_kind,
+        job_wording=job_wording,
+        series_wording=series_wording,
+        strip=strip,
+        verdict_wording=verdict_wording,
+        static_version=_static_version(),
+    )
+    return environment
+
+
+def render(
+    request: Request, name: str, context: Mapping[str, Any], shown: Mapping[str, str] | None = None
+) -> Response:
+    """A page, or only its live part where htmx asks.
+
+    Args:
+        request: what was asked for.
+        name: of the templates: `<name>.html` around `live/<name>.html`.
+        context: what the templates show.
+        shown: what the live part tells the server, when it asks again, that the page shows.
+    """
+    templates: jinja2.Environment = request.app.state.templates
+    facts = {"now": datetime.now(UTC), "config": site_of(request).config, **context}
+    inner = templates.get_template(f"live/{name}.html").render(facts)
+    digest = hashlib.sha256(inner.encode()).hexdigest()[:16]
+    asked = dict(request.query_params)
+    live = request.headers.get("hx-request") == "true"
+    if live and asked.pop("seen", "") == digest:
+        return Response(status_code=204)
+    query = urlencode({**asked, **(shown or {}), "seen": digest})
+    address = f"{request.url.path}?{query}"
+    part = templates.get_template("live.html").render(address=address, inner=Markup(inner))
+    if live:
+        return HTMLResponse(part)
+    whole = templates.get_template(f"{name}.html").render({**facts, "live": Markup(part)})
+    return HTMLResponse(whole)
+
+
+def render_error(request: Request, status_code: int, title: str, sentence: str) -> Response:
+    """A page that says what went wrong."""
+    templates: jinja2.Environment = request.app.state.templates
+    page = templates.get_template("error.html").render(
+        config=site_of(request).config, title=title, sentence=sentence, status_code=status_code
+    )
+    return HTMLResponse(page, status_code)
+
+
+def ago(then: datetime, now: datetime) -> str:
+    """How long ago, in words."""
+    passed = max(0, int((now - then).total_seconds()))
+    if passed < 10:
+        return "just now"
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)):
+        count = passed // length
+        if count:
+            # Seconds in steps of ten: the page need not change at every look.
+            shown = count // 10 * 10 if unit == "second" else count
+            return f"{shown} {unit}{'s' if shown > 1 else ''} ago"
+    return "just now"
+
+
+def clock(then: datetime) -> str:
+    """Date and time of this machine's place, as in 2026-03-10 14:05:09."""
+    return then.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def size(count: float) -> str:
+    """Bytes in a readable unit."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def seconds(value: float | None) -> str:
+    """A duration in a readable unit."""
+    if value is None:
+        return ""
+    if value < 0.1:
+        return f"{1000 * value:.0f} ms"
+    if value < 60:
+        return f"{value:.1f} s"
+    return f"{int(value) // 60} min {int(value) % 60} s"
+
+
+def percent(share: float) -> str:
+    """A share of one as whole percent."""
+    return f"{100 * share:.0f} %"
+
+
+def figure(value: Any) -> str:
+    """A measured value in four digits, yes or no for a truth, anything else as it is."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+UNITS = {"hu": "HU", "mm": "mm", "s": "s", "percent": "%", "db": "dB"}
+
+
+def title_of(name: str) -> str:
+    """A machine's name in words: noise_before_hu becomes Noise before (HU)."""
+    words = name.split("_")
+    unit = UNITS.get(words[-1]) if len(words) > 1 else None
+    text = " ".join(words[:-1] if unit else words)
+    return text[:1].upper() + text[1:] + (f" ({unit})" if unit else "")
+
+
+def _static_version() -> str:
+    """Changes with the files that browsers keep."""
+    digest = hashlib.sha256()
+    for path in sorted(STATIC.iterdir()):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,145 @@
+"""The pages: overview, study, series, job."""
+
+from __future__ import annotations
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from node.jobs import CANCELLABLE, RETRIABLE, Job, JobState
+from node.web import actions, rows
+from node.web.api import choice, find_series, whole_number
+from node.web.attributes import SeriesHeading
+from node.web.page import render
+from node.web.pictures import KINDS, NoPicture, Stack
+from node.web.rendering import DIFFERENCE_SPAN_HU, WINDOWS, Window, window_for
+from node.web.site import site_of
+from node.web.standing import standing
+from node.web.steps import JobProgress, strip
+
+STUDIES_ON_A_PAGE = 20
+FILTERS = ("all", "working", "attention", "refused", "done")
+
+
+def overview(request: Request) -> Response:
+    """`GET /`: what came in, where it is now and why."""
+    site = site_of(request)
+    show = choice(request, "show", FILTERS)
+    page = max(1, whole_number(request, "page", 1))
+    with site.database.connect() as connection:
+        found = rows.studies_page(
+            connection, show, STUDIES_ON_A_PAGE, (page - 1) * STUDIES_ON_A_PAGE
+        )
+        now = standing(connection, site.config)
+    pages = max(1, -(-found.total // STUDIES_ON_A_PAGE))
+    context = {"found": found, "show": show, "page": page, "pages": pages, "standing": now}
+    return render(request, "overview", context)
+
+
+def study(request: Request) -> Response:
+    """`GET /studies/{uid}`: one study and all of its series."""
+    uid = request.path_params["uid"]
+    with site_of(request).database.connect() as connection:
+        found = rows.study(connection, uid)
+    if found is None:
+        raise HTTPException(404, f"There is no study {uid} here; was it sent to this node?")
+    return render(request, "study", {"study": found})
+
+
+def series(request: Request) -> Response:
+    """`GET /series/{uid}`: every rule and condition, the evidence, the jobs."""
+    return render(request, "series", {"series": find_series(request)})
+
+
+def job(request: Request) -> Response:
+    """`GET /jobs/{id}`: steps, quality, deliveries, pictures."""
+    site = site_of(request)
+    found = actions.find_job(site, request.path_params["id"])
+    stack = site.pictures.stack(found.id)
+    if request.headers.get("hx-request") == "true" and _has_news(request, stack):
+        return Response(status_code=204, headers={"HX-Refresh": "true"})
+    with site.database.connect() as connection:
+        delivered = rows.job_deliveries(connection, found.id)
+        sources = [rows.one_series(connection, uid) for uid in found.source_series]
+    heading = next((each.heading for each in sources if each), None)
+    context = {
+        "job": found,
+        "steps": strip("COMPLETE", _progress(found)),
+        "deliveries": delivered,
+        "sources": [each for each in sources if each],
+        "actions": possible_actions(found),
+        "stack": stack,
+        "KINDS": KINDS,
+        "WINDOWS": WINDOWS,
+        "span": DIFFERENCE_SPAN_HU,
+        **_view(request, stack, heading),
+    }
+    return render(request, "job", context, {"pictures": str(int(stack.has_result))})
+
+
+def post_job(request: Request) -> Response:
+    """`POST /jobs/{id}/{action}`: a button of the job page."""
+    changed = actions.act_on_job(site_of(request), **request.path_params)
+    return RedirectResponse(f"/jobs/{changed.id}", status_code=303)
+
+
+def post_complete(request: Request) -> Response:
+    """`POST /series/{uid}/complete`: the button of the series page."""
+    uid = request.path_params["uid"]
+    actions.force_complete(site_of(request), uid)
+    return RedirectResponse(f"/series/{uid}", status_code=303)
+
+
+def picture(request: Request) -> Response:
+    """`GET /jobs/{id}/pictures/{kind}/{number}.png?window=soft`: one slice, counted from 1."""
+    site, path = site_of(request), request.path_params
+    window = WINDOWS[choice(request, "window", tuple(WINDOWS))]
+    if path["kind"] not in KINDS:
+        raise HTTPException(404, f"A picture is one of {', '.join(KINDS)}.")
+    try:
+        pair = site.pictures.stack(path["id"]).pair(path["number"])
+        etag = site.pictures.etag(pair, path["kind"], window)
+        # Asked again each time, answered from the browser's memory: a retried job shows at once.
+        headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+        if request.headers.get("if-none-match") == etag:
+            return Response(status_code=304, headers=headers)
+        drawn = site.pictures.draw(pair, path["kind"], window)
+    except NoPicture as error:
+        raise HTTPException(404, str(error)) from error
+    return Response(drawn, headers=headers, media_type="image/png")
+
+
+def icon(_request: Request) -> Response:
+    """`GET /favicon.ico`: none; the pages name their own."""
+    return HTMLResponse(status_code=204)
+
+
+def possible_actions(job: Job) -> tuple[str, ...]:
+    """What a person may do with a job as it is."""
+    found = []
+    if job.state is JobState.HELD:
+        found.append("release")
+    if job.state in RETRIABLE:
+        found.append("retry")
+    if job.state in CANCELLABLE:
+        found.append("cancel")
+    return tuple(found)
+
+
+def _progress(job: Job) -> JobProgress:
+    return JobProgress(str(job.state), job.step, job.progress, job.timings)
+
+
+def _has_news(request: Request, stack: Stack) -> bool:
+    """Whether the pictures have come or gone since the page was loaded."""
+    shown = request.query_params.get("pictures")
+    return shown is not None and shown != str(int(stack.has_result))
+
+
+def _view(request: Request, stack: Stack, heading: SeriesHeading | None) -> dict[str, object]:
+    """Slice and window that the address asks for, else the middle one and the body part's."""
+    usual = window_for(heading.body_part, heading.description) if heading else WINDOWS["soft"]
+    chosen: Window = WINDOWS.get(request.query_params.get("window", ""), usual)
+    count = len(stack.pairs)
+    number = whole_number(request, "slice", (count + 1) // 2)
+    return {"number": min(max(1, number), max(1, count)), "window": chosen}

@@ -1,0 +1,286 @@
+"""Studies, series, jobs and deliveries as the pages and the JSON show them.
+
+Every query here is bounded by a page or by one study, so that ten thousand series cost no more
+than ten.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from node.database import conflicts, deliveries, instances, jobs, series
+from node.web.attributes import SeriesHeading, StudyHeading, series_heading, study_heading
+from node.web.steps import JobProgress, Step, strip
+
+JOB_STATES_SHOWN = {
+    "working": ("QUEUED", "RUNNING", "WRITTEN", "SENT"),
+    "attention": ("HELD", "FAILED"),
+    "refused": ("REFUSED",),
+    "done": ("COMMITTED",),
+}
+"""The filters of the overview, by the states of jobs that they mean."""
+
+SERIES_STATES_SHOWN = {
+    "working": ("RECEIVING", "COMPLETE"),
+    "attention": (),
+    "refused": ("UNROUTED", "REFUSED"),
+    "done": (),
+}
+"""The same filters, by the states of series."""
+
+
+@dataclass(frozen=True)
+class JobView:
+    """A job in the lists; the job page reads more."""
+
+    id: str
+    state: str
+    route: str
+    pipeline: str
+    model: str
+    source_series: tuple[str, ...]
+    revision: int
+    step: str
+    progress: float
+    reason: str
+    attempts: int
+    timings: dict[str, float]
+    created: datetime
+    started: datetime | None
+    finished: datetime | None
+
+    @property
+    def progress_facts(self) -> JobProgress:
+        """What the strip of steps needs."""
+        return JobProgress(self.state, self.step, self.progress, self.timings)
+
+
+@dataclass(frozen=True)
+class SeriesView:
+    """A series with its jobs, newest first."""
+
+    series_instance_uid: str
+    study_instance_uid: str
+    state: str
+    revision: int
+    instance_count: int
+    source_ae: str
+    first_received: datetime
+    last_received: datetime
+    completed: datetime | None
+    force_complete: bool
+    evidence: Any
+    decision: Any
+    reason: str
+    heading: SeriesHeading
+    jobs: tuple[JobView, ...] = ()
+    conflict_count: int = 0
+
+    @property
+    def job(self) -> JobView | None:
+        """The latest job of the present revision."""
+        current = [job for job in self.jobs if job.revision >= self.revision]
+        return current[0] if current else None
+
+    @property
+    def strip(self) -> tuple[Step, ...]:
+        """Where it is now."""
+        return strip(self.state, self.job.progress_facts if self.job else None)
+
+
+@dataclass(frozen=True)
+class StudyView:
+    """A study with its series, in the order in which they arrived."""
+
+    study_instance_uid: str
+    heading: StudyHeading
+    last_received: datetime
+    series: tuple[SeriesView, ...]
+
+
+@dataclass(frozen=True)
+class StudiesPage:
+    """One page of studies, and how many there are."""
+
+    studies: tuple[StudyView, ...]
+    total: int
+
+
+@dataclass
+class DeliveryView:
+    """How the derived instances of a job fared at one destination."""
+
+    destination: str
+    counts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    codes: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    updated: datetime | None = None
+
+    @property
+    def total(self) -> int:
+        """Instances that were tried."""
+        return sum(self.counts.values())
+
+
+_JOB_COLUMNS = tuple(
+    jobs.c[name]
+    for name in (
+        *("id", "state", "route", "pipeline", "model", "source_series", "revision", "step"),
+        *("progress", "reason", "attempts", "timings", "created", "started", "finished"),
+    )
+)
+
+
+_SERIES_COLUMNS = tuple(
+    series.c[name]
+    for name in (
+        *("series_instance_uid", "study_instance_uid", "state", "revision", "instance_count"),
+        *("source_ae", "first_received", "last_received", "completed", "force_complete"),
+        *("evidence", "decision", "reason"),
+    )
+)
+
+
+def studies_page(connection: Connection, show: str, limit: int, offset: int) -> StudiesPage:
+    """A page of studies, the one that received something last first.
+
+    Args:
+        connection: to the node's database.
+        show: a key of `JOB_STATES_SHOWN`, or "all".
+        limit: studies on the page.
+        offset: studies before it.
+    """
+    latest = sa.func.max(series.c.last_received)
+    chosen = sa.select(series.c.study_instance_uid).group_by(series.c.study_instance_uid)
+    if show in JOB_STATES_SHOWN:
+        chosen = chosen.where(series.c.study_instance_uid.in_(_studies_in(show)))
+    total = connection.scalar(sa.select(sa.func.count()).select_from(chosen.subquery())) or 0
+    ordered = chosen.order_by(latest.desc(), series.c.study_instance_uid)
+    uids = list(connection.scalars(ordered.limit(limit).offset(offset)))
+    return StudiesPage(tuple(_studies(connection, uids)), total)
+
+
+def study(connection: Connection, study_instance_uid: str) -> StudyView | None:
+    """One study, if it is here."""
+    return next(iter(_studies(connection, [study_instance_uid])), None)
+
+
+def one_series(connection: Connection, series_instance_uid: str) -> SeriesView | None:
+    """One series, if it is here."""
+    query = sa.select(series.c.study_instance_uid).where(
+        series.c.series_instance_uid == series_instance_uid
+    )
+    uid = connection.scalar(query)
+    if uid is None:
+        return None
+    found = study(connection, uid)
+    every = found.series if found else ()
+    return next((one for one in every if one.series_instance_uid == series_instance_uid), None)
+
+
+def job_deliveries(connection: Connection, job_id: str) -> list[DeliveryView]:
+    """What became of a job's instances, by destination."""
+    count = sa.func.count().label("count")
+    columns = (deliveries.c.destination, deliveries.c.status, deliveries.c.status_code)
+    query = (
+        sa.select(*columns, count, sa.func.max(deliveries.c.updated).label("updated"))
+        .where(deliveries.c.job_id == job_id)
+        .group_by(*columns)
+    )
+    views: dict[str, DeliveryView] = {}
+    for row in connection.execute(query):
+        view = views.setdefault(row.destination, DeliveryView(row.destination))
+        view.counts[row.status] += row[3]
+        if row.status_code is not None:
+            view.codes[row.status_code] += row[3]
+        view.updated = max(filter(None, (view.updated, row.updated)))
+    return [views[name] for name in sorted(views)]
+
+
+def counts_by_state(connection: Connection, table: sa.Table) -> dict[str, int]:
+    """How many rows of `jobs` or `series` are in which state."""
+    query = sa.select(table.c.state, sa.func.count()).group_by(table.c.state)
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def _studies_in(show: str) -> sa.CompoundSelect[Any]:
+    of_jobs = sa.select(jobs.c.study_instance_uid).where(jobs.c.state.in_(JOB_STATES_SHOWN[show]))
+    of_series = sa.select(series.c.study_instance_uid).where(
+        series.c.state.in_(SERIES_STATES_SHOWN[show])
+    )
+    return sa.union(of_jobs, of_series)
+
+
+def _studies(connection: Connection, uids: Sequence[str]) -> Iterable[StudyView]:
+    """The studies of these UIDs, in this order."""
+    query = sa.select(*_SERIES_COLUMNS).where(series.c.study_instance_uid.in_(uids))
+    rows = list(connection.execute(query.order_by(series.c.first_received)))
+    by_study = defaultdict(list)
+    for row in rows:
+        by_study[row.study_instance_uid].append(row)
+    attributes = _attributes(connection, [row.series_instance_uid for row in rows])
+    found_jobs = _jobs_by_series(connection, uids)
+    found_conflicts = _conflicts(connection, [row.series_instance_uid for row in rows])
+    for uid in uids:
+        if not by_study[uid]:
+            continue
+        views = tuple(
+            _series_view(row, attributes, found_jobs, found_conflicts) for row in by_study[uid]
+        )
+        heading = study_heading(attributes.get(views[0].series_instance_uid, {}))
+        yield StudyView(uid, heading, max(view.last_received for view in views), views)
+
+
+def _series_view(
+    row: Any,
+    attributes: dict[str, Any],
+    found_jobs: dict[str, list[JobView]],
+    found_conflicts: dict[str, int],
+) -> SeriesView:
+    uid = row.series_instance_uid
+    return SeriesView(
+        **row._mapping,
+        heading=series_heading(attributes.get(uid, {})),
+        jobs=tuple(found_jobs.get(uid, ())),
+        conflict_count=found_conflicts.get(uid, 0),
+    )
+
+
+def _attributes(connection: Connection, uids: Sequence[str]) -> dict[str, Any]:
+    """DICOM JSON of one instance of each series."""
+    first = (
+        sa.select(sa.func.min(instances.c.sop_instance_uid))
+        .where(instances.c.series_instance_uid.in_(uids))
+        .group_by(instances.c.series_instance_uid)
+    )
+    query = sa.select(instances.c.series_instance_uid, instances.c.attributes).where(
+        instances.c.sop_instance_uid.in_(first)
+    )
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def _jobs_by_series(connection: Connection, study_uids: Sequence[str]) -> dict[str, list[JobView]]:
+    query = sa.select(*_JOB_COLUMNS).where(jobs.c.study_instance_uid.in_(study_uids))
+    found: dict[str, list[JobView]] = defaultdict(list)
+    for row in connection.execute(query.order_by(jobs.c.created.desc())):
+        facts = dict(row._mapping)
+        facts["source_series"] = tuple(facts["source_series"])
+        view = JobView(**facts)
+        for uid in view.source_series:
+            found[uid].append(view)
+    return found
+
+
+def _conflicts(connection: Connection, uids: Sequence[str]) -> dict[str, int]:
+    query = (
+        sa.select(conflicts.c.series_instance_uid, sa.func.count())
+        .where(conflicts.c.series_instance_uid.in_(uids))
+        .group_by(conflicts.c.series_instance_uid)
+    )
+    return {row[0]: row[1] for row in connection.execute(query)}

@@ -1,0 +1,66 @@
+"""The process that serves the status page."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+
+import uvicorn
+from sqlalchemy.engine import Engine
+
+from node.config import Config
+from node.database import open_database
+from node.web.app import create_app
+
+log = logging.getLogger(__name__)
+
+GRACE_S = 5
+KEEP_ALIVE_S = 30
+
+
+class Server(uvicorn.Server):
+    """uvicorn that ends on SIGTERM and leaves Ctrl-C to whoever started this process."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End in peace on SIGTERM; uvicorn itself would raise the signal again afterwards."""
+        if threading.current_thread() is not threading.main_thread():
+            yield  # only the main thread may set signals
+            return
+        before = signal.signal(signal.SIGTERM, self.handle_exit)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+
+def make_server(config: Config, database: Engine) -> Server:
+    """The server of the page, not yet running."""
+    settings = uvicorn.Config(
+        create_app(config, database),
+        host=config.web.host,
+        port=config.web.port,
+        access_log=False,  # addresses carry UIDs of patients' studies
+        log_config=None,  # node.logs has set up logging
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+        timeout_keep_alive=KEEP_ALIVE_S,
+    )
+    return Server(settings)
+
+
+def main(config: Config) -> None:
+    """Serve until SIGTERM.
+
+    Raises:
+        SystemExit: the port cannot be opened.
+    """
+    database = open_database(config.node)
+    address = f"http://{config.web.host}:{config.web.port}/"
+    log.info("The status page is served", extra={"action": "web_started", "address": address})
+    make_server(config, database).run()
+    database.dispose()

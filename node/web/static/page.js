@@ -1,0 +1,66 @@
+// Small conveniences; every page can be read and used without them.
+"use strict";
+
+// Tell the reader when the page can no longer reach the node.
+(function watchLink() {
+  const line = document.getElementById("link");
+  const since = () => new Date().toLocaleTimeString();
+  let last = since();
+  const good = () => { last = since(); line.textContent = ""; document.body.classList.remove("stale"); };
+  const bad = () => {
+    line.textContent = `No answer from the node; what you see is from ${last}`;
+    document.body.classList.add("stale");
+  };
+  document.addEventListener("htmx:afterRequest", (event) => (event.detail.successful ? good() : bad()));
+  document.addEventListener("htmx:sendError", bad);
+  document.addEventListener("htmx:timeout", bad);
+})();
+
+// The picture viewer: slider, window buttons, mouse wheel, arrow keys of the slider.
+(function viewer() {
+  const section = document.getElementById("pictures");
+  const slider = section && section.querySelector("#slice");
+  if (!slider) return;
+  const form = section.querySelector("form");
+  const shown = section.querySelector("#slice-number");
+  const pictures = [...section.querySelectorAll("img[data-kind]")];
+  const count = Number(section.dataset.count);
+  const chosen = () => form.querySelector("input[name=window]:checked").value;
+  const address = (kind, number) =>
+    `/jobs/${section.dataset.job}/pictures/${kind}/${number}.png?window=${chosen()}`;
+  section.classList.add("scripted");
+
+  // One set of requests at a time: a fast slider skips slices instead of queueing them.
+  let busy = false;
+  let again = false;
+  async function show() {
+    shown.textContent = slider.value;
+    if (busy) { again = true; return; }
+    busy = true;
+    await Promise.all(pictures.map((picture) => load(picture, address(picture.dataset.kind, slider.value))));
+    busy = false;
+    if (again) { again = false; show(); } else { prefetch(Number(slider.value)); }
+  }
+  function load(picture, source) {
+    return new Promise((done) => {
+      picture.onload = picture.onerror = () => done();
+      picture.src = source;
+    });
+  }
+  function prefetch(number) {
+    for (const next of [number + 1, number - 1]) {
+      if (next < 1 || next > count) continue;
+      for (const picture of pictures) new Image().src = address(picture.dataset.kind, next);
+    }
+  }
+  slider.addEventListener("input", show);
+  for (const button of form.querySelectorAll("input[name=window]")) button.addEventListener("change", show);
+  form.addEventListener("submit", (event) => { event.preventDefault(); show(); });
+  for (const picture of pictures) {
+    picture.addEventListener("wheel", (event) => {
+      event.preventDefault();
+      slider.value = Number(slider.value) + Math.sign(event.deltaY);
+      show();
+    }, { passive: false });
+  }
+})();

@@ -1,0 +1,52 @@
+"""A node's data and its web server on loopback."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from node.web.server import make_server
+from tests.node.web.world import World
+from tests.servers import wait_until
+from tests.synthetic import write_ct_series
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path / "data")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def client(world: World) -> Iterator[httpx.Client]:
+    """A client of the running web server."""
+    server = make_server(world.config, world.database)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    wait_until(lambda: server.started or not thread.is_alive(), what="the web server")
+    address = f"http://127.0.0.1:{world.config.web.port}"
+    with httpx.Client(base_url=address, timeout=60, trust_env=False) as made:
+        yield made
+    server.should_exit = True
+    thread.join(30)
+
+
+SendSeries = Callable[..., str]
+
+
+@pytest.fixture
+def send_series(world: World, tmp_path: Path) -> SendSeries:
+    """Receive a phantom series; returns its Series Instance UID."""
+    count = iter(range(1000))
+
+    def send(**attributes: Any) -> str:
+        folder = tmp_path / f"sent-{next(count)}"
+        return world.receive(write_ct_series(folder, **{"slices": 5, **attributes}))
+
+    return send

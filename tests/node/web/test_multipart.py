@@ -1,0 +1,109 @@
+"""The multipart reader: any split into chunks gives the same parts; nonsense is refused."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from node.web.multipart import (
+    MultipartError,
+    PartData,
+    PartEnd,
+    PartStart,
+    parse_content_type,
+    read_parts,
+)
+
+Part = tuple[dict[str, str], bytes]
+
+
+def encode(parts: Sequence[Part], boundary: str = "b", preamble: bytes = b"") -> bytes:
+    body = preamble
+    for headers, data in parts:
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        body += f"\r\n--{boundary}\r\n{head}\r\n".encode() + data
+    return body + f"\r\n--{boundary}--\r\nepilogue".encode()
+
+
+def parse(body: bytes, sizes: Sequence[int] = (), boundary: str = "b") -> list[Part]:
+    async def chunks() -> AsyncIterator[bytes]:
+        start = 0
+        for size in sizes:
+            yield body[start : start + size]
+            start += size
+        yield body[start:]
+
+    async def collect() -> list[Part]:
+        parts: list[Part] = []
+        ended = True
+        async for event in read_parts(chunks(), boundary):
+            if isinstance(event, PartStart):
+                assert ended
+                parts.append((dict(event.headers), b""))
+                ended = False
+            elif isinstance(event, PartData):
+                parts[-1] = (parts[-1][0], parts[-1][1] + event.data)
+            elif isinstance(event, PartEnd):
+                ended = True
+        assert ended
+        return parts
+
+    return asyncio.run(collect())
+
+
+PARTS = st.lists(
+    st.tuples(
+        st.dictionaries(st.sampled_from(["content-type", "x"]), st.sampled_from(["a/b", "c"])),
+        # Bytes that look like delimiters but are none: the boundary of the test is longer.
+        st.lists(st.sampled_from([b"\r\n", b"--", b"bou", b"\r", b"\x00\xff", b"data"])).map(
+            b"".join
+        ),
+    ),
+    max_size=4,
+)
+
+
+@given(PARTS, st.lists(st.integers(0, 40), max_size=12), st.sampled_from([b"", b"preamble"]))
+def test_any_chunks_give_the_same_parts(
+    parts: list[Part], sizes: list[int], preamble: bytes
+) -> None:
+    body = encode(parts, "boundary-1", preamble)
+    assert parse(body, sizes, "boundary-1") == [(dict(h), d) for h, d in parts]
+
+
+def test_a_body_may_begin_with_its_boundary() -> None:
+    assert parse(b"--b\r\ncontent-type: a/b\r\n\r\nxyz\r\n--b--") == [
+        ({"content-type": "a/b"}, b"xyz")
+    ]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"no boundary at all",
+        b"--b\r\n\r\ncut short",
+        b"--b\r\ncontent-type: a/b\r\n",
+        b"--b and more\r\n\r\nxyz\r\n--b--",
+        b"--b\r\n" + b"x: y\r\n" * 5000,
+    ],
+)
+def test_nonsense_is_refused(body: bytes) -> None:
+    with pytest.raises(MultipartError):
+        parse(body, [10] * 1000)
+
+
+@pytest.mark.parametrize("boundary", ["", "x" * 71])
+def test_boundaries_have_1_to_70_characters(boundary: str) -> None:
+    with pytest.raises(MultipartError, match="1 to 70"):
+        parse(b"", (), boundary)
+
+
+def test_content_types() -> None:
+    kind, parameters = parse_content_type('Multipart/Related; type="application/dicom"; boundary=x')
+    assert kind == "multipart/related"
+    assert parameters == {"type": "application/dicom", "boundary": "x"}

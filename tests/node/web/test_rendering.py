@@ -1,0 +1,87 @@
+"""HU to pixels: windows, false colours, labels."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from node.web.rendering import (
+    DIFFERENCE_SPAN_HU,
+    HIGHER,
+    LOWER,
+    SMALLEST_SIDE,
+    WINDOWS,
+    difference,
+    difference_png,
+    grey,
+    grey_png,
+    window_for,
+)
+
+
+def read(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(png)))
+
+
+@pytest.mark.parametrize(
+    ("body_part", "description", "wanted"),
+    [
+        ("CHEST", "", "lung"),
+        ("", "Thorax low dose", "lung"),
+        ("ABDOMEN", "", "soft"),
+        ("LSPINE", "", "bone"),
+        ("", "", "soft"),
+    ],
+)
+def test_the_window_of_a_body_part(body_part: str, description: str, wanted: str) -> None:
+    assert window_for(body_part, description).name == wanted
+
+
+@given(st.sampled_from(sorted(WINDOWS)), st.floats(-2000, 4000, width=32))
+def test_a_window_maps_its_range_to_black_and_white(name: str, value: float) -> None:
+    window = WINDOWS[name]
+    low, high = window.centre - window.width / 2, window.centre + window.width / 2
+    shade = int(grey(np.array([[value]], np.float32), window)[0, 0])
+    if value <= low:
+        assert shade == 0
+    elif value >= high:
+        assert shade == 255
+    else:
+        assert abs(shade - 255 * (value - low) / window.width) <= 1.01
+
+
+def test_the_difference_is_symmetric_and_black_where_nothing_changed() -> None:
+    before = np.zeros((1, 4), np.float32)
+    after = np.array([[-DIFFERENCE_SPAN_HU, 0, DIFFERENCE_SPAN_HU, 5000]], np.float32)
+    assert [tuple(map(int, pixel)) for pixel in difference(before, after)[0]] == [
+        LOWER,
+        (0, 0, 0),
+        HIGHER,
+        HIGHER,
+    ]
+
+
+def test_a_small_matrix_is_enlarged_and_a_large_one_is_not() -> None:
+    assert read(grey_png(np.zeros((64, 64), np.uint8))).shape == (SMALLEST_SIDE, SMALLEST_SIDE)
+    assert read(grey_png(np.zeros((600, 700), np.uint8))).shape == (600, 700)
+
+
+def test_the_mark_is_drawn_and_legible_on_any_ground() -> None:
+    for ground in (0, 255):
+        plain = np.full((512, 512), ground, np.uint8)
+        marked = read(grey_png(plain, "SYNTHETIC"))
+        assert (read(grey_png(plain)) == plain).all()
+        changed = marked != plain
+        assert changed[-60:].sum() > 300
+        assert not changed[:-60].any()
+
+
+def test_the_difference_has_its_scale_bar() -> None:
+    picture = read(difference_png(np.zeros((512, 512, 3), np.uint8)))
+    colours = {tuple(map(int, pixel)) for pixel in picture.reshape(-1, 3)}
+    assert {LOWER, HIGHER} <= colours

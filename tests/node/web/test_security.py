@@ -1,0 +1,79 @@
+"""Foreign pages neither act nor read here; scripts and our own page do."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from starlette.datastructures import Headers
+
+from node.web.security import is_known_host, is_same_origin
+from tests.node.web.conftest import SendSeries
+from tests.node.web.world import World
+
+
+@pytest.mark.parametrize(
+    ("host", "known"),
+    [
+        ("127.0.0.1:8080", True),
+        ("[::1]:8080", True),
+        ("10.1.2.3", True),
+        ("localhost:8080", True),
+        ("vscanner", True),
+        ("scanner.hospital.example:443", True),
+        ("SCANNER.hospital.example.", True),
+        ("attacker.example", False),
+        ("scanner.hospital.example.attacker.example", False),
+        ("", False),
+    ],
+)
+def test_known_hosts(host: str, known: bool) -> None:
+    assert is_known_host(host, ["scanner.hospital.example"]) is known
+
+
+@pytest.mark.parametrize(
+    ("headers", "allowed"),
+    [
+        ({"host": "a"}, True),  # curl
+        ({"host": "a", "sec-fetch-site": "same-origin", "origin": "http://a"}, True),
+        ({"host": "a", "sec-fetch-site": "none"}, True),
+        ({"host": "a", "sec-fetch-site": "cross-site", "origin": "http://b"}, False),
+        ({"host": "a", "sec-fetch-site": "same-site"}, False),
+        ({"host": "a:8080", "origin": "http://a:8080"}, True),
+        ({"host": "a:8080", "origin": "http://a:9090"}, False),
+        ({"host": "a", "origin": "null"}, False),
+    ],
+)
+def test_same_origin(headers: dict[str, str], allowed: bool) -> None:
+    assert is_same_origin(Headers(headers)) is allowed
+
+
+def test_a_foreign_page_cannot_cancel_a_job(
+    client: httpx.Client, world: World, send_series: SendSeries
+) -> None:
+    uid = send_series()
+    world.assemble()
+    job = world.job_of(uid)
+    foreign = {"origin": "http://attacker.example"}
+    for path in (f"/jobs/{job.id}/cancel", f"/api/jobs/{job.id}/cancel"):
+        answer = client.post(path, headers=foreign)
+        assert answer.status_code == 403
+        assert "another site" in answer.json()["detail"]
+    assert world.job_of(uid).state == "QUEUED"
+
+
+def test_every_answer_carries_the_headers(client: httpx.Client) -> None:
+    for path in ("/", "/api/jobs", "/no/such/page", "/static/style.css", "/health/live"):
+        headers = client.get(path).headers
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+
+
+def test_a_rebound_name_is_turned_away_but_monitoring_is_not(client: httpx.Client) -> None:
+    def ask(path: str) -> int:
+        return client.get(path, headers={"host": "attacker.example"}).status_code
+
+    assert [ask(path) for path in ("/", "/api/studies", "/static/style.css")] == [421] * 3
+    assert [ask(path) for path in ("/health/live", "/metrics")] == [200] * 2
