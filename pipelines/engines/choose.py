@@ -1,0 +1,130 @@
+"""Choose an engine, and prove it: nothing but the reference is believed without a trial."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import nn
+
+from pipelines.engines.engine import Engine, Slab, slabs
+from pipelines.engines.torch_engine import CudaEngine, TorchEngine
+from pipelines.errors import EngineError
+
+log = logging.getLogger(__name__)
+
+CPU_TOLERANCE = 0.1
+"""Largest difference from the reference on the trial, in the output's unit (HU)."""
+
+GPU_TOLERANCE = 5.0
+"""The same for a GPU, whose convolutions have eight bits of mantissa under autocast."""
+
+TRIAL_SHAPE = (3, 70, 90)
+"""Slices, rows, columns of the trial: sizes that no network divides evenly."""
+
+
+def choose_engine(
+    network: nn.Module, context: int, device: str = "auto", threads: int = 0
+) -> Engine:
+    """The fastest engine that computes what the reference computes.
+
+    On a GPU it is PyTorch with autocast. On the processor the engines are tried in the order of
+    their speed, ncnn, OpenVINO, PyTorch; one that is not installed or whose trial differs is
+    passed over with a line in the log. The order is fixed, so a repeat takes the same engine.
+
+    Args:
+        network: on the processor, weights loaded; a GPU engine moves it.
+        context: neighbours on each side of a slice.
+        device: `auto` (a GPU when there is one), `cpu`, `cuda` or `cuda:N`.
+        threads: processor threads; 0 takes every core.
+
+    Raises:
+        EngineError: the device is not there, or the GPU does not compute what the reference does.
+    """
+    if threads:
+        torch.set_num_threads(threads)
+    place = _place(device)
+    if place != "cpu":
+        return _proven_on_gpu(network, context, place)
+    candidates: tuple[tuple[str, Callable[[], Engine]], ...] = (
+        ("ncnn", lambda: _ncnn(network, context, threads)),
+        ("openvino", lambda: _openvino(network, context, threads)),
+    )
+    reference = TorchEngine(network, context)
+    for name, make in candidates:
+        try:
+            return proven(make(), reference, context, CPU_TOLERANCE)
+        except (ImportError, EngineError, RuntimeError) as error:
+            log.warning(
+                "This engine is passed over: %s",
+                error,
+                extra={"action": "engine_passed_over", "engine": name},
+            )
+    return reference
+
+
+def proven(engine: Engine, reference: Engine, context: int, tolerance: float) -> Engine:
+    """The engine, with its largest difference from the reference noted in its facts.
+
+    Raises:
+        EngineError: it differs by more than the tolerance.
+    """
+    wanted = np.concatenate(list(reference.run(_trial(context))))
+    got = np.concatenate(list(engine.run(_trial(context))))
+    difference = float(np.abs(got - wanted).max())
+    if not difference <= tolerance:
+        raise EngineError(
+            f"{engine.facts.name} on {engine.facts.device} differs from the reference by "
+            f"{difference:.3g} HU on the trial; {tolerance:g} HU are allowed."
+        )
+    engine.facts = replace(engine.facts, largest_difference=round(difference, 6))
+    return engine
+
+
+def _proven_on_gpu(network: nn.Module, context: int, place: str) -> Engine:
+    engine = CudaEngine(deepcopy(network), context, place)
+    return proven(engine, TorchEngine(network, context), context, GPU_TOLERANCE)
+
+
+def _place(device: str) -> str:
+    """`cpu` or `cuda:N`, and that GPU is there."""
+    if device == "auto":
+        return "cuda:0" if torch.cuda.is_available() else "cpu"
+    if device == "cpu":
+        return device
+    wanted = re.fullmatch(r"cuda(?::(\d+))?", device)
+    if wanted is None:
+        raise EngineError(f"A device is auto, cpu, cuda or cuda:N, got {device!r}.")
+    number, count = int(wanted[1] or 0), torch.cuda.device_count()
+    if number >= count:
+        raise EngineError(
+            f"{device} was asked for, but PyTorch sees {count} GPUs; use cpu or auto."
+        )
+    return f"cuda:{number}"
+
+
+def _ncnn(network: nn.Module, context: int, threads: int) -> Engine:
+    from pipelines.engines.ncnn_engine import NcnnEngine  # it may not be installed
+
+    return NcnnEngine(network, context, threads)
+
+
+def _openvino(network: nn.Module, context: int, threads: int) -> Engine:
+    from pipelines.engines.openvino_engine import OpenVinoEngine  # it may not be installed
+
+    return OpenVinoEngine(network, context, threads)
+
+
+def _trial(context: int) -> Iterator[Slab]:
+    """A small noisy body with air, bone and metal, (slices, rows, columns) in HU."""
+    noise = np.random.default_rng(0)
+    images = noise.normal(40.0, 60.0, TRIAL_SHAPE).astype(np.float32)
+    images[:, :, :20] -= 1000.0
+    images[:, 30:40, 40:60] += 900.0
+    images[:, 50:53, 70:73] = 8000.0
+    return slabs(images, context, batch=1)

@@ -1,0 +1,141 @@
+"""Write a torch network down as an ncnn network: layers as text, weights as bytes.
+
+ncnn's text form: a magic number, the counts of layers and blobs, then a line a layer:
+`type name inputs outputs input-names output-names key=value ...`. A blob feeds one layer only,
+so a value used twice passes a Split. Weights follow in the order of the layers; four zero bytes
+before those of a convolution say that they are plain fp32.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, fx, nn
+from torch.nn import functional
+
+from pipelines.errors import EngineError
+
+MAGIC = "7767517"
+PLAIN_FP32 = b"\0\0\0\0"
+
+INPUT, OUTPUT = "input", "output"
+"""Names of the blobs that go in and come out."""
+
+
+@dataclass
+class NcnnGraph:
+    """A network in ncnn's form, while it is written.
+
+    Attributes:
+        layers: a line for each layer.
+        blobs: how many blobs there are.
+        weights: weights and biases, in the order of the layers.
+    """
+
+    layers: list[str] = field(default_factory=list)
+    blobs: int = 0
+    weights: bytearray = field(default_factory=bytearray)
+
+    def add(self, kind: str, inputs: list[str], outputs: list[str], parameters: str = "") -> None:
+        """Write one layer."""
+        self.blobs += len(outputs)
+        counts = f"{len(inputs)} {len(outputs)}"
+        names = " ".join(inputs + outputs)
+        self.layers.append(f"{kind} layer{len(self.layers)} {counts} {names} {parameters}".rstrip())
+
+    def text(self) -> str:
+        """The whole network as text."""
+        return "\n".join([MAGIC, f"{len(self.layers)} {self.blobs}", *self.layers]) + "\n"
+
+
+def ncnn_graph(function: Callable[[Tensor], Tensor], network: nn.Module) -> NcnnGraph:
+    """Trace a method of a network and write it down.
+
+    Args:
+        function: a bound method of `network` that maps one tensor to one tensor with
+            convolutions, ReLU, addition and pixel shuffles.
+        network: whose parameters it uses.
+
+    Raises:
+        EngineError: the method does something else.
+    """
+    traced = fx.Tracer().trace(_Traceable(function, network))
+    graph = NcnnGraph()
+    blobs: dict[fx.Node, list[str]] = {}
+    for node in traced.nodes:
+        if node.op == "output":
+            graph.add("Noop", [blobs[node.args[0]].pop()], [OUTPUT])
+            break
+        name = INPUT if node.op == "placeholder" else node.name
+        _write(graph, network, node, [blobs[source].pop() for source in node.all_input_nodes], name)
+        blobs[node] = _names_for_users(graph, node, name)
+    return graph
+
+
+class _Traceable(nn.Module):
+    """A method as a module of its own, so that it can be traced."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor], network: nn.Module) -> None:
+        super().__init__()
+        self.function = function
+        self.network = network
+
+    def forward(self, value: Tensor) -> Tensor:
+        """Call the method."""
+        return self.function(value)
+
+
+def _names_for_users(graph: NcnnGraph, node: fx.Node, name: str) -> list[str]:
+    """The blob's name, or one name for each layer that reads it."""
+    if len(node.users) < 2:
+        return [name]
+    names = [f"{name}.{index}" for index in range(len(node.users))]
+    graph.add("Split", [name], names)
+    return list(names)
+
+
+def _write(
+    graph: NcnnGraph, network: nn.Module, node: fx.Node, inputs: list[str], name: str
+) -> None:
+    if node.op == "placeholder":
+        graph.add("Input", [], [name])
+    elif node.op == "call_module":
+        module = network.get_submodule(str(node.target).removeprefix("network."))
+        _write_convolution(graph, module, inputs, name)
+    elif node.target in (functional.relu, torch.relu):
+        graph.add("ReLU", inputs, [name])
+    elif node.target in (operator.add, torch.add) and len(inputs) == 2:
+        graph.add("BinaryOp", inputs, [name], "0=0")
+    elif node.target is functional.pixel_shuffle:
+        graph.add("PixelShuffle", inputs, [name], f"0={node.args[1]} 1=0")
+    elif node.target is functional.pixel_unshuffle:
+        graph.add("Reorg", inputs, [name], f"0={node.args[1]} 1=0")
+    else:
+        raise EngineError(f"ncnn is not given networks with {node.target}; another engine is.")
+
+
+def _write_convolution(graph: NcnnGraph, module: nn.Module, inputs: list[str], name: str) -> None:
+    if not isinstance(module, nn.Conv2d) or module.groups != 1 or isinstance(module.padding, str):
+        raise EngineError(f"ncnn is given plain 2-D convolutions only, not {module}.")
+    weight = module.weight.detach().float().contiguous()
+    parameters = {
+        0: module.out_channels,
+        1: module.kernel_size[1],
+        11: module.kernel_size[0],
+        2: module.dilation[1],
+        12: module.dilation[0],
+        3: module.stride[1],
+        13: module.stride[0],
+        4: module.padding[1],
+        14: module.padding[0],
+        5: int(module.bias is not None),
+        6: weight.numel(),
+    }
+    text = " ".join(f"{key}={value}" for key, value in parameters.items())
+    graph.add("Convolution", inputs, [name], text)
+    graph.weights += PLAIN_FP32 + weight.numpy().tobytes()
+    if module.bias is not None:
+        graph.weights += module.bias.detach().float().numpy().tobytes()

@@ -1,0 +1,187 @@
+"""The pipeline: a low-dose CT in, the denoised CT out, slice by slice, with its quality record."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+import safetensors.torch
+
+from dicom_profiles.volume import Volume
+from pipelines import catalog
+from pipelines.card import ModelCard
+from pipelines.contract import (
+    GateVerdict,
+    Parameters,
+    Progress,
+    QualityRecord,
+    Result,
+    Slice,
+    SliceSource,
+    Translation,
+    VolumeSource,
+    no_progress,
+)
+from pipelines.engines.choose import choose_engine
+from pipelines.engines.engine import Engine, Slab, read_ahead, slabs
+from pipelines.errors import InputError, RecordNotReady, WeightsError
+from pipelines.ldct_denoise import gate as gates
+from pipelines.ldct_denoise.network import CONTEXT, DenoisingNetwork
+from pipelines.ldct_denoise.quality import Calibration, QualityMeter, read_calibration
+
+if TYPE_CHECKING:
+    from dicom_profiles.series import SourceSeries
+
+NAME = "ldct_denoise"
+Source = TypeVar("Source")
+
+SLABS_AHEAD = 4
+"""Slabs that a thread reads and decodes while the network runs."""
+
+
+def load(device: str = "auto", threads: int = 0) -> LowDoseCtDenoising:
+    """Load the weights that the card names into the engine that suits the device."""
+    card = catalog.card(NAME)
+    network = DenoisingNetwork()
+    _, content = catalog.verified_weights(catalog.weights_path(NAME), card.weights.sha256)
+    try:
+        network.load_state_dict(safetensors.torch.load(content))
+    except (RuntimeError, safetensors.SafetensorError) as error:
+        raise WeightsError(f"The weights do not fit the network: {error}") from error
+    engine = choose_engine(network, CONTEXT, device, threads)
+    return LowDoseCtDenoising(card, engine, read_calibration(catalog.folder(NAME)))
+
+
+class LowDoseCtDenoising:
+    """Denoises low-dose CT; see `pipelines.contract.Pipeline`.
+
+    Args:
+        card: the model card.
+        engine: runs the network.
+        calibration: what the model's inputs look like, and the limits of quality.
+    """
+
+    def __init__(self, card: ModelCard, engine: Engine, calibration: Calibration) -> None:
+        self.card = card
+        self.engine = engine
+        self._calibration = calibration
+
+    def gate(self, inputs: Mapping[str, SourceSeries]) -> GateVerdict:
+        """Whether the series is in the model's scope, from its headers alone."""
+        return gates.gate(inputs, self.card)
+
+    def translate(
+        self,
+        inputs: Mapping[str, SliceSource],
+        parameters: Parameters | None = None,
+        progress: Progress = no_progress,
+    ) -> Translation:
+        """Start to denoise `{"CT": source}`; work happens while the slices are taken."""
+        source = self._only_input(inputs)
+        if 0 in source.shape:
+            raise InputError(f"The CT should hold slices, rows and columns, got {source.shape}.")
+        values = self.card.parameters_from(parameters)
+        meter = QualityMeter(source.shape[0], self._calibration)
+        finished: list[QualityRecord] = []
+
+        def slices() -> Iterator[Slice]:
+            total = source.shape[0]
+            for done, (before, after) in enumerate(self._pairs(source), start=1):
+                blended = _blend(before, after, values["strength"])
+                meter.add(before, blended)
+                if done == total:
+                    finished.append(self._record(meter, values, total))
+                progress(done, total)
+                yield blended
+
+        def record() -> QualityRecord:
+            if not finished:
+                raise RecordNotReady("The quality record exists only after the last slice.")
+            return finished[0]
+
+        return Translation(slices(), record)
+
+    def __call__(
+        self, inputs: Mapping[str, Volume], parameters: Parameters | None = None
+    ) -> Result:
+        """Denoise `{"CT": volume}` in memory."""
+        source = self._only_input(inputs)
+        translation = self.translate({"CT": VolumeSource(source)}, parameters)
+        voxels = np.empty(source.voxels.shape, np.float32)
+        for index, image in enumerate(translation.slices):
+            voxels[index] = image
+        volume = Volume(voxels, source.affine, self.card.output_unit, source.frame_of_reference)
+        return Result(volume, {}, translation.record())
+
+    def _only_input(self, inputs: Mapping[str, Source]) -> Source:
+        """The one input, by its key."""
+        if "CT" not in inputs or len(inputs) > 1:
+            got = ", ".join(sorted(inputs)) or "nothing"
+            raise InputError(f"{self.card.name} takes one input, 'CT'; got: {got}.")
+        source = inputs["CT"]
+        if isinstance(source, Volume) and source.unit != "HU":
+            raise InputError(f"Input 'CT' should be in HU, got a volume in {source.unit!r}.")
+        return source
+
+    def _pairs(self, source: SliceSource) -> Iterator[tuple[Slice, Slice]]:
+        """Every slice before and after, in order; a thread reads ahead of the network."""
+        under_way: deque[Slab] = deque()
+
+        def noted(read: Iterator[Slab]) -> Iterator[Slab]:
+            for slab in read:
+                under_way.append(slab[CONTEXT:-CONTEXT])
+                yield slab
+
+        with (
+            closing(
+                read_ahead(slabs(_checked(source), CONTEXT, self.engine.batch), SLABS_AHEAD)
+            ) as read,
+            closing(self.engine.run(noted(read))) as batches,
+        ):
+            for batch in batches:
+                yield from zip(under_way.popleft(), batch, strict=True)
+
+    def _record(
+        self, meter: QualityMeter, values: Mapping[str, float], slices: int
+    ) -> QualityRecord:
+        verdict, reasons = meter.verdict()
+        return QualityRecord(
+            verdict=verdict,
+            reasons=reasons,
+            input_distance=round(meter.input_distance(), 4),
+            measurements=meter.measurements(),
+            parameters=dict(values),
+            model={
+                "name": self.card.name,
+                "version": self.card.version,
+                "weights_sha256": self.card.weights.sha256,
+                "calibration_sha256": self._calibration.sha256,
+            },
+            engine=self.engine.facts,
+            slices=slices,
+        )
+
+
+def _blend(before: Slice, after: Slice, strength: float) -> Slice:
+    """`before + strength * (after - before)`; exact at 0 and 1."""
+    if strength == 1.0:
+        return after
+    return before if strength == 0.0 else before + np.float32(strength) * (after - before)
+
+
+def _checked(source: SliceSource) -> Iterator[Slice]:
+    """The slices, each held against what the source says of itself."""
+    count, rows, columns = source.shape
+    done = 0
+    for image in source.slices():
+        if image.shape != (rows, columns):
+            raise InputError(f"Every slice should be {rows} x {columns}, got {image.shape}.")
+        if not np.isfinite(image).all():
+            raise InputError(f"Slice {done + 1} of {count} holds values that are no numbers.")
+        done += 1
+        yield image
+    if done != count:
+        raise InputError(f"The source should give {count} slices, got {done}.")
