@@ -104,6 +104,7 @@ class Batch:
     counts: Counter[str] = field(default_factory=Counter)
     folders: set[Path] = field(default_factory=set)
     series: set[str] = field(default_factory=set)
+    aside: set[tuple[str, str]] = field(default_factory=set)  # UID, digest: kept aside before
     done: list[Path] = field(default_factory=list)  # names in `incoming/` that may go
 
 
@@ -164,7 +165,9 @@ class Admission:
                 batch.counts["rejected"] += 1
 
     def _place(self, connection: Connection, found: Sequence[Candidate], batch: Batch) -> None:
-        known = rows.known_instances(connection, {c.identity.sop_instance_uid for c in found})
+        uids = {candidate.identity.sop_instance_uid for candidate in found}
+        known = rows.known_instances(connection, uids)
+        batch.aside = rows.known_conflicts(connection, uids)
         for candidate in found:
             uid = candidate.identity.sop_instance_uid
             if uid not in known:
@@ -201,6 +204,10 @@ class Admission:
 
     def _keep_aside(self, candidate: Candidate, batch: Batch) -> None:
         row = candidate.conflict_row()
+        content = (row["sop_instance_uid"], row["sha256"])
+        if content in batch.aside:
+            return
+        batch.aside.add(content)
         self._link(candidate.path, self.data_dir / row["path"], batch)
         batch.conflicts.append(row)
         batch.counts["conflict"] += 1
@@ -265,8 +272,10 @@ def read_candidate(path: Path) -> Candidate:
     Raises:
         UnreadableDataset: it is not such a file any more.
     """
+    status = path.stat()
+    if not status.st_size:
+        raise UnreadableDataset("Wanted a DICOM Part 10 file, got an empty one.")
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped:
-        status = os.fstat(file.fileno())
         meta = read_file_meta(mapped, status.st_size)
         with memoryview(mapped) as whole, whole[meta.end :] as data:
             sha256 = hashlib.sha256(data).hexdigest()

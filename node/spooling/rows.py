@@ -41,6 +41,15 @@ def known_instances(connection: Connection, uids: Collection[str]) -> dict[str, 
     return {row[0]: KnownInstance(*row[1:]) for row in connection.execute(query)}
 
 
+def known_conflicts(connection: Connection, uids: Collection[str]) -> set[tuple[str, str]]:
+    """SOP Instance UID and digest of the contents that are kept aside already."""
+    columns = conflicts.c
+    query = sa.select(columns.sop_instance_uid, columns.sha256).where(
+        columns.sop_instance_uid.in_(uids)
+    )
+    return {(row[0], row[1]) for row in connection.execute(query)}
+
+
 def insert_instances(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Index instances; a row that exists becomes what it says now and is no longer deleted."""
     if not rows:

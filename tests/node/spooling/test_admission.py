@@ -1,0 +1,306 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from pydicom.dataset import Dataset
+from pydicom.uid import DeflatedExplicitVRLittleEndian, generate_uid
+from sqlalchemy.engine import Engine
+
+from node.config import NodeSettings
+from node.counters import read_counts
+from node.database import associations, conflicts, instances, metadata, open_database, series
+from node.spool import Spool
+from node.spooling.incoming import exclusive
+from tests.node.datasets import encoded, facts_of, files_in, same_series, small_ct
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    url = request.getfixturevalue("postgresql") if request.param == "postgresql" else "sqlite"
+    engine = open_database(NodeSettings(data_dir=tmp_path, database=url))
+    metadata.drop_all(engine)
+    metadata.create_all(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def spool(tmp_path: Path, database: Engine) -> Spool:
+    return Spool(tmp_path, database)
+
+
+def receive(spool: Spool, *datasets: Dataset) -> None:
+    for ds in datasets:
+        spool.receive(encoded(ds), facts_of(ds))
+
+
+def rows_of(spool: Spool, table: sa.Table) -> list[sa.RowMapping]:
+    with spool.database.connect() as connection:
+        return list(connection.execute(sa.select(table)).mappings())
+
+
+def count(spool: Spool, label: str) -> int:
+    with spool.database.connect() as connection:
+        return read_counts(connection).get(("instances", label), 0)
+
+
+def test_a_received_instance_gets_its_place_and_its_row(spool: Spool) -> None:
+    ds = small_ct()
+    receive(spool, ds)
+    assert spool.admit_incoming() == 1
+    (row,) = rows_of(spool, instances)
+    place = f"spool/{ds.StudyInstanceUID}/{ds.SeriesInstanceUID}/{ds.SOPInstanceUID}.dcm"
+    assert row["path"] == place
+    assert files_in(spool.data_dir / "incoming") == []
+    assert spool.series_paths(ds.SeriesInstanceUID) == [spool.data_dir / place]
+    assert (row["source_ae"], row["sop_class_uid"]) == ("PACS", ds.SOPClassUID)
+    assert row["size_bytes"] == (spool.data_dir / place).stat().st_size
+    assert row["attributes"]["00080060"] == {"vr": "CS", "Value": ["CT"]}
+
+
+def test_a_series_row_says_what_its_instances_say(spool: Spool) -> None:
+    slices = same_series(5)
+    receive(spool, *slices[:3])
+    spool.admit_incoming()
+    receive(spool, *slices[3:])
+    spool.admit_incoming()
+    (row,) = rows_of(spool, series)
+    assert (row["state"], row["instance_count"], row["revision"]) == ("RECEIVING", 5, 1)
+    assert row["first_received"] < row["last_received"]
+    assert row["last_received"].tzinfo is not None
+
+
+def test_a_later_instance_leaves_the_state_to_assembly(spool: Spool) -> None:
+    first, second = same_series(2)
+    receive(spool, first)
+    spool.admit_incoming()
+    with spool.database.begin() as connection:
+        connection.execute(sa.update(series).values(state="COMPLETE", reason="why"))
+    receive(spool, second)
+    spool.admit_incoming()
+    (row,) = rows_of(spool, series)
+    assert (row["state"], row["reason"], row["instance_count"]) == ("COMPLETE", "why", 2)
+
+
+def test_the_limit_holds_and_the_oldest_come_first(spool: Spool) -> None:
+    slices = same_series(5)
+    receive(spool, *slices)
+    assert spool.admit_incoming(limit=2) == 2
+    assert {r["sop_instance_uid"] for r in rows_of(spool, instances)} == {
+        ds.SOPInstanceUID for ds in slices[:2]
+    }
+    assert spool.admit_incoming() == 3
+    assert spool.admit_incoming() == 0
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_the_same_again_is_kept_once(spool: Spool, together: bool) -> None:
+    ds = small_ct()
+    receive(spool, ds)
+    if not together:
+        spool.admit_incoming()
+    receive(spool, ds, ds)
+    spool.admit_incoming()
+    assert len(files_in(spool.data_dir / "spool")) == len(rows_of(spool, instances)) == 1
+    assert files_in(spool.data_dir / "incoming") == files_in(spool.data_dir / "conflicts") == []
+    assert (count(spool, "admitted"), count(spool, "duplicate")) == (1, 2)
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_second_content_is_kept_aside_and_the_first_is_untouched(
+    spool: Spool, together: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    ds = small_ct()
+    receive(spool, ds)
+    if not together:
+        spool.admit_incoming()
+    original = encoded(ds)
+    ds.SeriesDescription = "another content"
+    receive(spool, ds, ds)
+    spool.admit_incoming()
+    (path,) = spool.series_paths(ds.SeriesInstanceUID)
+    assert path.read_bytes().endswith(original)
+    (row,) = rows_of(spool, conflicts)
+    assert (spool.data_dir / row["path"]).read_bytes().endswith(encoded(ds))
+    assert len(files_in(spool.data_dir / "conflicts")) == 1
+    assert "instance_conflict" in [getattr(r, "action", "") for r in caplog.records]
+
+
+def test_an_unreadable_file_is_put_aside_with_its_reason(spool: Spool) -> None:
+    receive(spool, *same_series(3))
+    broken = files_in(spool.data_dir / "incoming")[1]
+    broken.write_bytes(broken.read_bytes()[:200])
+    assert spool.admit_incoming() == 3
+    assert len(rows_of(spool, instances)) == 2
+    rejected, reason = files_in(spool.data_dir / "rejected")
+    assert rejected.name == broken.name
+    assert "cut short" in reason.read_text()
+    assert count(spool, "rejected") == 1
+
+
+def test_an_empty_file_is_put_aside(spool: Spool) -> None:
+    receive(spool, small_ct())
+    (path,) = files_in(spool.data_dir / "incoming")
+    path.write_bytes(b"")
+    assert spool.admit_incoming() == 1
+    assert len(files_in(spool.data_dir / "rejected")) == 2
+
+
+def test_what_retention_deleted_comes_back_when_it_is_sent_again(spool: Spool) -> None:
+    ds = small_ct()
+    receive(spool, ds)
+    spool.admit_incoming()
+    (path,) = spool.series_paths(ds.SeriesInstanceUID)
+    path.unlink()
+    with spool.database.begin() as connection:
+        connection.execute(sa.update(instances).values(deleted=sa.func.current_timestamp()))
+    assert spool.series_paths(ds.SeriesInstanceUID) == []
+    receive(spool, ds)
+    spool.admit_incoming()
+    assert spool.series_paths(ds.SeriesInstanceUID) == [path]
+    assert path.is_file()
+
+
+def test_a_deflated_instance_is_indexed(spool: Spool) -> None:
+    ds = small_ct()
+    spool.receive(encoded(ds, DeflatedExplicitVRLittleEndian), facts_of(ds))
+    spool.admit_incoming()
+    (row,) = rows_of(spool, instances)
+    assert row["attributes"]["00080018"]["Value"] == [ds.SOPInstanceUID]
+
+
+def test_a_note_becomes_evidence(spool: Spool) -> None:
+    ds = small_ct()
+    receive(spool, ds)
+    note = {
+        "association": "abc",
+        "source_ae": "PACS",
+        "outcome": "RELEASED",
+        "ended": "2026-01-02T03:04:05+00:00",
+        "series": {ds.SeriesInstanceUID: 1},
+    }
+    spool.incoming.write_note("abc", note)
+    spool.incoming.write_note("abc", {"unlike": "a note"})
+    spool.admit_incoming()
+    (row,) = rows_of(spool, associations)
+    assert (row["outcome"], row["instance_count"]) == ("RELEASED", 1)
+    released = spool.last_release(ds.SeriesInstanceUID)
+    assert released is not None
+    assert released.isoformat() == note["ended"]
+    assert spool.last_release(generate_uid()) is None
+
+
+def test_only_one_process_admits(spool: Spool) -> None:
+    receive(spool, small_ct())
+    with exclusive(spool.data_dir / "incoming") as free:
+        assert free
+        assert spool.admit_incoming() == 0
+    assert spool.admit_incoming() == 1
+
+
+KILLED_AT = """
+import os, signal, sys
+from pathlib import Path
+from node.config import NodeSettings
+from node.database import open_database
+from node.spool import Spool
+
+def admit(data_dir, wanted):
+    seen = 0
+    def count_lines(frame, event, argument):
+        nonlocal seen
+        if not frame.f_code.co_filename.endswith(("admission.py", "rows.py", "counters.py")):
+            return None
+        if event == "line":
+            seen += 1
+            if seen == wanted:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return count_lines
+    spool = Spool(data_dir, open_database(NodeSettings(data_dir=data_dir)))
+    sys.settrace(count_lines)
+    spool.admit_incoming()
+    sys.settrace(None)
+    return seen
+
+for folder, line in zip(sys.argv[1::2], sys.argv[2::2]):
+    if not int(line):
+        print(admit(Path(folder), 0))
+    elif not (child := os.fork()):
+        admit(Path(folder), int(line))
+        os._exit(3)  # the line was not reached
+    else:
+        status = os.waitpid(child, 0)[1]
+        assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, (line, status)
+"""
+
+
+def outcome_of(spool: Spool) -> tuple[object, ...]:
+    return (
+        {(r["sop_instance_uid"], r["path"]) for r in rows_of(spool, instances)},
+        {r["instance_count"] for r in rows_of(spool, series)},
+        len(rows_of(spool, conflicts)),
+        [p.name for p in files_in(spool.data_dir / "spool")],
+        len(files_in(spool.data_dir / "conflicts")),
+        files_in(spool.data_dir / "incoming"),
+        count(spool, "admitted"),
+        count(spool, "conflict"),
+    )
+
+
+def admit_with_kills(kills: dict[Path, int]) -> str:
+    """In each folder, admit with SIGKILL before a line of the code (0: no kill)."""
+    command = [sys.executable, "-c", KILLED_AT]
+    command += [str(word) for folder_and_line in kills.items() for word in folder_and_line]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def filled_spool(folder: Path, slices: list[Dataset]) -> Spool:
+    spool = Spool(folder, open_database(NodeSettings(data_dir=folder)))
+    receive(spool, *slices)
+    return spool
+
+
+def test_a_kill_before_any_line_changes_nothing(tmp_path: Path) -> None:
+    slices = same_series(3)
+    slices += same_series(1)  # with a second content under the UID of the first:
+    slices[3].SOPInstanceUID = slices[0].SOPInstanceUID
+    whole = filled_spool(tmp_path / "whole", slices)
+    lines = int(admit_with_kills({whole.data_dir: 0}))
+    wanted = outcome_of(whole)
+    whole.database.dispose()
+    assert lines > 200
+    kills = {tmp_path / str(line): line for line in range(1, lines, max(lines // 30, 1))}
+    spools = [filled_spool(folder, slices) for folder in kills]
+    admit_with_kills(kills)
+    for spool in spools:
+        while spool.admit_incoming():
+            pass
+        found = outcome_of(spool)
+        spool.database.dispose()
+        assert found == wanted, f"killed before line {spool.data_dir.name} of {lines}"
+
+
+def test_the_index_that_was_lost_is_made_again_from_the_file(spool: Spool) -> None:
+    ds = small_ct()
+    receive(spool, ds)
+    spool.admit_incoming()
+    with spool.database.begin() as connection:
+        connection.execute(sa.delete(instances))
+    original = encoded(ds)
+    ds.SeriesDescription = "another content"
+    receive(spool, ds)
+    spool.admit_incoming()
+    (row,) = rows_of(spool, instances)
+    assert row["attributes"]["0008103E"]["Value"] != ["another content"]
+    assert (spool.data_dir / row["path"]).read_bytes().endswith(original)
+    assert len(rows_of(spool, conflicts)) == 1
+    assert (spool.data_dir / row["path"]).stat().st_nlink == 1
