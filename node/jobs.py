@@ -12,14 +12,39 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from node.database import instances, jobs
-from node.errors import NodeError
+from node.job_states import (
+    CANCELLABLE,
+    FINAL,
+    RETRIABLE,
+    TRANSITIONS,
+    JobError,
+    JobState,
+    UnknownJob,
+    UnknownSource,
+    WrongJobState,
+)
+
+__all__ = [
+    "CANCELLABLE",
+    "PRIORITIES",
+    "RETRIABLE",
+    "Job",
+    "JobError",
+    "JobLedger",
+    "JobRequest",
+    "JobState",
+    "UnknownJob",
+    "UnknownSource",
+    "WrongJobState",
+    "job_id",
+    "source_digests",
+]
 
 JSON = Any
 """What the `json` module can write."""
@@ -29,91 +54,6 @@ PRIORITIES = {"high": 1, "normal": 2, "low": 3}
 
 UIDS_IN_ONE_QUERY = 500
 """SQLite takes at most 999 values in one statement in its oldest builds."""
-
-
-class JobState(StrEnum):
-    """Where a job is."""
-
-    QUEUED = "QUEUED"  # waits for a worker
-    RUNNING = "RUNNING"  # a worker is at it: gate, translate, write, check
-    WRITTEN = "WRITTEN"  # derived objects lie in the job's folder, checked, not yet all sent
-    SENT = "SENT"  # every destination has accepted every derived object
-    COMMITTED = "COMMITTED"  # every destination has said, or shown, that it keeps them
-    REFUSED = "REFUSED"  # out of the pipeline's scope; the reason says why
-    HELD = "HELD"  # waits for a person: red quality, or a finding of our own check
-    FAILED = "FAILED"  # tries used up, or an error that no repetition mends
-    CANCELLED = "CANCELLED"  # a person stopped it
-
-
-TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
-    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED, JobState.FAILED}),
-    JobState.RUNNING: frozenset(
-        {
-            JobState.QUEUED,  # waits for its next try
-            JobState.WRITTEN,
-            JobState.REFUSED,
-            JobState.HELD,
-            JobState.FAILED,
-            JobState.CANCELLED,
-        }
-    ),
-    JobState.WRITTEN: frozenset({JobState.SENT, JobState.FAILED, JobState.CANCELLED}),
-    JobState.SENT: frozenset(
-        {
-            JobState.COMMITTED,
-            JobState.WRITTEN,  # a destination has lost something: it is sent again
-            JobState.FAILED,
-            JobState.QUEUED,
-        }
-    ),
-    JobState.COMMITTED: frozenset(),
-    JobState.REFUSED: frozenset({JobState.QUEUED}),
-    JobState.HELD: frozenset({JobState.QUEUED, JobState.CANCELLED}),
-    JobState.FAILED: frozenset({JobState.QUEUED, JobState.CANCELLED}),
-    JobState.CANCELLED: frozenset({JobState.QUEUED}),
-}
-"""From each state to those that may follow it."""
-
-RETRIABLE = frozenset({JobState.FAILED, JobState.REFUSED, JobState.CANCELLED, JobState.SENT})
-"""States from which a person may start another run; HELD is released or cancelled instead."""
-
-CANCELLABLE = frozenset(s for s in JobState if JobState.CANCELLED in TRANSITIONS[s])
-ACTIVE = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.WRITTEN})
-"""States in which a worker has something left to do for certain (SENT may be the last one)."""
-
-FINAL = frozenset(
-    {
-        JobState.COMMITTED,
-        JobState.REFUSED,
-        JobState.HELD,
-        JobState.FAILED,
-        JobState.CANCELLED,
-    }
-)
-"""States that nothing but a person leaves; reaching one sets `finished`."""
-
-
-class JobError(NodeError):
-    """What is asked of a job cannot be done."""
-
-
-class UnknownJob(JobError):  # noqa: N818 - reads as the sentence that it is
-    """There is no job with that id."""
-
-    def __init__(self, job_id: str) -> None:
-        super().__init__(f"There is no job {job_id}; `vscanner jobs list` shows those there are.")
-
-
-class WrongJobState(JobError):  # noqa: N818
-    """The job is in a state that does not allow this."""
-
-    def __init__(self, job_id: str, wanted: str, state: JobState) -> None:
-        super().__init__(f"Job {job_id} cannot be {wanted}: it is {state}.")
-        self.state = state
-
-
-class UnknownSource(JobError):  # noqa: N818
-    """A job names instances that the spool does not have."""
 
 
 @dataclass(frozen=True)
@@ -276,6 +216,15 @@ class JobLedger:
         if job is None:
             raise UnknownJob(job_id)
         return job
+
+    def find(self, beginning: str) -> Job:
+        """The one job whose id begins so; `UnknownJob` when there is none, or more than one."""
+        query = sa.select(jobs).where(jobs.c.id.startswith(beginning, autoescape=True)).limit(2)
+        with self.database.connect() as connection:
+            found = connection.execute(query).all()
+        if len(found) != 1 or not beginning:
+            raise UnknownJob(beginning)
+        return _job(found[0])
 
     def list(
         self, state: JobState | None = None, limit: int = 100, offset: int = 0, model: str = ""

@@ -6,10 +6,9 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from pipelines import load
 from pipelines.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -22,11 +21,11 @@ class WarmPipelines:
     """Loads a pipeline when it is first needed; one job at a time uses it.
 
     Args:
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        loader: loads one by its name.
     """
 
-    def __init__(self, device: str) -> None:
-        self._device = device
+    def __init__(self, loader: Callable[[str], Pipeline]) -> None:
+        self._loader = loader
         self._loaded: dict[str, Pipeline] = {}
         self._lock = threading.Lock()
 
@@ -50,7 +49,7 @@ class WarmPipelines:
         with self._lock:
             if name not in self._loaded:
                 began = time.monotonic()
-                self._loaded[name] = load(name, device=self._device)
+                self._loaded[name] = self._loader(name)
                 seconds = round(time.monotonic() - began, 2)
                 facts = {"action": "pipeline_loaded", "pipeline": name, "seconds": seconds}
                 log.info("a pipeline is warm", extra=facts)

@@ -7,7 +7,9 @@ import os
 import signal
 import sqlite3
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dbos import DBOS, DBOSConfig
 from sqlalchemy.engine import Engine
@@ -17,9 +19,14 @@ from node.database import open_database
 from node.heartbeat import Executor, Heartbeat
 from node.jobs import JobLedger
 from node.recovery import reconcile, recover_workflows_of_the_dead
+from node.retention import Retention
 from node.warm import WarmPipelines
 from node.work import JobWork
 from node.workflow import JobWorkflows, register_queues
+from pipelines import load
+
+if TYPE_CHECKING:
+    from pipelines.contract import Pipeline
 
 log = logging.getLogger(__name__)
 
@@ -43,13 +50,14 @@ class Worker:
     Args:
         config: the node's configuration.
         database: the node's tables.
+        loader: loads a pipeline by its name.
     """
 
-    def __init__(self, config: Config, database: Engine) -> None:
+    def __init__(self, config: Config, database: Engine, loader: Callable[[str], Pipeline]) -> None:
         self.config = config
         self.ledger = JobLedger(database)
         self.executor = Executor(database, config.node.data_dir)
-        self.pipelines = WarmPipelines(config.jobs.device)
+        self.pipelines = WarmPipelines(loader)
         work = JobWork(config, database, self.pipelines, self.executor.is_registered)
         DBOS(config=dbos_config(config, self.executor.id))
         self.workflows = JobWorkflows(work)
@@ -59,6 +67,7 @@ class Worker:
             recover=lambda: recover_workflows_of_the_dead(self.executor),
             end=_end_at_once,
         )
+        self.retention = Retention(database, config.node.data_dir, config.retention)
         self._stopping = threading.Event()
 
     def run(self) -> None:
@@ -68,6 +77,7 @@ class Worker:
         DBOS.launch()
         register_queues(self.config.jobs.concurrency)
         self.heartbeat.start()
+        self.retention.start()
         facts = {"action": "worker_started", "executor": self.executor.id}
         log.info("the worker waits for jobs", extra=facts)
         looks = 0
@@ -93,6 +103,7 @@ class Worker:
             reconcile(self.ledger)
 
     def _end(self) -> None:
+        self.retention.stop()
         self.heartbeat.stop()
         DBOS.destroy(workflow_completion_timeout_sec=FINISH_S)
         self.executor.remove(self.executor.id)  # what is unfinished is anybody's now
@@ -101,8 +112,13 @@ class Worker:
 
 def main(config: Config) -> None:
     """Body of the worker process: work until SIGTERM."""
+    run(config, lambda name: load(name, device=config.jobs.device))
+
+
+def run(config: Config, loader: Callable[[str], Pipeline]) -> None:
+    """Work until SIGTERM with pipelines from `loader`; ends the process."""
     database = open_database(config.node)
-    worker = Worker(config, database)
+    worker = Worker(config, database, loader)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop())
     worker.run()

@@ -15,10 +15,8 @@ from sqlalchemy.engine import Engine
 
 from node.config import NodeSettings
 from node.database import instances, jobs, open_database
+from node.job_states import CANCELLABLE, RETRIABLE, TRANSITIONS
 from node.jobs import (
-    CANCELLABLE,
-    RETRIABLE,
-    TRANSITIONS,
     JobLedger,
     JobRequest,
     JobState,
@@ -220,6 +218,14 @@ def test_unknown_job(ledger: JobLedger) -> None:
     for action in (ledger.require, ledger.retry, ledger.cancel, ledger.release):
         with pytest.raises(UnknownJob, match="vscanner jobs list"):
             action("x")
+
+
+def test_the_beginning_of_an_id_is_enough(ledger: JobLedger) -> None:
+    job, _ = ledger.create(REQUEST)
+    assert ledger.find(job.id[:6]) == job
+    for wrong in ("", "zz", job.id + "0"):
+        with pytest.raises(UnknownJob):
+            ledger.find(wrong)
 
 
 @pytest.mark.postgresql

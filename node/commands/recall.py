@@ -1,0 +1,123 @@
+"""`vscanner recall`: every series that a model version made, and jobs for the installed version."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from node.config_file import load_config
+from node.database import open_database
+from node.errors import CommandError
+from node.jobs import PRIORITIES, Job, JobLedger, JobRequest, UnknownSource
+from pipelines import catalog
+
+EXAMPLE = """\
+examples:
+  vscanner recall --model ldct_denoise --version 1.0.0
+  vscanner recall --model ldct_denoise --version 1.0.0 --reprocess
+"""
+ALL = 1_000_000
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """One job of the recalled model.
+
+    Attributes:
+        job: as it was.
+        again: id of the job for the installed version; "" when there is none.
+        reason: why there is none.
+    """
+
+    job: Job
+    again: str = ""
+    reason: str = ""
+
+    def to_json(self) -> dict[str, object]:
+        """As plain JSON values."""
+        return {**self.job.to_json(), "reprocessed_by": self.again, "not_reprocessed": self.reason}
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Describe the command."""
+    parser = subparsers.add_parser(
+        "recall",
+        help="every series that a model version made",
+        description="List every derived series that one version of a model made, and where it "
+        "went; with --reprocess, make jobs for the version that is installed now.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--model", required=True, help="name of the model")
+    parser.add_argument("--version", required=True, help="its version, for example 1.0.0")
+    parser.add_argument(
+        "--reprocess", action="store_true", help="make jobs for the installed version"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="node.yaml")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List, and reprocess when asked to."""
+    ledger = JobLedger(open_database(load_config(arguments.config).node))
+    found = ledger.list(model=f"{arguments.model}@{arguments.version}", limit=ALL)
+    made = [Recalled(job) for job in found if job.derived_series]
+    if arguments.reprocess:
+        _refuse_same_version(arguments.model, arguments.version)
+        made = [reprocess(ledger, one.job) for one in made]
+    _print(made, as_json=arguments.json)
+    return 0
+
+
+def reprocess(ledger: JobLedger, job: Job) -> Recalled:
+    """Make the job of the installed model for the same sources; the same one only once."""
+    card = catalog.card(job.pipeline)
+    names = {number: name for name, number in PRIORITIES.items()}
+    request = JobRequest(
+        route=job.route,
+        pipeline=job.pipeline,
+        model=f"{card.name}@{card.version}",
+        weights_sha256=card.weights.sha256,
+        study_instance_uid=job.study_instance_uid,
+        sources=job.sources,
+        source_series=job.source_series,
+        source_ae=job.source_ae,
+        destinations=job.destinations,
+        revision=job.revision,
+        parameters=job.parameters,
+        priority=names[job.priority],
+        evidence={**job.evidence, "recalled_job": job.id},
+    )
+    try:
+        return Recalled(job, ledger.create(request)[0].id)
+    except UnknownSource as error:
+        return Recalled(job, reason=str(error))
+
+
+def _refuse_same_version(model: str, version: str) -> None:
+    installed = catalog.card(model).version
+    if installed == version:
+        raise CommandError(
+            f"{model} {version} is the installed version: reprocessing would make the same again; "
+            "install another version first."
+        )
+
+
+def _print(made: list[Recalled], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps([one.to_json() for one in made], indent=2))
+        return
+    table = Table("job", "state", "study", "derived series", "sent to", "reprocessed by")
+    for one in made:
+        series = "\n".join(one.job.derived_series)
+        sent = ", ".join(one.job.destinations)
+        again = one.again[:12] or one.reason
+        table.add_row(
+            one.job.id[:12], str(one.job.state), one.job.study_instance_uid, series, sent, again
+        )
+    Console().print(table if made else "That version made no series here.")
