@@ -90,6 +90,7 @@ class RuleFinding:
         pipeline: to which it leads.
         conditions: each with what was wanted and found.
         recognition: what the pipeline thinks of the stack.
+        recognised: it is surely what the pipeline translates.
         takes: all conditions hold, and it is recognised or the site's word counts.
         reason: one sentence.
     """
@@ -98,6 +99,7 @@ class RuleFinding:
     pipeline: str
     conditions: tuple[Finding, ...]
     recognition: Recognition
+    recognised: bool
     takes: bool
     reason: str
 
@@ -236,7 +238,7 @@ def route_stack(rules: Sequence[Rule], stack: Stack, source_ae: str) -> StackFin
     taken = next((finding for finding in findings if finding.takes), None)
     if taken is None:
         return StackFinding(stack, Outcome.UNROUTED, why_unrouted(findings), signs, findings)
-    verdict = judge(taken.pipeline, stack.instances)
+    verdict = judge(taken, stack.instances)
     if verdict.accepted:
         reason = f"Route '{taken.route}' takes it to {taken.pipeline}."
         return StackFinding(stack, Outcome.TAKEN, reason, signs, findings, taken, verdict)
@@ -273,19 +275,25 @@ def hold_rule(
     failed = next((condition for condition in conditions if not condition.holds), None)
     known = right_kind and recognition.confidence >= ACCEPTED_CONFIDENCE
     takes = failed is None and (known or rule.site_word)
+    reason = _why(rule, failed, recognition, known=known)
+    return RuleFinding(rule.settings.name, pipeline, conditions, recognition, known, takes, reason)
+
+
+def _why(rule: Rule, failed: Finding | None, seen: Recognition, *, known: bool) -> str:
+    """One sentence about a rule that takes a stack or does not."""
     if failed:
-        reason = f"{failed.keyword} should be {failed.wanted}, found {failed.found}."
-    elif known:
-        reason = f"All conditions hold, and the images are recognised ({recognition.kind})."
-    elif rule.site_word:
-        reason = "All conditions hold, and they are the site's own word."
-    else:
-        reason = (
-            f"the images are not recognised as what {pipeline} translates "
-            f"({recognition.kind}: {' '.join(recognition.reasons)}), and the rule names no "
-            "description, protocol, dose or sender."
-        )
-    return RuleFinding(rule.settings.name, pipeline, conditions, recognition, takes, reason)
+        return f"{failed.keyword} should be {failed.wanted}, found {failed.found}."
+    if rule.asked_for:
+        return "A person asked for this pipeline."
+    if known:
+        return f"All conditions hold, and the images are recognised ({seen.kind})."
+    if rule.site_word:
+        return "All conditions hold, and they are the site's own word."
+    return (
+        f"the images are not recognised as what {rule.settings.pipeline} translates "
+        f"({seen.kind}: {' '.join(seen.reasons)}), and the rule names no description, protocol, "
+        "dose or sender."
+    )
 
 
 def why_unrouted(findings: Sequence[RuleFinding]) -> str:
@@ -301,14 +309,16 @@ def _share_that_holds(finding: RuleFinding) -> float:
     return sum(held) / len(held) if held else 1.0
 
 
-def judge(pipeline: str, instances: Sequence[SourceInstance]) -> GateVerdict:
+def judge(rule: RuleFinding, instances: Sequence[SourceInstance]) -> GateVerdict:
     """The gate's verdict from headers; a stack that is no regular grid is refused as well."""
-    key = input_key(pipeline)
     try:
         series = SourceSeries.of(instances)
     except ProfileError as error:
-        return GateVerdict.from_reasons((str(error),))
-    return gates.gate(pipeline, {key: series})
+        seen = rule.recognition
+        sure = not rule.recognised and seen.confidence >= ACCEPTED_CONFIDENCE
+        # "This is no CT image" helps a technologist more than what such an object lacks.
+        return GateVerdict.from_reasons((*(seen.reasons if sure else ()), str(error)))
+    return gates.gate(rule.pipeline, {input_key(rule.pipeline): series})
 
 
 def input_key(pipeline: str) -> str:

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from node.config import Config
+from node.config_file import config_warnings, load_config, parse_config, plain_scalar, valid_keys
+from node.errors import ConfigError
+
+GOOD = """\
+node: {ae_title: VSCANNER, data_dir: /tmp/x}
+peers:
+  - {name: pacs, ae_title: ORTHANC, host: 127.0.0.1, port: 4242}
+routes:
+  - name: low-dose chest
+    pipeline: ldct_denoise
+    when: {Modality: CT, SeriesDescription: {matches: "(?i)low.?dose"}}
+    send_to: [pacs, source]
+"""
+
+
+def faults_of(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text)
+    return list(caught.value.faults)
+
+
+def test_a_good_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "node.yaml"
+    path.write_text(GOOD)
+    config = load_config(path)
+    assert config.peers[0].port == 4242
+    assert config.routes[0].send_to == ("pacs", "source")
+    assert config_warnings(config) == []
+
+
+def test_no_file_means_the_defaults_and_a_warning_that_nobody_is_accepted() -> None:
+    config = load_config(None)
+    assert config == Config()
+    assert "accepts nobody" in config_warnings(config)[0]
+
+
+def test_an_empty_file_means_the_defaults() -> None:
+    assert parse_config("# nothing\n") == Config()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("node:\n  prt: 1\n", "line 2: there is no setting node.prt; did you mean port?"),
+        ("\n\nrouts: []\n", "line 3: there is no setting routs; did you mean routes?"),
+        ("node:\n  port: 99999\n", "line 2: node.port should be less than or equal to 65535"),
+        ("node:\n  receivers: two\n", "line 2: node.receivers should be a whole number, got 'two'"),
+        ("node: 5\n", "line 1: node should be a mapping of key: value, got 5."),
+        ("peers:\n", "line 1: peers should be a list, got None."),
+        ("node:\n  ae_title: 'A\\B'\n", "line 2: node.ae_title should be printable ASCII"),
+        ("node:\n  port: 1\n  port: 2\n", "line 3: port stands here for the second time"),
+        ("node: [\n", "this is not YAML"),
+        ("just words\n", "settings as `key: value` are wanted"),
+        (
+            "peers:\n  - {name: a, ae_title: A, host: h}\n",
+            "line 2: peers[0].port is missing; it has no default.",
+        ),
+        (
+            "peers:\n- {name: a, ae_title: A, host: h, port: 1, tls: {certifcate: x}}\n",
+            "line 2: there is no setting peers[0].tls.certifcate; did you mean certificate?",
+        ),
+    ],
+)
+def test_a_fault_is_named_with_its_line(text: str, sentence: str) -> None:
+    assert any(sentence in fault for fault in faults_of(text)), faults_of(text)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("[pacs, source]", "[pac]", "line 8: there is no peer 'pac'; did you mean pacs?"),
+        ("[pacs, source]", "[]", "line 8: send_to names nobody"),
+        ("ldct_denoise", "ldct_denois", "line 6: There is no pipeline 'ldct_denois'; did you mean"),
+        ("Modality: CT", "Modalty: CT", "line 7: Modalty is not a DICOM keyword; did you mean"),
+        ("(?i)low", "(low", "line 7: SeriesDescription: a regular expression is wanted"),
+        ("name: pacs", "name: source", "line 3: 'source' means the sender"),
+        ("port: 4242", "port: 1, send_by: stow-rs", "needs the peer's dicomweb URL"),
+        ("port: 4242", "port: 1, send_by: orthanc-rest", "needs the peer's orthanc_rest URL"),
+        ("send_to", "parameters: {strong: 1}\n    send_to", "has no parameter 'strong'"),
+        ("send_to", "parameters: {strength: 7}\n    send_to", "takes a number from 0 to 1, got 7"),
+    ],
+)
+def test_a_fault_between_settings(old: str, new: str, sentence: str) -> None:
+    faults = faults_of(GOOD.replace(old, new))
+    assert any(sentence in fault for fault in faults), faults
+
+
+def test_names_are_unique() -> None:
+    twice = GOOD + GOOD.split("routes:\n")[1]
+    (fault,) = faults_of(twice)
+    assert "line 9: the name 'low-dose chest' is taken" in fault
+
+
+def test_all_faults_are_listed_from_top_to_bottom() -> None:
+    faults = faults_of("node:\n  prt: 1\n  port: x\nweb: {pot: 5}\n")
+    assert [fault.split(":")[0] for fault in faults] == [
+        "node.yaml, line 2",
+        "node.yaml, line 3",
+        "node.yaml, line 4",
+    ]
+
+
+def test_a_password_is_never_shown() -> None:
+    text = "peers:\n- {name: a, ae_title: A, host: h, port: 1, password: [hunter2]}\n"
+    assert "hunter2" not in "".join(faults_of(text))
+    good = parse_config(text.replace("[hunter2]", "hunter2"))
+    assert "hunter2" not in repr(good)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("YES", "YES"),
+        ("no", "no"),
+        ("on", "on"),
+        ("true", True),
+        ("12:30", "12:30"),
+        ("2025-01-01", "2025-01-01"),
+        ("0x10", "0x10"),
+        ("-7", -7),
+        ("2.5e8", 2.5e8),
+        ("1.2.840", "1.2.840"),
+        ("~", None),
+    ],
+)
+def test_scalars_are_those_of_yaml_1_2(text: str, value: object) -> None:
+    assert plain_scalar(text) == value
+    assert type(plain_scalar(text)) is type(value)
+
+
+def test_a_dicom_yes_stays_a_text() -> None:
+    config = parse_config(GOOD.replace("Modality: CT", "Modality: CT, BurnedInAnnotation: NO"))
+    assert config.routes[0].when["BurnedInAnnotation"] == "NO"
+
+
+def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read: No such file"):
+        load_config(tmp_path / "absent.yaml")
+
+
+def test_valid_keys_follow_the_models() -> None:
+    assert "certificate" in valid_keys(("peers", 0, "tls"))
+    assert valid_keys(("routes", 0, "when")) == []
