@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLSLossless,
+    RLELossless,
+)
+
+from dicom_profiles.errors import UnreadableInstance
+from dicom_profiles.pixels import PADDING_HU, decode
+from tests.synthetic import outside_field_of_view, write_ct_dataset, write_ct_series
+
+
+def saved(ds: Dataset, folder: Path) -> Path:
+    path = folder / "slice.dcm"
+    ds.save_as(path, enforce_file_format=True)
+    return path
+
+
+def with_pixels(pixels: npt.NDArray[np.integer], **attributes: object) -> Dataset:
+    ds = write_ct_dataset(Rows=pixels.shape[0], Columns=pixels.shape[1], **attributes)
+    ds.PixelData = pixels.tobytes()
+    return ds
+
+
+@pytest.mark.parametrize(
+    "syntax",
+    [
+        ExplicitVRLittleEndian,
+        ImplicitVRLittleEndian,
+        DeflatedExplicitVRLittleEndian,
+        JPEGLSLossless,
+        JPEG2000Lossless,
+        RLELossless,
+    ],
+)
+def test_every_lossless_syntax_gives_the_same_pixels(tmp_path: Path, syntax: str) -> None:
+    plain = write_ct_series(tmp_path / "plain", slices=1, padding_value=-2000)[0]
+    other = write_ct_series(
+        tmp_path / "other", slices=1, padding_value=-2000, transfer_syntax=syntax
+    )[0]
+    wanted, got = decode(plain), decode(other)
+    np.testing.assert_array_equal(got.hu, wanted.hu)
+    assert got.facts == wanted.facts
+
+
+def test_padding_reads_as_air_and_comes_back(tmp_path: Path) -> None:
+    decoded = decode(saved(write_ct_dataset(padding_value=-2000), tmp_path))
+    outside = outside_field_of_view(64, 64)
+    assert (decoded.hu[outside] == PADDING_HU).all()
+    assert decoded.facts.padding is not None
+    pixels = np.zeros((64, 64), dtype=np.int32)
+    np.testing.assert_array_equal(decoded.facts.padding.restore(pixels), outside)
+    assert (pixels[outside] == -2000).all()
+    assert (pixels[~outside] == 0).all()
+
+
+def test_padding_range_is_padding(tmp_path: Path) -> None:
+    pixels = np.array([[-2000, -1500], [-1400, 100]], dtype="<i2")
+    ds = with_pixels(pixels, PixelRepresentation=1, BitsStored=16, HighBit=15, RescaleIntercept="0")
+    ds.add_new("PixelPaddingValue", "SS", -2000)
+    ds.add_new("PixelPaddingRangeLimit", "SS", -1450)
+    np.testing.assert_array_equal(
+        decode(saved(ds, tmp_path)).hu, [[PADDING_HU, PADDING_HU], [-1400, 100]]
+    )
+
+
+def test_padding_value_with_the_wrong_sign_is_understood(tmp_path: Path) -> None:
+    pixels = np.array([[-2000, 0], [0, 0]], dtype="<i2")
+    ds = with_pixels(pixels, PixelRepresentation=1, BitsStored=16, HighBit=15)
+    ds.add_new("PixelPaddingValue", "US", 0x10000 - 2000)
+    assert decode(saved(ds, tmp_path)).hu[0, 0] == PADDING_HU
+
+
+def test_undeclared_fill_is_padding_too(tmp_path: Path) -> None:
+    pixels = np.array([[-3024, 24], [0, 0]], dtype="<i2")
+    ds = with_pixels(pixels, PixelRepresentation=1, BitsStored=16, HighBit=15, RescaleIntercept="0")
+    decoded = decode(saved(ds, tmp_path))
+    assert decoded.hu[0, 0] == PADDING_HU
+    assert decoded.facts.padding is not None
+
+
+@pytest.mark.parametrize(
+    ("representation", "stored", "value"),
+    [(0, 0xF005, 5), (1, 0xF005, 5), (1, 0x0FFF, -1), (1, 0x7800, -2048), (0, 0xFFFF, 4095)],
+)
+def test_bits_above_bits_stored_do_not_count(
+    tmp_path: Path, representation: int, stored: int, value: int
+) -> None:
+    pixels = np.full((2, 2), stored, dtype="<u2")
+    ds = with_pixels(pixels, PixelRepresentation=representation, RescaleIntercept="0")
+    ds.Modality = "MR"  # so that no value is taken for fill
+    assert decode(saved(ds, tmp_path)).hu[0, 0] == value
+
+
+def test_rescale_is_applied(tmp_path: Path) -> None:
+    ds = with_pixels(np.full((2, 2), 100, dtype="<u2"), RescaleSlope="0.5", RescaleIntercept="-10")
+    assert decode(saved(ds, tmp_path)).hu[0, 0] == 40.0
+
+
+def truncated(ds: Dataset) -> None:
+    ds.PixelData = ds.PixelData[:-100]
+
+
+def without_pixels(ds: Dataset) -> None:
+    del ds.PixelData
+
+
+def shifted(ds: Dataset) -> None:
+    ds.HighBit = 14
+
+
+def in_colour(ds: Dataset) -> None:
+    ds.SamplesPerPixel, ds.Rows, ds.Columns, ds.PlanarConfiguration = 2, 64, 32, 0
+
+
+@pytest.mark.parametrize("fault", [truncated, without_pixels, shifted, in_colour])
+def test_damaged_pixels_give_a_sentence(tmp_path: Path, fault: object) -> None:
+    ds = write_ct_dataset()
+    assert callable(fault)
+    fault(ds)
+    with pytest.raises(UnreadableInstance, match=r"slice\.dcm"):
+        decode(saved(ds, tmp_path))
+
+
+def test_every_real_lossless_syntax_gives_the_same_ct(shared_data: Path) -> None:
+    folder = shared_data / "syntaxes_cornerstone"
+    wanted = decode(folder / "CTImage.dcm")
+    lossless = [p for p in sorted(folder.glob("CTImage.dcm_*"))
+                if any(word in p.name for word in ("Lossless", "Endian", "Process14", "RLE"))]  # fmt: skip
+    assert len(lossless) >= 8
+    for path in lossless:
+        got = decode(path)
+        np.testing.assert_array_equal(got.hu, wanted.hu, err_msg=path.name)
+        assert got.facts == wanted.facts, path.name
