@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +10,9 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy.engine import Engine
 
+from node.config import Config
 from node.web.server import make_server
 from tests.node.web.world import World
 from tests.servers import wait_until
@@ -23,18 +26,26 @@ def world(tmp_path: Path) -> Iterator[World]:
     made.close()
 
 
-@pytest.fixture
-def client(world: World) -> Iterator[httpx.Client]:
-    """A client of the running web server."""
-    server = make_server(world.config, world.database)
+@contextlib.contextmanager
+def serving(config: Config, database: Engine) -> Iterator[httpx.Client]:
+    """A client of a running web server."""
+    server = make_server(config, database)
     thread = threading.Thread(target=server.run)
     thread.start()
     wait_until(lambda: server.started or not thread.is_alive(), what="the web server")
-    address = f"http://127.0.0.1:{world.config.web.port}"
-    with httpx.Client(base_url=address, timeout=60, trust_env=False) as made:
+    address = f"http://127.0.0.1:{config.web.port}"
+    try:
+        with httpx.Client(base_url=address, timeout=60, trust_env=False) as made:
+            yield made
+    finally:
+        server.should_exit = True
+        thread.join(30)
+
+
+@pytest.fixture
+def client(world: World) -> Iterator[httpx.Client]:
+    with serving(world.config, world.database) as made:
         yield made
-    server.should_exit = True
-    thread.join(30)
 
 
 SendSeries = Callable[..., str]
@@ -50,3 +61,11 @@ def send_series(world: World, tmp_path: Path) -> SendSeries:
         return world.receive(write_ct_series(folder, **{"slices": 5, **attributes}))
 
     return send
+
+
+def refusal(answer: httpx.Response) -> str:
+    """The sentence of an answer that is a refusal."""
+    assert answer.headers["content-type"] == "application/json"
+    found: dict[str, Any] = answer.json()
+    assert set(found) == {"detail"}
+    return str(found["detail"])

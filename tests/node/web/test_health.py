@@ -1,0 +1,99 @@
+"""Ready means: database, data directory, receiver and a worker, each tried for real."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from node.database import open_database
+from node.web.health import own_address
+from tests.node.web.conftest import serving
+from tests.node.web.world import World, make_config
+from tests.servers import run_postgresql
+
+
+@pytest.fixture
+def receiver(world: World) -> Iterator[socket.socket]:
+    """Somebody who listens on the DICOM port."""
+    with socket.create_server(("127.0.0.1", world.config.node.port)) as listener:
+        yield listener
+
+
+def test_alive_needs_nothing_else(client: httpx.Client) -> None:
+    assert client.get("/health/live").json() == {"status": "live"}
+
+
+def test_ready_when_all_parts_work(
+    client: httpx.Client, world: World, receiver: socket.socket
+) -> None:
+    world.beat()
+    answer = client.get("/health/ready")
+    assert answer.status_code == 200
+    assert set(answer.json()["parts"].values()) == {"ok"}
+
+
+def failing(client: httpx.Client) -> set[str]:
+    answer = client.get("/health/ready")
+    assert answer.status_code == 503
+    return {name for name, found in answer.json()["parts"].items() if found != "ok"}
+
+
+def test_not_ready_without_a_receiver(client: httpx.Client, world: World) -> None:
+    world.beat()
+    assert failing(client) == {"receiver"}
+
+
+def test_not_ready_without_a_live_worker(
+    client: httpx.Client, world: World, receiver: socket.socket
+) -> None:
+    assert failing(client) == {"worker"}
+    world.beat(age_s=world.config.jobs.lost_after_s + 1)
+    assert failing(client) == {"worker"}
+    world.beat(age_s=1, name="another")
+    assert client.get("/health/ready").status_code == 200
+
+
+def test_not_ready_without_a_data_directory(
+    tmp_path: Path, world: World, client: httpx.Client, receiver: socket.socket
+) -> None:
+    world.beat()
+    database = world.config.node.data_dir
+    moved = tmp_path / "moved"
+    database.rename(moved)
+    try:
+        assert "data_dir" in failing(client)
+    finally:
+        moved.rename(database)
+
+
+@pytest.mark.postgresql
+def test_not_ready_without_the_database(tmp_path: Path) -> None:
+    """The database was there when the page started, and then is gone."""
+    data_dir = tmp_path / "data"
+    data_dir.mkdir()
+    with run_postgresql(tmp_path / "postgresql") as url:
+        plain = make_config(data_dir)
+        config = plain.model_copy(update={"node": plain.node.model_copy(update={"database": url})})
+        database = open_database(config.node)
+        running = serving(config, database)
+        client = running.__enter__()
+        assert failing(client) == {"receiver", "worker"}
+        database.dispose()  # PostgreSQL would wait for our idle connections
+    try:
+        assert failing(client) == {"database", "receiver", "worker"}
+        assert client.get("/health/live").status_code == 200
+    finally:
+        running.__exit__(None, None, None)
+        database.dispose()
+
+
+@pytest.mark.parametrize(
+    ("host", "wanted"),
+    [("0.0.0.0", "127.0.0.1"), ("::", "::1"), ("10.1.2.3", "10.1.2.3"), ("here", "here")],
+)
+def test_where_we_reach_ourselves(host: str, wanted: str) -> None:
+    assert own_address(host) == wanted

@@ -1,0 +1,54 @@
+"""Prometheus can read it, the figures are those of the tables, and no patient is in it."""
+
+from __future__ import annotations
+
+import httpx
+import sqlalchemy as sa
+from prometheus_client.parser import text_string_to_metric_families
+
+from node.counters import add_counts
+from node.database import series
+from tests.node.web.conftest import SendSeries
+from tests.node.web.world import TIMINGS, World
+
+
+def scrape(client: httpx.Client) -> dict[tuple[str, ...], float]:
+    answer = client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    found = {}
+    for family in text_string_to_metric_families(answer.text):
+        for sample in family.samples:
+            found[(sample.name, *sorted(sample.labels.values()))] = sample.value
+    return found
+
+
+def test_an_empty_node_has_its_figures(client: httpx.Client) -> None:
+    found = scrape(client)
+    for name in ("workers", "queue_length", "associations_refused_total", "conflicts"):
+        assert found[f"vscanner_{name}",] == 0
+    assert found["vscanner_disk_free_bytes",] > 0
+    assert found["vscanner_jobs", "COMMITTED"] == 0
+
+
+def test_the_figures_are_those_of_the_tables(
+    client: httpx.Client, world: World, send_series: SendSeries
+) -> None:
+    uids = [send_series() for _ in range(3)]
+    world.assemble()
+    world.finish(world.job_of(uids[0]))
+    world.beat()
+    with world.database.begin() as connection:
+        add_counts(connection, {("associations", "REFUSED"): 3, ("associations", "NO_TLS"): 1})
+        kept = connection.scalar(sa.select(sa.func.sum(series.c.instance_count)))
+    found = scrape(client)
+    assert found["vscanner_instances_received_total",] == kept == 15
+    assert found["vscanner_associations_refused_total",] == 4
+    assert found["vscanner_associations_total", "REFUSED"] == 3
+    assert found["vscanner_jobs", "QUEUED"] == found["vscanner_queue_length",] == 2
+    assert found["vscanner_jobs", "COMMITTED"] == 1
+    assert found["vscanner_series", "ROUTED"] == 3
+    assert found["vscanner_workers",] == 1
+    for step, seconds in TIMINGS.items():
+        assert found[("vscanner_step_seconds", *sorted((step, "median")))] == seconds
+    assert found["vscanner_queue_oldest_seconds",] >= 0
+    assert not [key for key in found if any(uid in key for uid in uids)]

@@ -1,0 +1,82 @@
+"""The live part of a page, and the words of the filters."""
+
+from __future__ import annotations
+
+import html
+import re
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+
+from node.web.page import ago, clock, figure, seconds, size, title_of
+from tests.node.web.conftest import SendSeries
+from tests.node.web.world import World
+
+HTMX = {"hx-request": "true"}
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
+
+
+def live_address(page: str) -> str:
+    found = re.search(r'hx-get="([^"]+)"', page)
+    assert found
+    return html.unescape(found[1])
+
+
+def test_the_live_part_comes_alone_and_only_when_it_changed(
+    client: httpx.Client, world: World, send_series: SendSeries
+) -> None:
+    uid = send_series()
+    world.assemble()
+    job = world.job_of(uid)
+    world.start(job, progress=0.25)
+    address = live_address(client.get(f"/jobs/{job.id}?window=bone").text)
+    assert "window=bone" in address
+    same = client.get(address, headers=HTMX)
+    assert (same.status_code, same.content) == (204, b"")
+    world.ledger.update(job.id, progress=0.5)
+    changed = client.get(address, headers=HTMX)
+    assert changed.status_code == 200
+    assert "<html" not in changed.text
+    assert "50 %" in changed.text
+    assert client.get(live_address(changed.text), headers=HTMX).status_code == 204
+
+
+def test_the_page_is_loaded_anew_when_pictures_appear(
+    client: httpx.Client, world: World, send_series: SendSeries
+) -> None:
+    uid = send_series()
+    world.assemble()
+    job = world.job_of(uid)
+    address = live_address(client.get(f"/jobs/{job.id}").text)
+    world.finish(job)
+    assert client.get(address, headers=HTMX).headers["hx-refresh"] == "true"
+    address = live_address(client.get(f"/jobs/{job.id}").text)
+    assert "hx-refresh" not in client.get(address, headers=HTMX).headers
+
+
+@pytest.mark.parametrize(
+    ("passed", "words"),
+    [
+        (-5, "just now"),
+        (9, "just now"),
+        (38, "30 seconds ago"),
+        (60, "1 minute ago"),
+        (7_300, "2 hours ago"),
+        (86_400, "1 day ago"),
+    ],
+)
+def test_ago(passed: int, words: str) -> None:
+    assert ago(NOW - timedelta(seconds=passed), NOW) == words
+
+
+def test_words_of_figures() -> None:
+    assert [seconds(v) for v in (None, 0.04, 2.345, 125)] == ["", "40 ms", "2.3 s", "2 min 5 s"]
+    assert [size(v) for v in (12, 1500, 2.5e9, 3e15)] == ["12 B", "1.5 kB", "2.5 GB", "3000.0 TB"]
+    assert [figure(v) for v in (1.23456, 7, True, "x")] == ["1.235", "7", "yes", "x"]
+    assert [title_of(n) for n in ("noise_before_hu", "slices", "hu")] == [
+        "Noise before (HU)",
+        "Slices",
+        "Hu",
+    ]
+    assert re.fullmatch(r"2026-03-1\d \d\d:\d\d:\d\d", clock(NOW))

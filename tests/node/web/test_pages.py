@@ -1,0 +1,199 @@
+"""The pages say what came in, where it is now and why; also without JavaScript."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import httpx
+import pytest
+import sqlalchemy as sa
+
+from node.database import conflicts
+from node.jobs import JobState
+from tests.node.web.conftest import SendSeries
+from tests.node.web.world import World
+
+
+def text_of(answer: httpx.Response) -> str:
+    """What a reader sees of a page, roughly."""
+    without_tags = re.sub(r"<[^>]+>", " ", answer.text)
+    return re.sub(r"\s+", " ", html.unescape(without_tags))
+
+
+def test_an_empty_node_says_where_to_send(client: httpx.Client, world: World) -> None:
+    text = text_of(client.get("/"))
+    assert "Nothing has come in yet" in text
+    assert f"port {world.config.node.port}" in text
+    assert "No worker is alive" in text
+
+
+def test_the_overview_says_where_a_series_is_and_why(
+    client: httpx.Client, world: World, send_series: SendSeries
+) -> None:
+    done, refused = send_series(), send_series(BodyPartExamined="HEAD")
+    send_series(series_description="PORTAL VENOUS")
+    world.assemble()
+    world.finish(world.job_of(done))
+    send_series(series_description="LOW DOSE LATE")
+    world.beat()
+    text = text_of(client.get("/"))
+    assert world.job_of(refused).reason in text
+    assert "No rule takes it" in text
+    assert "confirmed that it keeps the new series" in text
+    for word in ("Done", "Not translated", "Not for us", "Receiving"):
+        assert f" {word} " in text
+    assert "No worker is alive" not in text
+
+
+@pytest.mark.parametrize("show", ["working", "attention", "refused", "done"])
+def test_an_empty_filter_leads_back(client: httpx.Client, show: str) -> None:
+    assert "Show all studies" in client.get("/", params={"show": show}).text
+
+
+def test_studies_are_paged(client: httpx.Client, send_series: SendSeries) -> None:
+    for _ in range(21):
+        send_series(slices=1)
+    first, second = client.get("/"), client.get("/?page=2")
+    assert "Page 1 of 2" in text_of(first)
+    assert first.text.count('class="card study"') == 20
+    assert second.text.count('class="card study"') == 1
+
+
+@pytest.mark.parametrize("state", list(JobState))
+def test_the_pages_of_every_state_can_be_read(
+    client: httpx.Client, world: World, send_series: SendSeries, state: JobState
+) -> None:
+    uid = send_series()
+    world.assemble()
+    job = world.job_of(uid)
+    with world.database.begin() as connection:
+        connection.execute(
+            sa.text("UPDATE jobs SET state = :state, step = 'translate', progress = 0.4"),
+            {"state": str(state)},
+        )
+    for path in ("/", f"/series/{uid}", f"/jobs/{job.id}", f"/studies/{job.study_instance_uid}"):
+        answer = client.get(path)
+        assert answer.status_code == 200, path
+        assert "LOW DOSE CHEST" in answer.text
+
+
+def test_the_series_page_shows_every_condition(
+    client: httpx.Client, world: World, send_series: SendSeries
+) -> None:
+    uid = send_series(series_description="PORTAL VENOUS")
+    world.assemble()
+    text = text_of(client.get(f"/series/{uid}"))
+    assert "Modality CT CT (5 of 5)" in text
+    assert "PORTAL VENOUS (5 of 5)" in text
+    assert "does not hold" in text
+    assert "does not take it" in text
+
+
+def test_a_conflict_is_told(client: httpx.Client, world: World, send_series: SendSeries) -> None:
+    uid = send_series()
+    with world.database.begin() as connection:
+        connection.execute(
+            sa.insert(conflicts).values(
+                sop_instance_uid="1.2",
+                series_instance_uid=uid,
+                source_ae="PACS",
+                received=sa.func.now(),
+                path="conflicts/1.2.dcm",
+                sha256="0" * 64,
+            )
+        )
+    assert "other content under the same UID" in text_of(client.get("/"))
+    assert "other content under the same UID" in text_of(client.get(f"/series/{uid}"))
+
+
+def test_the_job_page_shows_quality_deliveries_and_times(
+    client: httpx.Client, world: World, send_series: SendSeries
+) -> None:
+    uid = send_series()
+    world.assemble()
+    job = world.job_of(uid)
+    world.finish(job, verdict="AMBER")
+    text = text_of(client.get(f"/jobs/{job.id}"))
+    assert "Amber Something is unusual" in text
+    assert "Bone moved by 31 HU" in text
+    assert "5 of 5 arrived, 5 confirmed" in text
+    assert "21.7 s" in text
+    assert "Noise before (HU) 38.2" in text
+    assert "1.34 (amber from 3.4, red from 5)" in text
+
+
+def test_without_javascript_slice_and_window_are_a_form(
+    client: httpx.Client, world: World, send_series: SendSeries
+) -> None:
+    uid = send_series(slices=9)
+    world.assemble()
+    job = world.job_of(uid)
+    world.finish(job)
+    shown = client.get(f"/jobs/{job.id}").text
+    assert f"/jobs/{job.id}/pictures/before/5.png?window=" in shown
+    chosen = client.get(f"/jobs/{job.id}", params={"slice": 2, "window": "bone"}).text
+    assert f"/jobs/{job.id}/pictures/difference/2.png?window=bone" in chosen
+    too_far = client.get(f"/jobs/{job.id}", params={"slice": 200}).text
+    assert f"/jobs/{job.id}/pictures/after/9.png" in too_far
+
+
+@pytest.mark.parametrize(
+    ("state", "buttons"),
+    [
+        ("QUEUED", {"cancel"}),
+        ("RUNNING", {"cancel"}),
+        ("HELD", {"release", "cancel"}),
+        ("FAILED", {"retry", "cancel"}),
+        ("REFUSED", {"retry"}),
+        ("COMMITTED", set()),
+    ],
+)
+def test_only_possible_buttons_are_shown_and_they_work(
+    client: httpx.Client, world: World, send_series: SendSeries, state: str, buttons: set[str]
+) -> None:
+    uid = send_series()
+    world.assemble()
+    job = world.job_of(uid)
+    with world.database.begin() as connection:
+        connection.execute(sa.text("UPDATE jobs SET state = :state"), {"state": state})
+    page = client.get(f"/jobs/{job.id}").text
+    found = set(re.findall(rf'action="/jobs/{job.id}/(\w+)"', page))
+    assert found == buttons
+    for action in ("retry", "cancel", "release"):
+        if action not in buttons:
+            answer = client.post(f"/jobs/{job.id}/{action}")
+            assert answer.status_code == 409
+            assert "<h1>Conflict</h1>" in answer.text
+    if buttons:
+        answer = client.post(f"/jobs/{job.id}/{min(buttons)}")
+        assert (answer.status_code, answer.headers["location"]) == (303, f"/jobs/{job.id}")
+
+
+def test_a_series_is_forced_complete_by_its_button(
+    client: httpx.Client, world: World, send_series: SendSeries
+) -> None:
+    uid = send_series()
+    assert f'action="/series/{uid}/complete"' in client.get(f"/series/{uid}").text
+    answer = client.post(f"/series/{uid}/complete")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/series/{uid}")
+    world.assemble()
+    assert "A person said that it is complete" in client.get(f"/series/{uid}").text
+
+
+@pytest.mark.parametrize("path", ["/series/1.2.3", "/studies/1.2.3", "/jobs/nope", "/nothing"])
+def test_what_is_unknown_is_a_page_with_a_sentence(client: httpx.Client, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert "To the overview" in answer.text
+
+
+def test_what_a_sender_writes_is_never_html(
+    client: httpx.Client, world: World, send_series: SendSeries
+) -> None:
+    uid = send_series(series_description="LOW DOSE <script>alert(1)</script>")
+    world.assemble()
+    for path in ("/", f"/series/{uid}", f"/jobs/{world.job_of(uid).id}"):
+        page = client.get(path).text
+        assert "<script>alert" not in page
+        assert "&lt;script&gt;" in page

@@ -1,0 +1,138 @@
+"""Pictures of a job: the right slices side by side, decoded when asked for."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pydicom
+import pytest
+from PIL import Image
+
+from node.web.pictures import NoPicture, PictureShelf, along_normal
+from node.web.rendering import WINDOWS, grey, grey_png
+from tests.node.web.conftest import SendSeries
+from tests.node.web.world import World, smooth
+from tests.synthetic import write_ct_dataset
+
+
+@pytest.fixture
+def shelf(world: World) -> PictureShelf:
+    return PictureShelf(world.database, world.config.node.data_dir)
+
+
+def hu_of(path: Path) -> np.ndarray:
+    ds = pydicom.dcmread(path)
+    return (ds.pixel_array * float(ds.RescaleSlope) + float(ds.RescaleIntercept)).astype(np.float32)
+
+
+def test_slices_are_paired_and_in_order(
+    world: World, send_series: SendSeries, shelf: PictureShelf
+) -> None:
+    uid = send_series(slices=6)
+    world.assemble()
+    job = world.job_of(uid)
+    before = shelf.stack(job.id)
+    assert not before.has_result
+    world.finish(job)
+    stack = shelf.stack(job.id)
+    assert stack.has_result
+    heights = []
+    for pair in stack.pairs:
+        source = pydicom.dcmread(pair.source)
+        assert pair.derived is not None
+        derived = pydicom.dcmread(pair.derived)
+        assert derived.ImagePositionPatient == source.ImagePositionPatient
+        assert derived.SyntheticData == "YES"
+        heights.append(float(source.ImagePositionPatient[2]))
+    assert heights == sorted(heights)
+    assert len(heights) == 6
+
+
+def test_the_pixels_are_those_of_the_files(
+    world: World, send_series: SendSeries, shelf: PictureShelf
+) -> None:
+    uid = send_series()
+    world.assemble()
+    world.finish(world.job_of(uid))
+    pair = shelf.stack(world.job_of(uid).id).pair(3)
+    window = WINDOWS["soft"]
+    source = hu_of(pair.source)
+    assert shelf.draw(pair, "before", window) == grey_png(grey(source, window))
+    assert shelf.draw(pair, "after", window) != shelf.draw(pair, "before", window)
+    after = np.asarray(Image.open(io.BytesIO(shelf.draw(pair, "after", window))))[:400:8, ::8]
+    wanted = grey(smooth(source, 1.0), window)[: after.shape[0]]
+    assert np.abs(after.astype(int) - wanted.astype(int)).max() <= 1
+
+
+def test_what_is_missing_is_said(
+    world: World, send_series: SendSeries, shelf: PictureShelf
+) -> None:
+    uid = send_series()
+    world.assemble()
+    job = world.job_of(uid)
+    pair = shelf.stack(job.id).pair(1)
+    with pytest.raises(NoPicture, match="no result"):
+        shelf.draw(pair, "after", WINDOWS["soft"])
+    with pytest.raises(NoPicture, match="1 to 5"):
+        shelf.stack(job.id).pair(6)
+    with pytest.raises(NoPicture, match="no job"):
+        shelf.stack("nope")
+    pair.source.unlink()
+    with pytest.raises(NoPicture, match="no longer kept"):
+        shelf.draw(pair, "before", WINDOWS["soft"])
+
+
+def test_along_normal_follows_the_orientation() -> None:
+    def attributes(position: list[float], orientation: list[float]) -> dict[str, object]:
+        ds = write_ct_dataset(ImagePositionPatient=position, ImageOrientationPatient=orientation)
+        return ds.to_json_dict()
+
+    axial, flipped = [1, 0, 0, 0, 1, 0], [-1, 0, 0, 0, 1, 0]
+    assert along_normal(attributes([5, 6, 7], axial)) == 7  # type: ignore[arg-type, list-item]
+    assert along_normal(attributes([5, 6, 7], flipped)) == -7  # type: ignore[arg-type, list-item]
+    assert along_normal({}) == 0.0
+
+
+def test_a_browser_keeps_pictures_and_asks_whether_they_changed(
+    client: httpx.Client, world: World, send_series: SendSeries
+) -> None:
+    uid = send_series()
+    world.assemble()
+    job = world.job_of(uid)
+    world.finish(job)
+    address = f"/jobs/{job.id}/pictures/after/2.png"
+    first = client.get(address, params={"window": "soft"})
+    assert first.status_code == 200
+    assert first.headers["content-type"] == "image/png"
+    assert first.headers["cache-control"] == "private, no-cache"
+    etag = {"if-none-match": first.headers["etag"]}
+    again = client.get(address, params={"window": "soft"}, headers=etag)
+    assert (again.status_code, again.content) == (304, b"")
+    assert client.get(address, params={"window": "lung"}, headers=etag).status_code == 200
+    world.write_result(job, sigma=3.0)
+    changed = client.get(address, params={"window": "soft"}, headers=etag)
+    assert changed.status_code == 200
+    assert changed.content != first.content
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("before/1.png", 200),
+        ("after/1.png", 404),
+        ("before/0.png", 404),
+        ("before/99.png", 404),
+        ("sideways/1.png", 404),
+        ("before/1.png?window=odd", 400),
+    ],
+)
+def test_what_cannot_be_shown(
+    client: httpx.Client, world: World, send_series: SendSeries, path: str, status: int
+) -> None:
+    uid = send_series()
+    world.assemble()
+    job = world.job_of(uid)
+    assert client.get(f"/jobs/{job.id}/pictures/{path}").status_code == status

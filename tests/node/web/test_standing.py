@@ -1,0 +1,36 @@
+"""How the node stands: what is low, late or dead is seen."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from node.web.standing import standing
+from tests.node.web.conftest import SendSeries
+from tests.node.web.world import World
+
+
+def test_a_job_that_waits_long_is_seen(world: World, send_series: SendSeries) -> None:
+    uid = send_series()
+    world.assemble()
+    created = world.job_of(uid).created
+    with world.database.connect() as connection:
+        assert not standing(connection, world.config, created).waits_long
+        late = standing(connection, world.config, created + timedelta(minutes=6))
+    assert late.waits_long
+    assert late.oldest_waiting == created
+
+
+def test_a_disk_that_is_nearly_full_is_seen(world: World) -> None:
+    with world.database.connect() as connection:
+        now = standing(connection, world.config)
+        assert not now.disk_is_low
+        node = world.config.node.model_copy(update={"min_free_bytes": now.disk_free_bytes})
+        config = world.config.model_copy(update={"node": node})
+        assert standing(connection, config).disk_is_low
+
+
+def test_only_recent_heartbeats_count(world: World) -> None:
+    world.beat(0, "alive")
+    world.beat(world.config.jobs.lost_after_s + 5, "dead")
+    with world.database.connect() as connection:
+        assert standing(connection, world.config).workers == 1
