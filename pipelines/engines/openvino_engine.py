@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Generator, Iterable
 
 import numpy as np
@@ -33,8 +34,7 @@ class OpenVinoEngine:
     def __init__(self, network: nn.Module, context: int, threads: int = 0) -> None:
         self._context = context
         self._threads = threads or os.cpu_count() or 1
-        example = torch.zeros(1, 2 * context + 1, EXAMPLE_SIZE, EXAMPLE_SIZE)
-        self._model = openvino.convert_model(network.eval(), example_input=example)
+        self._model = _converted(network.eval(), 2 * context + 1)
         self._compiled: dict[tuple[int, ...], openvino.CompiledModel] = {}
         self.batch = 1
         self.facts = EngineFacts(
@@ -65,3 +65,12 @@ class OpenVinoEngine:
             compiled = openvino.Core().compile_model(self._model, "CPU", settings)
             self._compiled = {shape: compiled}
         return self._compiled[shape]
+
+
+def _converted(network: nn.Module, channels: int) -> openvino.Model:
+    example = torch.zeros(1, channels, EXAMPLE_SIZE, EXAMPLE_SIZE)
+    with warnings.catch_warnings():
+        # OpenVINO traces by a way that PyTorch is leaving; both are pinned, and a trial proves it
+        warnings.filterwarnings("ignore", message=r".*torch\.jit\.", category=DeprecationWarning)
+        warnings.filterwarnings("ignore", message=r".*torch\.jit\.", category=FutureWarning)
+        return openvino.convert_model(network, example_input=example)

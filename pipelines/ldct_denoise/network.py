@@ -1,7 +1,7 @@
 """The denoising network and its normalisation, shared by serving and training.
 
 A residual U-Net in the line of RED-CNN and ResNet, made cheap enough for a CPU: the image is folded
-2 x 2 into channels, so every convolution works at half the resolution or less (14 GMAC for one
+2 x 2 into channels, so every convolution works at half the resolution or less (8 GMAC for one
 512 x 512 slice). It sees a slice with its neighbours and predicts what to add to it.
 No batch statistics, no clipping of the output, no control flow on values.
 """
@@ -56,7 +56,7 @@ class DenoisingNetwork(nn.Module):
 
     def __init__(
         self,
-        channels: tuple[int, ...] = (48, 96, 128),
+        channels: tuple[int, ...] = (32, 64, 128),
         blocks: int = 1,
         context: int = CONTEXT,
     ) -> None:
