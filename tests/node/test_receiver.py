@@ -1,0 +1,273 @@
+from __future__ import annotations
+
+import datetime
+import logging
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC
+from pathlib import Path
+
+import psutil
+import pydicom
+import pytest
+import sqlalchemy as sa
+from pydicom.uid import generate_uid
+from pynetdicom import build_context, build_role
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]
+    StorageCommitmentPushModel,
+    StorageCommitmentPushModelInstance,
+    Verification,
+)
+
+from node.config import Config
+from node.counters import read_counts
+from node.database import commitments
+from node.receiver import Receiver
+from node.spool import Spool
+from tests.node.datasets import encoded, files_in, same_series, small_ct
+from tests.node.receiving.running import (
+    CALLER,
+    RawPeer,
+    associate,
+    associate_request,
+    make_config,
+    p_data,
+    pdv,
+    running_receiver,
+    status_of,
+    store_command,
+)
+from tests.node.receiving.test_reports import report_dataset
+from tests.servers import LOOPBACK, program, wait_until
+
+
+@pytest.fixture
+def receiver(tmp_path: Path) -> Iterator[Receiver]:
+    with running_receiver(make_config(tmp_path / "data")) as running:
+        yield running
+
+
+@pytest.fixture
+def config(receiver: Receiver) -> Config:
+    return receiver._config
+
+
+def test_it_starts_without_torch() -> None:
+    code = "import node.receiver, node.spool, sys; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_echo(config: Config) -> None:
+    association = associate(config, contexts=[build_context(Verification)])
+    assert association.send_c_echo().Status == 0
+    association.release()
+
+
+def test_store_keeps_the_instance_as_received(config: Config) -> None:
+    ds = small_ct()
+    association = associate(config)
+    assert association.send_c_store(ds).Status == 0
+    association.release()
+    (path,) = files_in(config.node.data_dir / "incoming")
+    found = pydicom.dcmread(path)
+    assert found == ds
+    assert found.file_meta.SourceApplicationEntityTitle == CALLER
+
+
+@pytest.mark.dcmtk
+def test_dcmtk_speaks_with_it(config: Config, tmp_path: Path) -> None:
+    echo = [program("echoscu"), "-aet", CALLER, "-aec", "VSCANNER", LOOPBACK]
+    subprocess.run([*echo, str(config.node.port)], check=True, capture_output=True)
+    refused = subprocess.run(
+        [
+            program("echoscu"),
+            "-aet",
+            "STRANGER",
+            "-aec",
+            "VSCANNER",
+            LOOPBACK,
+            str(config.node.port),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Calling AE Title Not Recognized" in refused.stderr
+    files = []
+    for number, ds in enumerate(same_series(5)):
+        ds.save_as(tmp_path / f"{number}.dcm", enforce_file_format=True)
+        files.append(str(tmp_path / f"{number}.dcm"))
+    store = [program("storescu"), "-aet", CALLER, "-aec", "VSCANNER", LOOPBACK]
+    subprocess.run([*store, str(config.node.port), *files], check=True, capture_output=True)
+    assert len(files_in(config.node.data_dir / "incoming")) == 5
+
+
+def test_with_no_peers_everybody_is_refused_and_that_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    config = make_config(tmp_path).model_copy(update={"peers": ()})
+    with running_receiver(config):
+        assert associate(config).is_rejected
+    actions = [getattr(record, "action", "") for record in caplog.records]
+    assert "no_peers" in actions
+
+
+def test_totals_and_one_line_for_each_association(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    config = make_config(tmp_path)
+    with running_receiver(config) as running:
+        association = associate(config)
+        association.send_c_store(small_ct())
+        association.release()
+        assert associate(config, calling="STRANGER").is_rejected
+    with running.database().connect() as connection:
+        counts = read_counts(connection)
+    running.database().dispose()
+    assert (counts["associations", "RELEASED"], counts["associations", "REFUSED"]) == (1, 1)
+    ended = [r for r in caplog.records if getattr(r, "action", "") == "association_ended"]
+    assert [(r.stored, r.calling_ae) for r in ended] == [(1, CALLER), (0, "STRANGER")]  # type: ignore[attr-defined]
+    assert not any("Phantom" in str(record.__dict__) for record in caplog.records)
+
+
+def test_more_associations_than_the_limit_are_asked_to_try_again(tmp_path: Path) -> None:
+    config = make_config(tmp_path, max_associations=2)
+    with running_receiver(config):
+        peers = [RawPeer(config) for _ in range(3)]
+        for peer in peers[:2]:
+            peer.associate()
+        peers[2].send(associate_request())
+        assert peers[2].receive() == (3, bytes((0, 2, 3, 2)))
+        for peer in peers:
+            peer.socket.close()
+
+
+@pytest.mark.parametrize("speaks", [True, False])
+def test_a_silent_association_is_ended(tmp_path: Path, speaks: bool) -> None:
+    config = make_config(tmp_path, idle_timeout_s=0.3)
+    with running_receiver(config), RawPeer(config) as peer:
+        if speaks:
+            peer.associate()
+        answer = peer.receive()
+        assert answer is None or answer[0] == 7
+        assert answer is None or peer.receive() is None
+
+
+def test_a_commitment_report_reaches_its_row(receiver: Receiver, config: Config) -> None:
+    transaction = generate_uid()
+    row = {
+        "transaction_uid": transaction,
+        "job_id": "j",
+        "destination": "modality",
+        "state": "ASKED",
+        "failed": {},
+        "asked": datetime.datetime.now(UTC),
+    }
+    with receiver.database().begin() as connection:
+        connection.execute(sa.insert(commitments).values(row))
+    association = associate(
+        config,
+        contexts=[build_context(StorageCommitmentPushModel)],
+        ext_neg=[build_role(StorageCommitmentPushModel, scp_role=True)],
+    )
+    assert association.is_established
+    status, _ = association.send_n_event_report(
+        report_dataset(transaction, {"1.2.3": 0x0112}),
+        2,
+        StorageCommitmentPushModel,
+        StorageCommitmentPushModelInstance,
+    )
+    association.release()
+    assert status.Status == 0
+    with receiver.database().connect() as connection:
+        found = connection.execute(sa.select(commitments)).one()
+    assert (found.state, found.failed) == ("FAILED", {"1.2.3": 0x0112})
+
+
+def test_stopping_lets_a_transfer_end(tmp_path: Path) -> None:
+    config = make_config(tmp_path)
+    with running_receiver(config) as running:
+        association = associate(config)
+        running.stop()
+        assert association.send_c_store(small_ct()).Status == 0
+        association.release()
+    assert len(files_in(tmp_path / "incoming")) == 1
+
+
+def test_what_was_received_is_admitted(receiver: Receiver, config: Config) -> None:
+    slices = same_series(4)
+    association = associate(config)
+    for ds in slices:
+        association.send_c_store(ds)
+    association.release()
+    spool = Spool(config.node.data_dir, receiver.database())
+    wait_until(lambda: bool(list(config.node.data_dir.glob("incoming/*.json"))))
+    while spool.admit_incoming():
+        pass
+    assert len(spool.series_paths(slices[0].SeriesInstanceUID)) == 4
+    assert spool.last_release(slices[0].SeriesInstanceUID) is not None
+
+
+def certificate(folder: Path, name: str) -> dict[str, str]:
+    """A self-signed certificate, made by OpenSSL."""
+    key, file = folder / f"{name}.key", folder / f"{name}.pem"
+    kind = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    names = ["-subj", "/CN=localhost", "-keyout", str(key), "-out", str(file)]
+    subprocess.run([program("openssl"), *kind, *names], check=True, capture_output=True)
+    return {"certificate": str(file), "key": str(key)}
+
+
+def answer_over_tls(config: Config, context: ssl.SSLContext) -> bytes:
+    """First byte of the answer to an association request; nothing when we are not let in."""
+    plain = socket.create_connection((LOOPBACK, config.node.port), timeout=10)
+    with plain, context.wrap_socket(plain) as secure:
+        try:
+            secure.sendall(associate_request())
+            return secure.recv(1)
+        except OSError:
+            return b""
+
+
+def test_tls_is_mutual(tmp_path: Path) -> None:
+    ours, theirs = certificate(tmp_path, "ours"), certificate(tmp_path, "theirs")
+    tls = {**ours, "ca": theirs["certificate"]}
+    config = make_config(tmp_path / "data", tls=tls, idle_timeout_s=5)
+    context = ssl.create_default_context(cafile=ours["certificate"])
+    context.check_hostname = False
+    with running_receiver(config):
+        with RawPeer(config) as plain:
+            plain.send(associate_request())
+            assert plain.receive() is None or plain.receive() is None
+        assert answer_over_tls(config, context) == b""
+        context.load_cert_chain(theirs["certificate"], theirs["key"])
+        assert answer_over_tls(config, context) == b"\x02"
+        association = associate(config, tls_args=(context, None))
+        assert association.send_c_store(small_ct()).Status == 0
+        association.release()
+    assert len(files_in(tmp_path / "data" / "incoming")) == 1
+
+
+def test_a_large_instance_needs_little_memory(config: Config) -> None:
+    ds = small_ct()
+    data = encoded(ds)
+    head = data[: data.rindex(b"\xe0\x7f\x10\x00OW")]
+    length, step = 96 << 20, 1 << 16
+    pixels = b"\xe0\x7f\x10\x00OW\0\0" + length.to_bytes(4, "little")
+    with RawPeer(config) as peer:
+        peer.associate()
+        before = psutil.Process().memory_info().rss
+        peer.send(p_data(pdv(store_command(ds), command=True, last=True)))
+        peer.send(p_data(pdv(head + pixels, command=False, last=False)))
+        piece = p_data(pdv(bytes(step), command=False, last=False))
+        for _ in range(length // step):
+            peer.send(piece)
+        peer.send(p_data(pdv(b"", command=False, last=True)))
+        assert status_of(peer.receive()) == 0
+        assert psutil.Process().memory_info().rss - before < 32 << 20
+    (path,) = files_in(config.node.data_dir / "incoming")
+    assert path.stat().st_size > length
