@@ -84,7 +84,9 @@ async def _failed(request: Request, error: Exception) -> Response:
     """Our fault: logged with its traceback by the server, told without details."""
     facts = {"action": "web_request_failed", "error": type(error).__name__}
     log.error("A web request failed", extra=facts)
-    return await _answer(request, 500, "The node could not answer; its log says why.")
+    answer = await _answer(request, 500, "The node could not answer; its log says why.")
+    answer.headers["Connection"] = "close"  # the server drops the connection after an exception
+    return answer
 
 
 async def _answer(request: Request, status_code: int, sentence: str) -> Response:

@@ -149,14 +149,14 @@ class Upload:
             raise Refusal(CANNOT_UNDERSTAND, f"A part needs application/dicom, got {kind[:40]!r}.")
 
     def _write(self, data: bytes) -> None:
-        self._size_bytes += len(data)
-        if self._size_bytes > self._config.web.max_instance_bytes:
-            raise Refusal(OUT_OF_RESOURCES, "An instance exceeds web.max_instance_bytes.")
         if self._file is None:
             self._head += data
             self._open_when_known()
         else:
             self._file.write(memoryview(data))
+        self._size_bytes += len(data)
+        if self._size_bytes > self._config.web.max_instance_bytes:
+            raise Refusal(OUT_OF_RESOURCES, "An instance exceeds web.max_instance_bytes.")
 
     def _open_when_known(self) -> None:
         """Begin the file as soon as the whole File Meta Information is here."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -86,13 +87,12 @@ def test_what_is_missing_is_said(
 
 
 def test_along_normal_follows_the_orientation() -> None:
-    def attributes(position: list[float], orientation: list[float]) -> dict[str, object]:
+    def attributes(position: list[float], orientation: list[float]) -> dict[str, Any]:
         ds = write_ct_dataset(ImagePositionPatient=position, ImageOrientationPatient=orientation)
-        return ds.to_json_dict()
+        return dict(ds.to_json_dict())
 
-    axial, flipped = [1, 0, 0, 0, 1, 0], [-1, 0, 0, 0, 1, 0]
-    assert along_normal(attributes([5, 6, 7], axial)) == 7  # type: ignore[arg-type, list-item]
-    assert along_normal(attributes([5, 6, 7], flipped)) == -7  # type: ignore[arg-type, list-item]
+    assert along_normal(attributes([5.0, 6.0, 7.0], [1.0, 0, 0, 0, 1, 0])) == 7
+    assert along_normal(attributes([5.0, 6.0, 7.0], [-1.0, 0, 0, 0, 1, 0])) == -7
     assert along_normal({}) == 0.0
 
 

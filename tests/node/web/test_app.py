@@ -1,0 +1,52 @@
+"""The application: its routes, its answers to what it does not know, its static files."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+import sqlalchemy as sa
+
+from tests.node.web.conftest import refusal
+from tests.node.web.world import World
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("POST", "/api/jobs", 405),
+        ("GET", "/dicom-web/studies", 405),
+        ("DELETE", "/api/jobs/1", 405),
+        ("GET", "/api/unknown", 404),
+    ],
+)
+def test_machines_get_json(client: httpx.Client, method: str, path: str, status: int) -> None:
+    answer = client.request(method, path)
+    assert answer.status_code == status
+    assert refusal(answer)
+
+
+def test_static_files_are_all_ours(client: httpx.Client) -> None:
+    page = client.get("/").text
+    assert "http://" not in page.replace("http://www.w3.org/2000/svg", "")
+    assert "https://" not in page
+    for path, kind in (
+        ("style.css", "text/css"),
+        ("page.js", "javascript"),
+        ("htmx.min.js", "javascript"),
+        ("icon.svg", "image/svg+xml"),
+    ):
+        answer = client.get(f"/static/{path}")
+        assert answer.status_code == 200
+        assert kind in answer.headers["content-type"]
+    assert client.get("/static/../app.py").status_code == 404
+
+
+def test_our_own_fault_is_a_500_without_details(client: httpx.Client, world: World) -> None:
+    with world.database.begin() as connection:
+        connection.execute(sa.text("DROP TABLE conflicts"))
+        connection.execute(sa.text("DROP TABLE series"))
+    for path in ("/", "/api/studies"):
+        answer = client.get(path)
+        assert answer.status_code == 500
+        assert "its log says why" in answer.text
+        assert "sqlite" not in answer.text
