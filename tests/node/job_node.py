@@ -175,6 +175,8 @@ def receiving(node: JobNode) -> Iterator[None]:
         finally:
             receiver.stop()
             thread.join()
+            with contextlib.suppress(OSError):  # wakes the thread that accepts, which then ends
+                socket.create_connection(("127.0.0.1", node.config.node.port)).close()
 
 
 def _settings(

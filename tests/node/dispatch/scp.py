@@ -8,9 +8,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from pynetdicom import AE, evt
-from pynetdicom.sop_class import CTImageStorage  # type: ignore[attr-defined]
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]
+    Comprehensive3DSRStorage,
+    CTImageStorage,
+    GrayscaleSoftcopyPresentationStateStorage,
+)
 
 from node.config import PeerSettings
+
+STORED = (CTImageStorage, Comprehensive3DSRStorage, GrayscaleSoftcopyPresentationStateStorage)
 
 Answer = Callable[[int, evt.Event], int | None]
 """(how many came before, the request) to a status; None aborts the association."""
@@ -40,8 +46,9 @@ def storage_scp(
     answer: Answer = always_success,
     syntaxes: tuple[str, ...] = ("1.2.840.10008.1.2.1",),
     require_calling: str = "",
+    port: int = 0,
 ) -> Iterator[StorageSCP]:
-    """Run the SCP on a free port."""
+    """Run the SCP on that port, or a free one."""
     scp = StorageSCP()
 
     def handle_store(event: evt.Event) -> int:
@@ -60,11 +67,12 @@ def storage_scp(
         scp.associations += 1
 
     entity = AE("ODD")
-    entity.add_supported_context(CTImageStorage, list(syntaxes))
+    for sop_class in STORED:
+        entity.add_supported_context(sop_class, list(syntaxes))
     if require_calling:
         entity.require_calling_aet = [require_calling]
     handlers = [(evt.EVT_C_STORE, handle_store), (evt.EVT_ESTABLISHED, handle_established)]
-    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+    server = entity.start_server(("127.0.0.1", port), block=False, evt_handlers=handlers)
     scp.port = server.server_address[1]
     try:
         yield scp
