@@ -7,6 +7,7 @@ is the same on every machine; UIDs are fresh unless given.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -126,7 +127,7 @@ def write_ct_dataset(
     hu: npt.NDArray[np.float32] | None = None,
     *,
     padding_value: int | None = None,
-    **attributes: object,
+    **attributes: Any,
 ) -> Dataset:
     """One axial CT slice with every type 1 and 2 attribute, uncompressed, with file meta.
 
@@ -210,7 +211,7 @@ def write_ct_series(
     transfer_syntax: str = ExplicitVRLittleEndian,
     noise_hu: float = 30.0,
     seed: int = 0,
-    **attributes: object,
+    **attributes: Any,
 ) -> list[Path]:
     """Write a phantom CT series; returns its files in order of rising z.
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,7 @@ def saved(ds: Dataset, folder: Path) -> Path:
     return path
 
 
-def with_pixels(pixels: npt.NDArray[np.integer], **attributes: object) -> Dataset:
+def with_pixels(pixels: npt.NDArray[np.integer], **attributes: Any) -> Dataset:
     ds = write_ct_dataset(Rows=pixels.shape[0], Columns=pixels.shape[1], **attributes)
     ds.PixelData = pixels.tobytes()
     return ds
@@ -135,8 +136,12 @@ def test_damaged_pixels_give_a_sentence(tmp_path: Path, fault: object) -> None:
 def test_every_real_lossless_syntax_gives_the_same_ct(shared_data: Path) -> None:
     folder = shared_data / "syntaxes_cornerstone"
     wanted = decode(folder / "CTImage.dcm")
-    lossless = [p for p in sorted(folder.glob("CTImage.dcm_*"))
-                if any(word in p.name for word in ("Lossless", "Endian", "Process14", "RLE"))]  # fmt: skip
+    words = ("Lossless", "Endian", "Process14", "RLE")
+    lossless = [
+        path
+        for path in sorted(folder.glob("CTImage.dcm_*"))
+        if any(word in path.name for word in words)
+    ]
     assert len(lossless) >= 8
     for path in lossless:
         got = decode(path)

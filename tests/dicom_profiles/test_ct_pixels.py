@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from dicom_profiles.ct_pixels import choose_encoding, store
+from dicom_profiles.errors import DerivedObjectError
+from dicom_profiles.pixels import decode
+from tests.synthetic import outside_field_of_view, phantom_slice, write_ct_dataset
+
+HU = arrays.arrays(np.float32, (3, 4), elements=st.floats(-3000, 30000, width=32))
+
+
+@given(HU, st.sampled_from(["1", "0.5", "1.0", "2", "32.1216"]), st.sampled_from(["-1024", "0"]))
+def test_values_come_back_to_half_a_hounsfield_unit(
+    hu: npt.NDArray[np.float32], slope: str, intercept: str
+) -> None:
+    source = write_ct_dataset(RescaleSlope=slope, RescaleIntercept=intercept)
+    pixels, encoding = store(hu, source, None)
+    back = pixels * float(encoding.slope) + float(encoding.intercept)
+    np.testing.assert_allclose(back, hu, atol=0.5 + 2e-3)
+
+
+def test_metal_and_air_beyond_twelve_bits_are_kept() -> None:
+    hu = np.array([[-1100.0, 9000.0]], dtype=np.float32)
+    pixels, encoding = store(hu, write_ct_dataset(), None)
+    np.testing.assert_array_equal(pixels + float(encoding.intercept), hu)
+    assert encoding.intercept == "-1024"
+
+
+@pytest.mark.parametrize("padding_value", [-2000, 0, -1024])
+def test_padding_comes_back_exactly_where_it_was(tmp_path: Path, padding_value: int) -> None:
+    path = tmp_path / "slice.dcm"
+    source = write_ct_dataset(phantom_slice(noise_hu=80), padding_value=padding_value)
+    source.save_as(path, enforce_file_format=True)
+    decoded = decode(path)
+    assert decoded.facts.padding is not None
+    hu = np.full((64, 64), padding_value + float(source.RescaleIntercept), dtype=np.float32)
+    pixels, _ = store(hu, source, decoded.facts.padding)
+    # Every output value would read as padding: only the source's padding may.
+    np.testing.assert_array_equal(pixels == padding_value, source.pixel_array == padding_value)
+    assert np.abs(pixels.astype(int) - padding_value).max() == 1
+
+
+def test_padding_above_the_signed_range_stays_unsigned(tmp_path: Path) -> None:
+    path = tmp_path / "slice.dcm"
+    source = write_ct_dataset(padding_value=63536, BitsStored=16, HighBit=15)
+    source.save_as(path, enforce_file_format=True)
+    decoded = decode(path)
+    assert decoded.facts.padding is not None
+    pixels, encoding = store(decoded.hu, source, decoded.facts.padding)
+    assert not encoding.signed
+    assert (pixels[outside_field_of_view(64, 64)] == 63536).all()
+
+
+def test_undeclared_fill_keeps_its_meaning_when_the_rescale_changes(tmp_path: Path) -> None:
+    path = tmp_path / "slice.dcm"
+    hu = np.array([[-3000.0, 10.0], [20.0, 30.0]], dtype=np.float32)
+    source = write_ct_dataset(hu, RescaleSlope="2", RescaleIntercept="-4096")
+    source.save_as(path, enforce_file_format=True)
+    decoded = decode(path)
+    pixels, encoding = store(decoded.hu, source, decoded.facts.padding)
+    assert encoding.slope == "1"
+    np.testing.assert_allclose(pixels + float(encoding.intercept), hu)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_no_number_is_refused(bad: float) -> None:
+    with pytest.raises(DerivedObjectError, match="NaN or infinity"):
+        store(np.array([[0.0, bad]], dtype=np.float32), write_ct_dataset(), None)
+
+
+def test_what_no_16_bits_hold_is_refused() -> None:
+    with pytest.raises(DerivedObjectError, match="should fit 16 bits"):
+        choose_encoding(write_ct_dataset(), -40_000, 40_000)

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dicom_profiles.overlay import label_bitmap, overlay_plane
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(512, 512), (64, 64), (97, 131), (1024, 768)])
+def test_the_plane_is_the_bitmap_packed_lowest_bit_first(rows: int, columns: int) -> None:
+    ds = overlay_plane(rows, columns)
+    data = ds[0x60003000].value
+    assert len(data) % 2 == 0
+    assert len(data) * 8 >= rows * columns
+    bits = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little", count=rows * columns)
+    np.testing.assert_array_equal(bits.reshape(rows, columns), label_bitmap(rows, columns))
+
+
+@pytest.mark.parametrize("size", [128, 512, 1024])
+def test_the_label_is_readable_and_out_of_the_way(size: int) -> None:
+    bitmap = label_bitmap(size, size)
+    drawn_rows, drawn_columns = np.where(bitmap)
+    assert drawn_rows.min() > 0.9 * size
+    assert 0.15 * size < np.ptp(drawn_columns) < 0.6 * size
+    assert 0.1 < bitmap[drawn_rows.min() :, drawn_columns.min() : drawn_columns.max()].mean() < 0.6
+
+
+def test_the_same_size_gives_the_same_bits() -> None:
+    assert overlay_plane(512, 512) == overlay_plane(512, 512)

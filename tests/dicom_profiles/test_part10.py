@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pydicom
+import pytest
+from pydicom.uid import CTImageStorage, ImplicitVRLittleEndian
+
+from dicom_profiles import inherited
+from dicom_profiles.part10 import (
+    FILES_IN_FLIGHT,
+    ElementEncoder,
+    FileEncoder,
+    FolderWriter,
+    encode_dataset,
+)
+from tests.synthetic import write_ct_dataset, write_ct_series
+
+
+def test_a_data_set_comes_back_as_it_was() -> None:
+    ds = write_ct_dataset(padding_value=-2000)
+    back = pydicom.dcmread(io.BytesIO(encode_dataset(ds, "VSCANNER")))
+    assert back == ds
+    assert back.file_meta.MediaStorageSOPInstanceUID == ds.SOPInstanceUID
+    assert back.file_meta.SourceApplicationEntityTitle == "VSCANNER"
+
+
+def test_the_same_data_set_gives_the_same_bytes() -> None:
+    ds = write_ct_dataset()
+    assert encode_dataset(ds, "A") == encode_dataset(ds, "A")
+
+
+@pytest.mark.parametrize("touched", [False, True])
+@pytest.mark.parametrize("syntax", [None, ImplicitVRLittleEndian])
+def test_copies_keep_every_string(tmp_path: Path, touched: bool, syntax: str | None) -> None:
+    strings = ["-175.000", "+1.50E1", " 0.333333333333"]
+    attributes = {"transfer_syntax": syntax} if syntax else {}
+    path = write_ct_series(tmp_path, slices=1, **attributes)[0]  # type: ignore[arg-type]
+    ds = pydicom.dcmread(path)
+    ds.ImagePositionPatient = strings
+    ds.save_as(path)
+    source = pydicom.dcmread(path)
+    if touched:
+        assert len(source.ImagePositionPatient) == 3
+        assert str(source.PatientName) == "Phantom^Jürgen"
+    encoder = ElementEncoder(source.SpecificCharacterSet)
+    elements = encoder.copy(source, inherited.SLICE_TAGS | inherited.STUDY_TAGS)
+    content = FileEncoder(CTImageStorage, "A").encode(elements, "1.2.3")
+    back = pydicom.dcmread(io.BytesIO(content))
+    raw = back.get_item("ImagePositionPatient")
+    assert raw is not None
+    assert [s.strip() for s in bytes(raw.value).decode().split("\\")] == [
+        s.strip() for s in strings
+    ]
+    assert back.PatientName == "Phantom^Jürgen"
+
+
+def test_files_are_whole_or_absent(tmp_path: Path) -> None:
+    with FolderWriter(tmp_path / "new") as files:
+        paths = [files.write(f"{i}.dcm", bytes([i]) * 1000) for i in range(3 * FILES_IN_FLIGHT)]
+    assert sorted(paths) == sorted((tmp_path / "new").iterdir())
+    assert all(path.read_bytes() == bytes([i]) * 1000 for i, path in enumerate(paths))
+
+
+def test_a_file_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "0.dcm.part").mkdir()
+    with pytest.raises(IsADirectoryError), FolderWriter(tmp_path) as files:
+        files.write("0.dcm", b"content")
+
+
+def test_writing_again_replaces(tmp_path: Path) -> None:
+    for content in (b"old", b"new"):
+        with FolderWriter(tmp_path) as files:
+            files.write("0.dcm", content)
+    assert (tmp_path / "0.dcm").read_bytes() == b"new"

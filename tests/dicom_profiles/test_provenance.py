@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime
+
+import pydicom
+import pytest
+from pydicom.dataset import Dataset
+
+from dicom_profiles.errors import DerivedObjectError
+from dicom_profiles.provenance import (
+    Derivation,
+    Provenance,
+    private_block,
+    read_private,
+    text_sha256,
+)
+from tests.dicom_profiles.conftest import Written
+
+
+def test_every_image_carries_the_record_and_its_digest(
+    written: Written, derivation: Derivation
+) -> None:
+    for path in written.images.paths:
+        ds = pydicom.dcmread(path)
+        text = str(read_private(ds, "record"))
+        assert read_private(ds, "record_sha256") == text_sha256(text)
+        record = json.loads(text)
+        assert record["model"]["weights_sha256"] == derivation.model.weights_sha256
+        assert record["model"]["trained_on_simulation"] is True
+        assert record["record"]["reasons"] == ["The noise is high."]
+        assert record["sources"]["instances"] == 5
+        assert read_private(ds, "verdict") == "AMBER"
+        assert read_private(ds, "input_distance") == 1.5
+        assert (
+            read_private(ds, "job_uid") == Provenance.of("DEN", written.source, derivation).job_uid
+        )
+
+
+def test_no_patient_attribute_is_in_the_record(written: Written, derivation: Derivation) -> None:
+    header = written.source.headers[0]
+    text = Provenance.of("DEN", written.source, derivation).text
+    for keyword in ("PatientID", "PatientBirthDate", "AccessionNumber"):
+        assert str(header.get(keyword)) not in text
+
+
+def test_the_record_survives_a_receiver_that_does_not_know_it() -> None:
+    ds = private_block({"kind": "DEN"})
+    ds[0x00991002].VR = "UN"
+    ds[0x00991002].value = b"DEN "
+    assert read_private(ds, "kind") == "DEN"
+
+
+def test_an_object_without_the_block_has_no_record() -> None:
+    assert read_private(Dataset(), "record") is None
+    assert read_private(private_block({"kind": "DEN"}), "record") is None
+
+
+def test_an_unknown_verdict_is_refused(derivation: Derivation) -> None:
+    with pytest.raises(DerivedObjectError, match="GREEN, AMBER, RED, UNGATED"):
+        replace(derivation, qc_verdict="FINE")
+
+
+def test_a_time_without_a_zone_is_refused(derivation: Derivation) -> None:
+    with pytest.raises(DerivedObjectError, match="time zone"):
+        replace(derivation, created=datetime(2026, 3, 1))  # noqa: DTZ001
+
+
+def test_what_was_made_without_the_gate_is_another_series(derivation: Derivation) -> None:
+    red = replace(derivation, qc_verdict="RED")
+    ungated = replace(derivation, qc_verdict="UNGATED")
+    assert derivation.identity == red.identity
+    assert derivation.identity != ungated.identity
