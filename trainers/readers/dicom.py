@@ -1,0 +1,55 @@
+"""Folders of DICOM series, and pairs of a low-dose and a full-dose series of one acquisition."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from dicom_profiles.reading import read_series
+from dicom_profiles.volume import Volume
+from trainers.readers.series import TrainingSeries, cleaned
+
+
+class PairError(ValueError):
+    """Two series that should be a pair are not."""
+
+
+def read_dicom(folder: Path, patient: str | None = None) -> TrainingSeries:
+    """Read the CT series in a folder.
+
+    Args:
+        folder: DICOM files of one series.
+        patient: who it is of; the folder's name when left out (never read from the header).
+    """
+    return _training_series(read_series(folder), folder.name, patient or folder.name)
+
+
+def read_dicom_pair(low: Path, full: Path, patient: str | None = None) -> TrainingSeries:
+    """Read a low-dose and a full-dose series on one grid.
+
+    Raises:
+        PairError: number of slices, matrix or positions differ.
+    """
+    low_volume, full_volume = read_series(low), read_series(full)
+    if low_volume.voxels.shape != full_volume.voxels.shape or not np.allclose(
+        low_volume.affine, full_volume.affine, atol=0.1
+    ):
+        raise PairError(
+            f"A pair needs one grid, got {low_volume.voxels.shape} in {low.name} and "
+            f"{full_volume.voxels.shape} in {full.name}; use two reconstructions of one scan."
+        )
+    series = _training_series(full_volume, full.name, patient or full.parent.name)
+    return TrainingSeries(
+        series.name,
+        series.patient,
+        series.slices,
+        series.pixel_spacing_mm,
+        series.slice_spacing_mm,
+        cleaned(low_volume.voxels),
+    )
+
+
+def _training_series(volume: Volume, name: str, patient: str) -> TrainingSeries:
+    slices_mm, _, columns_mm = volume.spacing_mm
+    return TrainingSeries(name, patient, cleaned(volume.voxels), columns_mm, slices_mm)

@@ -1,0 +1,26 @@
+"""NIfTI files with HU: one file a series, the file's stem is the patient."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nibabel
+import numpy as np
+
+from trainers.readers.series import TrainingSeries, cleaned
+
+
+def read_nifti(path: Path, patient: str | None = None) -> TrainingSeries:
+    """Read one NIfTI file.
+
+    Args:
+        path: `.nii` or `.nii.gz`, axes (x, y, z), HU.
+        patient: who it is of; the part of the name before "_CT" when left out.
+    """
+    image = nibabel.load(path)
+    columns_mm, _, slices_mm = (float(z) for z in image.header.get_zooms()[:3])
+    voxels = np.asarray(image.dataobj, dtype=np.float32).transpose(2, 1, 0)  # (z, y, x)
+    stem = path.name.split(".")[0]
+    return TrainingSeries(
+        stem, patient or stem.removesuffix("_CT"), cleaned(voxels), columns_mm, slices_mm
+    )
