@@ -89,7 +89,9 @@ def fill(world: World) -> None:
     now = datetime.now(UTC)
     json = write_ct_dataset().to_json_dict()
     del json["7FE00010"]
-    of_series, of_instances, of_jobs = [], [], []
+    of_series: list[dict[str, object]] = []
+    of_instances: list[dict[str, object]] = []
+    of_jobs: list[dict[str, object]] = []
     for n in range(MANY):
         uid, study_uid = f"1.2.{n}", f"1.3.{n // 2}"
         common = {"series_instance_uid": uid, "study_instance_uid": study_uid, "source_ae": "PACS"}

@@ -1,0 +1,211 @@
+"""The pages in a real browser: live, usable, quiet, and narrow enough for a phone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+
+from tests.node.web.conftest import SendSeries
+from tests.node.web.world import World
+from tests.servers import program
+
+pytestmark = pytest.mark.chromium
+
+ARGUMENTS = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+PHONE = {"width": 390, "height": 844}
+PATIENCE_MS = 30_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=program("chromium"), args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the browser complains of on its console; must be empty at the end of a test."""
+    return []
+
+
+@pytest.fixture
+def page(browser: Browser, client: httpx.Client, complaints: list[str]) -> Iterator[Page]:
+    """A page at the node's address."""
+    context = browser.new_context(base_url=str(client.base_url), reduced_motion="reduce")
+    context.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
+    opened = context.new_page()
+
+    def listen(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            complaints.append(message.text)
+
+    opened.on("console", listen)
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    yield opened
+    context.close()
+    assert complaints == []
+
+
+def pixels(page: Page, kind: str) -> str:
+    """Address and decoded size of a picture: it is shown, not only asked for."""
+    picture = page.locator(f"img[data-kind={kind}]")
+    page.wait_for_function(
+        "kind => { const i = document.querySelector(`img[data-kind=${kind}]`);"
+        " return i.complete && i.naturalWidth > 0; }",
+        arg=kind,
+    )
+    source = picture.get_attribute("src")
+    assert source
+    return source
+
+
+def test_the_overview_updates_by_itself(page: Page, world: World, send_series: SendSeries) -> None:
+    page.goto("/")
+    expect(page.get_by_text("Nothing has come in yet")).to_be_visible()
+    uid = send_series()
+    expect(page.get_by_role("link", name="LOW DOSE CHEST 3.0", exact=True)).to_be_visible()
+    expect(page.locator(".chip")).to_have_text("Receiving")
+    world.assemble()
+    world.start(world.job_of(uid), progress=0.43)
+    expect(page.locator(".chip")).to_have_text("Working")
+    expect(page.get_by_text("Translate: 43 %")).to_be_visible()
+    expect(page.locator(".strip .current")).to_have_attribute("aria-current", "step")
+    world.finish(world.job_of(uid))
+    expect(page.locator(".chip")).to_have_text("Done")
+
+
+def test_retry_and_cancel_work(page: Page, world: World, send_series: SendSeries) -> None:
+    uid = send_series()
+    world.assemble()
+    job = world.job_of(uid)
+    page.goto(f"/jobs/{job.id}")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator(".chip")).to_have_text("Cancelled")
+    assert world.job_of(uid).state == "CANCELLED"
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(".chip")).to_have_text("Waiting")
+    assert (world.job_of(uid).state, world.job_of(uid).run) == ("QUEUED", job.run + 1)
+
+
+def test_force_complete_works(page: Page, world: World, send_series: SendSeries) -> None:
+    uid = send_series()
+    page.goto(f"/series/{uid}")
+    page.get_by_role("button", name="All images are here").click()
+    expect(page.get_by_role("button", name="All images are here")).to_be_disabled()
+    world.assemble()
+    expect(page.get_by_text("A person said that it is complete.").first).to_be_visible()
+
+
+def test_slider_and_windows_change_the_pictures(
+    page: Page, world: World, send_series: SendSeries
+) -> None:
+    uid = send_series(slices=9, BodyPartExamined="ABDOMEN", series_description="LOW DOSE ABDOMEN")
+    world.assemble()
+    job = world.job_of(uid)
+    world.finish(job)
+    page.goto(f"/jobs/{job.id}")
+    assert pixels(page, "before").endswith("/before/5.png?window=soft")
+    page.locator("#slice").fill("2")
+    expect(page.locator("img[data-kind=after]")).to_have_attribute(
+        "src", re.compile(r"/after/2\.png\?window=soft$")
+    )
+    page.locator("#slice").press("ArrowRight")
+    expect(page.locator("#slice-number")).to_have_text("3")
+    page.get_by_text("Bone 400").click()
+    expect(page.locator("img[data-kind=difference]")).to_have_attribute(
+        "src", re.compile(r"/difference/3\.png\?window=bone$")
+    )
+    pixels(page, "difference")
+    page.locator("img[data-kind=before]").hover()
+    page.mouse.wheel(0, 100)
+    expect(page.locator("#slice-number")).to_have_text("4")
+
+
+def test_pictures_appear_when_the_result_is_written(
+    page: Page, world: World, send_series: SendSeries
+) -> None:
+    uid = send_series()
+    world.assemble()
+    page.goto(f"/jobs/{world.job_of(uid).id}")
+    expect(page.locator("img[data-kind]")).to_have_count(1)
+    world.finish(world.job_of(uid))
+    expect(page.locator("img[data-kind]")).to_have_count(3)
+    pixels(page, "after")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_is_wider_than_a_phone_and_every_text_has_contrast(
+    page: Page, world: World, send_series: SendSeries, scheme: str
+) -> None:
+    long = "LOW DOSE " + "VERYLONGDESCRIPTIONWITHOUTSPACES" * 2
+    uid, refused = send_series(series_description=long[:64]), send_series(BodyPartExamined="HEAD")
+    send_series(series_description="PORTAL VENOUS")
+    world.assemble()
+    job = world.job_of(uid)
+    world.finish(job)
+    send_series()
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
+    for path in (
+        *("/", f"/studies/{job.study_instance_uid}", f"/jobs/{job.id}"),
+        *(f"/series/{uid}", f"/series/{refused}"),
+    ):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"], path
+        assert page.evaluate(LOW_CONTRAST) == [], path
+
+
+def test_the_keyboard_reaches_everything(page: Page, send_series: SendSeries) -> None:
+    uid = send_series()
+    page.goto("/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_text("Skip to the content")).to_be_focused()
+    reached = set()
+    for _ in range(25):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.getAttribute('href')"))
+    assert {"/", "/?show=refused", f"/series/{uid}"} <= reached
+
+
+def test_a_dead_node_is_told(page: Page, complaints: list[str], send_series: SendSeries) -> None:
+    send_series()
+    page.goto("/")
+    page.route("**/*", lambda route: route.abort())
+    expect(page.get_by_text("No answer from the node")).to_be_visible()
+    page.unroute("**/*")
+    expect(page.get_by_text("No answer from the node")).to_be_hidden()
+    complaints.clear()  # the browser's own words on the failed requests
+
+
+# Text whose contrast with its ground is below 4.5 (WCAG 2.2, 1.4.3).
+LOW_CONTRAST = """() => {
+  const channels = (c) => (c.match(/[\\d.]+/g) || []).map(Number);
+  const light = (c) => { const [r, g, b] = c.map((v) => {
+    v /= 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const ground = (e) => { for (; e; e = e.parentElement) {
+    const c = channels(getComputedStyle(e).backgroundColor);
+    if (c.length === 3 || c[3] === 1) return c.slice(0, 3); } return [255, 255, 255]; };
+  const low = [];
+  for (const e of document.querySelectorAll("body *")) {
+    const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+    const box = e.getBoundingClientRect();
+    if (!own || box.width < 2 || box.height < 2) continue;
+    const style = getComputedStyle(e);
+    if (e.disabled || e.closest(".skipped, .waiting")) continue;  // what is not reached yet
+    const a = light(channels(style.color).slice(0, 3)), b = light(ground(e));
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) low.push([e.textContent.trim().slice(0, 40), ratio]);
+  }
+  return low;
+}"""
