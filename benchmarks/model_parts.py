@@ -1,0 +1,112 @@
+"""What the benchmarks of the model share: slices, the network, turns, the page of results."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import numpy.typing as npt
+import safetensors.torch
+
+from dicom_profiles.reading import read_series
+from pipelines import catalog
+from pipelines.contract import Slice
+from pipelines.engines.engine import Engine, slabs
+from pipelines.ldct_denoise.network import CONTEXT, DenoisingNetwork
+
+RESULTS = Path(__file__).parent / "results" / "model.md"
+HEADING = "# Model: engines of ldct_denoise\n\nMade by `python -m benchmarks.model`.\n"
+SERIES = Path(__file__).parents[2] / "shared" / "data" / "ct_chest_philips_lidc0314"
+
+Voxels = npt.NDArray[np.float32]
+Action = Callable[[], object]
+
+
+def real_slices(source: Path, count: int) -> Voxels:
+    """Slices of a DICOM folder or of an .npz file with `voxels`, (count, rows, columns) in HU."""
+    voxels: Voxels
+    if source.suffix == ".npz":
+        voxels = np.load(source)["voxels"].astype(np.float32)
+    else:
+        voxels = read_series(source).voxels
+    start = max((len(voxels) - count) // 2, 0)
+    return voxels[start : start + count]
+
+
+def network() -> DenoisingNetwork:
+    """The network with the weights that are shipped."""
+    model = DenoisingNetwork()
+    model.load_state_dict(safetensors.torch.load_file(catalog.weights_path("ldct_denoise")))
+    return model.eval()
+
+
+def run(engine: Engine, images: Voxels) -> Voxels:
+    """All slices through an engine."""
+    return np.concatenate(list(engine.run(slabs(images, CONTEXT, engine.batch))))
+
+
+def seconds_of(action: Action) -> float:
+    """Seconds that an action takes."""
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+def in_turns(actions: Mapping[str, Action], repeats: int) -> dict[str, float]:
+    """Median seconds of every action, all in turns, so that a busy moment hits every one."""
+    seconds: dict[str, list[float]] = {name: [] for name in actions}
+    for _ in range(repeats):
+        for name, action in actions.items():
+            seconds[name].append(seconds_of(action))
+    return {name: median(took) for name, took in seconds.items()}
+
+
+def error_cells(output: Voxels | None, reference: Voxels) -> str:
+    """Two cells of a table: largest and mean error in HU."""
+    if output is None:
+        return "– | –"
+    error = np.abs(output - reference)
+    return f"{error.max():.4f} HU | {error.mean():.5f} HU"
+
+
+@dataclass
+class Stream:
+    """A series that exists only slice by slice: noise over a body, made when asked."""
+
+    count: int
+    size: int = 512
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.count, self.size, self.size
+
+    @property
+    def affine(self) -> npt.NDArray[np.float64]:
+        return np.eye(4)
+
+    @property
+    def frame_of_reference(self) -> str:
+        return ""
+
+    def slices(self) -> Iterator[Slice]:
+        rows, columns = np.ogrid[-1 : 1 : self.size * 1j, -1 : 1 : self.size * 1j]
+        body = np.where(rows**2 + columns**2 < 0.7, 40.0, -1000.0).astype(np.float32)
+        random = np.random.default_rng(0)
+        for _ in range(self.count):
+            yield body + random.standard_normal(body.shape, np.float32) * np.float32(30)
+
+
+def write_section(title: str, text: str) -> None:
+    """Put a section into the results in the place of the one of that title."""
+    RESULTS.parent.mkdir(exist_ok=True)
+    old = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else HEADING
+    head, *sections = old.split("\n## ")
+    kept = {section.partition("\n")[0]: section.partition("\n")[2].strip() for section in sections}
+    kept[title] = text.strip()
+    body = "".join(f"\n## {name}\n\n{content}\n" for name, content in kept.items())
+    RESULTS.write_text(head.rstrip() + "\n" + body, encoding="utf-8")
+    print(f"## {title}\n\n{text}\n", flush=True)
