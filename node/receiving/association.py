@@ -29,6 +29,8 @@ ARTIM_S = 30.0  # PS3.8 9.1.5: longest wait for the A-ASSOCIATE-RQ
 MAX_COMMAND_BYTES = 1 << 16
 
 RELEASED, ABORTED, LOST, REFUSED, FAULTY = "RELEASED", "ABORTED", "LOST", "REFUSED", "FAULTY"
+PROBED = "PROBED"  # came and went without a whole request: a health check or a port scan
+LEVELS = {RELEASED: logging.INFO, PROBED: logging.DEBUG}  # everything else is a warning
 NOTED = {RELEASED: RELEASED, ABORTED: ABORTED}  # everything else ended without a word: LOST
 
 
@@ -83,6 +85,7 @@ class Association:
         self._shared = surroundings
         self._is_full = is_full
         self._tally = Tally()
+        self._heard = False
         self._agreement = Agreement("", {}, 0)
         self._command = bytearray()
         self._message: Message | None = None
@@ -95,7 +98,7 @@ class Association:
         try:
             outcome = self._talk()
         except ConnectionLost as error:
-            outcome, self._tally.reason = LOST, str(error)
+            outcome, self._tally.reason = LOST if self._heard else PROBED, str(error)
             self._send(pdu.abort(pdu.NOT_SPECIFIED))
         except ProtocolError as error:
             self._tally.reason = str(error)
@@ -114,6 +117,7 @@ class Association:
         self._connection.settimeout(min(ARTIM_S, node.idle_timeout_s))
         reader = PDUReader(self._connection, node.max_pdu_bytes, node.idle_timeout_s)
         kind, body = reader.read()
+        self._heard = True
         if kind != pdu.ASSOCIATE_RQ:
             raise ProtocolError(f"wanted A-ASSOCIATE-RQ, got type {kind:02X}H", pdu.UNEXPECTED_PDU)
         answer, result, calling = negotiate(body, self._shared.config, is_full=self._is_full)
@@ -227,7 +231,7 @@ class Association:
         tally = self._tally
         self._shared.counters.add("associations", outcome)
         log.log(
-            logging.INFO if outcome == RELEASED else logging.WARNING,
+            LEVELS.get(outcome, logging.WARNING),
             "association %s%s",
             outcome.lower(),
             f": {tally.reason}" if tally.reason else "",
