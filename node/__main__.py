@@ -11,6 +11,7 @@ import argparse
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
@@ -100,6 +101,8 @@ def chosen_command(arguments: Sequence[str]) -> str | None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code: 0 done, 1 failed, 2 wrong use."""
     given = list(sys.argv[1:] if argv is None else argv)
+    # pydicom's warnings quote values, which may be a patient's; what matters we say ourselves.
+    warnings.filterwarnings("ignore", module="pydicom")
     traceback = "--traceback" in given
     try:
         command = chosen_command(given)

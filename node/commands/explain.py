@@ -48,8 +48,9 @@ def add_parser(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the decision about every series."""
     config = load_config(arguments.config) if arguments.config else None
+    rules = rules_of(config, arguments.pipeline)
     contents = read_folder(arguments.in_dir)
-    found = explain_folder(contents, rules_of(config, arguments.pipeline))
+    found = explain_folder(contents, rules)
     if arguments.json:
         answer = {
             "series": [one.to_json() for one in found],
