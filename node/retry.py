@@ -13,13 +13,12 @@ import sqlalchemy as sa
 
 from dicom_profiles.errors import ProfileError
 from node.config import JobSettings
-from node.dispatch.errors import DestinationRefuses, DestinationUnavailable, DispatchError
-from node.jobs import JobError
+from node.dispatch.errors import DestinationUnavailable
+from node.errors import NodeError
 from pipelines.errors import PipelineError
 
 PERMANENT: tuple[type[BaseException], ...] = (
-    DestinationRefuses,
-    JobError,
+    NodeError,
     ValueError,  # profiles and pipelines raise these for input that will stay as it is
     TypeError,
     LookupError,
@@ -33,17 +32,13 @@ PERMANENT: tuple[type[BaseException], ...] = (
 
 TRANSIENT: tuple[type[BaseException], ...] = (
     DestinationUnavailable,
-    OSError,  # no space, a shared folder that hangs
-    MemoryError,
-    TimeoutError,
     requests.RequestException,
-    sa.exc.OperationalError,
-    RuntimeError,  # how torch and OpenVINO say that a device is out of memory
 )
-"""Errors that may have passed the next time."""
+"""Errors that may have passed the next time, though their kind is permanent. So may every error
+that is not in `PERMANENT`: no space on a disk, a database that is away, a device out of memory."""
 
 
-OUR_OWN = (DispatchError, JobError, ProfileError, PipelineError)
+OUR_OWN = (NodeError, ProfileError, PipelineError)
 """Errors whose sentences are ours: facts without patient attributes."""
 
 
@@ -62,9 +57,7 @@ class RetryDecision:
 
 def is_transient(error: BaseException) -> bool:
     """Whether another attempt may succeed; an error that nobody foresaw gets its tries."""
-    if isinstance(error, PERMANENT):
-        return False
-    return isinstance(error, (*TRANSIENT, Exception))
+    return isinstance(error, TRANSIENT) or not isinstance(error, PERMANENT)
 
 
 def decide(

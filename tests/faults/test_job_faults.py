@@ -13,6 +13,7 @@ import pytest
 from pynetdicom import evt
 
 from node.dispatch.outgoing import read_outgoing
+from node.heartbeat import Executor
 from node.jobs import Job, JobState
 from tests.node.dispatch.scp import StorageSCP, storage_scp
 from tests.node.job_node import JobNode, job_node, receiving
@@ -103,24 +104,26 @@ def test_another_worker_takes_over(site: Site) -> None:
 @pytest.mark.orthanc
 def test_everything_killed(tmp_path: Path) -> None:
     port = free_port()
-    with run_orthanc(tmp_path / "first", our_port=port) as pacs:
-        with job_node(tmp_path / "node", pacs, **OFTEN) as node, receiving(node):
-            job = node.make_job(SLICES)
-            worker = node.start_worker()
-            node.wait_for_step(job, "dispatch")
-            node.kill(worker)
-    settings = (tmp_path / "node" / "node.yaml").read_text()
-    with run_orthanc(tmp_path / "second", our_port=port) as pacs:  # it has lost its disk too
-        with job_node(tmp_path / "node", pacs, **OFTEN) as node, receiving(node):
-            assert settings != (tmp_path / "node" / "node.yaml").read_text()
-            node.start_worker()
-            done = node.wait_for(job, JobState.COMMITTED)
-            assert_there_once(node, pacs, done)
+    with (
+        run_orthanc(tmp_path / "first", our_port=port) as pacs,
+        job_node(tmp_path / "node", pacs, **OFTEN) as node,
+        receiving(node),
+    ):
+        job = node.make_job(SLICES)
+        worker = node.start_worker()
+        node.wait_for_step(job, "dispatch")
+        node.kill(worker)
+    with (
+        run_orthanc(tmp_path / "second", our_port=port) as pacs,  # it has lost its disk too
+        job_node(tmp_path / "node", pacs, **OFTEN) as node,
+        receiving(node),
+    ):
+        node.start_worker()
+        done = node.wait_for(job, JobState.COMMITTED)
+        assert_there_once(node, pacs, done)
 
 
 def workers_alive(node: JobNode) -> int:
-    from node.heartbeat import Executor
-
     return len(Executor(node.database, node.folder / "data").registered())
 
 

@@ -35,15 +35,13 @@ ENGINE = EngineFacts("box filter", "cpu", "any", "fp32", {}, 0.0)
 
 @dataclass
 class Smoothing:
-    """Smooths every slice; see `pipelines.contract.Pipeline`.
+    """Smooths every slice; the quality is RED at a strength up to 0.5.
 
     Attributes:
         pause_s: waits so long at every slice, as a slow network would.
-        verdict: of the quality record.
     """
 
     pause_s: float = 0.0
-    verdict: str = "GREEN"
     card: ModelCard = field(default_factory=lambda: catalog.card("ldct_denoise"))
 
     def gate(self, inputs: Mapping[str, SourceSeries]) -> GateVerdict:
@@ -64,9 +62,10 @@ class Smoothing:
                 progress(done, source.shape[0])
                 yield uniform_filter(image, 3).astype(np.float32)
 
+        green = values["strength"] > 0.5
         record = QualityRecord(
-            verdict=self.verdict,
-            reasons=() if self.verdict == "GREEN" else ("The box filter says so.",),
+            verdict="GREEN" if green else "RED",
+            reasons=() if green else ("The box filter was told to be weak.",),
             input_distance=1.0,
             measurements={"noise_before_hu": 30.0, "noise_after_hu": 10.0},
             parameters=values,

@@ -13,6 +13,7 @@ from node.config import JobSettings
 from node.dispatch.errors import DestinationRefuses, DestinationUnavailable
 from node.jobs import UnknownSource
 from node.retry import decide, is_transient
+from node.steps.folder import StepError
 from pipelines.errors import WeightsError
 
 SETTINGS = JobSettings(max_attempts=4, backoff_s=2, backoff_limit_s=10)
@@ -24,6 +25,7 @@ SETTINGS = JobSettings(max_attempts=4, backoff_s=2, backoff_limit_s=10)
         (DestinationUnavailable("down"), True),
         (DestinationRefuses("never"), False),
         (UnknownSource("gone"), False),
+        (StepError("another model"), False),
         (GeometryError("two slices at one place"), False),
         (WeightsError("another digest"), False),
         (FileNotFoundError(errno.ENOENT, "No such file"), False),

@@ -1,19 +1,207 @@
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from node.database import deliveries, executors, instances, jobs, metadata
+from node.dispatch.ledger import DeliveryStatus
 from node.jobs import JobState
-from tests.node.job_node import job_node, receiving
-from tests.servers import OrthancServer
+from node.steps.folder import JobFolder
+from node.work import Work
+from node.workflow import COMMIT, DELIVER, MAKE, workflow_id
+from tests.node.dispatch.scp import StorageSCP, storage_scp
+from tests.node.job_node import JobNode, job_node, receiving
+from tests.servers import OrthancServer, wait_until
+
+PAUSE = ("--pause-s", "0.05")
+
+
+@pytest.fixture(scope="module")
+def scp() -> Iterator[StorageSCP]:
+    with storage_scp() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def node(scp: StorageSCP, tmp_path_factory: pytest.TempPathFactory) -> Iterator[JobNode]:
+    with job_node(tmp_path_factory.mktemp("node"), scp) as running:
+        running.start_worker(*PAUSE)
+        yield running
+
+
+def test_workflow_ids_name_job_run_destination_and_attempt() -> None:
+    assert workflow_id(MAKE, Work("j", 0)) == "j.0"
+    assert workflow_id(MAKE, Work("j", 0, 2)) == "j.0.2"
+    assert workflow_id(DELIVER, Work("j", 1, 1, "pacs")) == "j.1.pacs.deliver"
+    assert workflow_id(COMMIT, Work("j", 1, 3, "pacs")) == "j.1.pacs.commit.3"
 
 
 @pytest.mark.orthanc
 def test_a_job_from_queue_to_commitment(orthanc: OrthancServer, tmp_path: Path) -> None:
     with job_node(tmp_path / "node", orthanc) as node, receiving(node):
-        job = node.make_job(slices=12)
-        node.start_worker()
+        job = node.make_job(slices=12, destinations=["source", "pacs"])  # the same peer
+        worker = node.start_worker()
         done = node.wait_for(job, JobState.COMMITTED)
-        print(done.timings, done.finished - done.started)
         assert orthanc.series_uids() == set(done.derived_series)
+        assert len(done.derived_series) == 3
+        assert done.qc["verdict"] == "GREEN"
+        assert done.finished is not None
+        assert set(done.timings) == {
+            *("gate", "translate", "write", "check", "dispatch", "commitment")
+        }
+        with node.database.connect() as connection:
+            rows = connection.execute(sa.select(deliveries)).all()
+        assert {(row.destination, row.status) for row in rows} == {
+            ("pacs", DeliveryStatus.COMMITTED)
+        }
+        assert len(rows) == 14
+        worker.terminate()
+        assert worker.wait(30) == 0
+        with node.database.connect() as connection:
+            assert connection.execute(sa.select(executors)).all() == []
+
+
+def test_without_commitment_the_job_stays_sent(node: JobNode, scp: StorageSCP) -> None:
+    job = node.make_job(8)
+    node.wait_for(job, JobState.SENT)
+    wait_until(lambda: node.ledger.require(job.id).finished is not None, 30)
+    done = node.ledger.require(job.id)
+    assert done.state is JobState.SENT
+    assert "not to be asked by C-FIND" in done.reason
+    folder = JobFolder(node.folder / "data" / "jobs" / job.id)
+    assert not folder.translated.exists()
+    assert {uid for one in folder.written or [] for uid in one.sop_instance_uids} <= set(scp.stored)
+
+
+def test_refused_by_the_gate(node: JobNode) -> None:
+    job = node.make_job(8, attributes={"BodyPartExamined": "HEAD"})
+    refused = node.wait_for(job, JobState.REFUSED)
+    assert "HEAD" in refused.reason or "head" in refused.reason
+    assert refused.attempts == 1
+
+
+def test_red_quality_is_held_and_can_be_released(node: JobNode, scp: StorageSCP) -> None:
+    job = node.make_job(8, parameters={"strength": 0.25})
+    held = node.wait_for(job, JobState.HELD)
+    assert "told to be weak" in held.reason
+    assert held.qc["verdict"] == "RED"
+    before = scp.requests
+    node.ledger.release(job.id)
+    done = node.wait_for(job, JobState.SENT)
+    assert done.accept_held
+    assert scp.requests == before + 10
+
+
+def test_bad_objects_are_held_even_when_released(node: JobNode, scp: StorageSCP) -> None:
+    uids = node.send_series(8)
+    job = node.job_of(uids, parameters={"strength": 0.25})
+    node.wait_for(job, JobState.HELD)
+    (path, *_) = (node.folder / "data" / "jobs" / job.id / "derived").glob("*.dcm")
+    damaged = path.read_bytes().replace(b"SYNTHETIC", b"ACQUIRED!")
+    path.write_bytes(damaged)
+    before = scp.requests
+    node.ledger.release(job.id)
+    held = node.wait_for(job, JobState.HELD)
+    wait_until(lambda: "must not leave" in node.ledger.require(job.id).reason, 60)
+    assert scp.requests == before
+    assert held.run == 1
+
+
+def test_cancelled_while_it_waits(node: JobNode) -> None:
+    long = node.make_job(60)
+    waiting = node.make_job(8)
+    assert node.ledger.cancel(waiting.id).state is JobState.CANCELLED
+    node.wait_for_step(long, "translate")
+    node.ledger.cancel(long.id)
+    after = node.make_job(8)
+    node.wait_for(after, JobState.SENT)  # the queue goes on at once
+    for job in (long, waiting):
+        now = node.ledger.require(job.id)
+        assert now.state is JobState.CANCELLED
+        assert now.derived_series == []
+    node.ledger.retry(waiting.id)
+    node.wait_for(waiting, JobState.SENT)
+
+
+def test_urgent_jobs_first(node: JobNode) -> None:
+    first = node.make_job(20)
+    node.wait_for_step(first, "translate")
+    low = node.make_job(8, priority="low")
+    high = node.make_job(8, priority="high")
+    node.wait_for(low, JobState.SENT)
+    low, high = node.ledger.require(low.id), node.ledger.require(high.id)
+    assert low.started is not None
+    assert high.started is not None
+    assert high.started < low.started
+
+
+def test_unknown_destination_fails_with_a_sentence(node: JobNode) -> None:
+    job = node.make_job(8, destinations=["elsewhere"])
+    failed = node.wait_for(job, JobState.FAILED)
+    assert failed.reason == (
+        "There is no peer named 'elsewhere' to send to; add it to the configuration."
+    )
+
+
+def test_job_for_another_model_fails(node: JobNode) -> None:
+    job = node.make_job(8, model="ldct_denoise@0.9.0", weights_sha256="ab" * 32)
+    failed = node.wait_for(job, JobState.FAILED)
+    assert "made for ldct_denoise@0.9.0" in failed.reason
+    assert "--reprocess" in failed.reason
+
+
+def test_sources_gone_from_the_spool(node: JobNode) -> None:
+    uids = node.send_series(8)
+    with node.database.begin() as connection:
+        job = node.job_of(uids)
+        connection.execute(
+            instances.update()
+            .where(instances.c.sop_instance_uid == uids[0])
+            .values(deleted=job.created)
+        )
+    failed = node.wait_for(job, JobState.FAILED)
+    assert "send the series again" in failed.reason
+
+
+def test_jobs_start_quickly(node: JobNode) -> None:
+    job = node.make_job(8)
+    done = node.wait_for(job, JobState.SENT)
+    assert done.started is not None
+    waited = (done.started - done.created).total_seconds()
+    assert waited < 2  # 0.1 s on an idle machine; see benchmarks/latency.py
+
+
+def test_lost_queue_is_made_again(tmp_path: Path, scp: StorageSCP) -> None:
+    with job_node(tmp_path, scp) as node:
+        job = node.make_job(30)
+        worker = node.start_worker(*PAUSE)
+        node.wait_for_step(job, "translate")
+        node.kill(worker)
+        for path in (tmp_path / "data").glob("dbos.sqlite*"):
+            path.unlink()
+        node.start_worker()
+        assert node.wait_for(job, JobState.SENT).run == 1
+
+
+@pytest.mark.postgresql
+def test_two_workers_on_postgresql(postgresql: str, tmp_path: Path, scp: StorageSCP) -> None:
+    with job_node(tmp_path, scp, postgresql) as node:
+        with node.database.begin() as connection:
+            for table in reversed(metadata.sorted_tables):
+                connection.execute(table.delete())
+        for _ in range(2):
+            node.start_worker(*PAUSE)
+        made = [node.make_job(20) for _ in range(4)]
+        node.wait_for_step(made[0], "translate")
+        os.kill(node.workers[0].pid, signal.SIGKILL)
+        for job in made:
+            node.wait_for(job, JobState.SENT)
+        with node.database.connect() as connection:
+            uids = list(connection.execute(sa.select(deliveries.c.sop_instance_uid)).scalars())
+            assert connection.execute(sa.select(sa.func.count()).select_from(jobs)).scalar() == 4
+        assert len(uids) == len(set(uids)) == 4 * 22

@@ -14,9 +14,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("config", type=Path)
     parser.add_argument("--pause-s", type=float, default=0.0)
-    parser.add_argument("--verdict", default="GREEN")
     arguments = parser.parse_args()
     set_up_logging()
-    run(
-        load_config(arguments.config), lambda _name: Smoothing(arguments.pause_s, arguments.verdict)
-    )
+    run(load_config(arguments.config), lambda _name: Smoothing(arguments.pause_s))
