@@ -6,7 +6,7 @@ A pipeline gets its inputs by key (`CT`, `IP`, `LE` …, see its model card). Th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -159,7 +159,7 @@ class Translation:
         record: gives the quality record after the last slice, `RecordNotReady` before.
     """
 
-    slices: Iterator[Slice]
+    slices: Generator[Slice, None, None]
     record: Callable[[], QualityRecord]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator, Iterable
+from contextlib import closing
 
 import torch
 from torch import Tensor, nn
@@ -84,10 +85,11 @@ class CudaEngine:
         """Run the network over slabs; a thread pins the next ones while the GPU computes."""
         in_flight: deque[tuple[Tensor, torch.cuda.Event]] = deque()
         pinned = read_ahead((torch.from_numpy(slab).pin_memory() for slab in slabs), IN_FLIGHT)
-        for slab in pinned:
-            in_flight.append(self._start(slab))
-            if len(in_flight) == IN_FLIGHT:
-                yield _finished(*in_flight.popleft())
+        with closing(pinned):
+            for slab in pinned:
+                in_flight.append(self._start(slab))
+                if len(in_flight) == IN_FLIGHT:
+                    yield _finished(*in_flight.popleft())
         while in_flight:
             yield _finished(*in_flight.popleft())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, TypeVar
 
@@ -40,6 +40,9 @@ Source = TypeVar("Source")
 
 SLABS_AHEAD = 4
 """Slabs that a thread reads and decodes while the network runs."""
+
+BATCH_PIXELS = 512 * 512
+"""An engine's batch is meant for slices of this size; of larger ones it takes fewer."""
 
 
 def load(device: str = "auto", threads: int = 0) -> LowDoseCtDenoising:
@@ -87,15 +90,16 @@ class LowDoseCtDenoising:
         meter = QualityMeter(source.shape[0], self._calibration)
         finished: list[QualityRecord] = []
 
-        def slices() -> Iterator[Slice]:
+        def slices() -> Generator[Slice, None, None]:
             total = source.shape[0]
-            for done, (before, after) in enumerate(self._pairs(source), start=1):
-                blended = _blend(before, after, values["strength"])
-                meter.add(before, blended)
-                if done == total:
-                    finished.append(self._record(meter, values, total))
-                progress(done, total)
-                yield blended
+            with closing(self._pairs(source)) as pairs:
+                for done, (before, after) in enumerate(pairs, start=1):
+                    blended = _blend(before, after, values["strength"])
+                    meter.add(before, blended)
+                    if done == total:
+                        finished.append(self._record(meter, values, total))
+                    progress(done, total)
+                    yield blended
 
         def record() -> QualityRecord:
             if not finished:
@@ -126,7 +130,7 @@ class LowDoseCtDenoising:
             raise InputError(f"Input 'CT' should be in HU, got a volume in {source.unit!r}.")
         return source
 
-    def _pairs(self, source: SliceSource) -> Iterator[tuple[Slice, Slice]]:
+    def _pairs(self, source: SliceSource) -> Generator[tuple[Slice, Slice], None, None]:
         """Every slice before and after, in order; a thread reads ahead of the network."""
         under_way: deque[Slab] = deque()
 
@@ -135,14 +139,12 @@ class LowDoseCtDenoising:
                 under_way.append(slab[CONTEXT:-CONTEXT])
                 yield slab
 
-        with (
-            closing(
-                read_ahead(slabs(_checked(source), CONTEXT, self.engine.batch), SLABS_AHEAD)
-            ) as read,
-            closing(self.engine.run(noted(read))) as batches,
-        ):
-            for batch in batches:
-                yield from zip(under_way.popleft(), batch, strict=True)
+        size = source.shape[1] * source.shape[2]
+        batch = max(1, self.engine.batch * BATCH_PIXELS // max(size, BATCH_PIXELS))
+        ready = read_ahead(slabs(_checked(source), CONTEXT, batch), SLABS_AHEAD)
+        with closing(ready), closing(self.engine.run(noted(ready))) as batches:
+            for outputs in batches:
+                yield from zip(under_way.popleft(), outputs, strict=True)
 
     def _record(
         self, meter: QualityMeter, values: Mapping[str, float], slices: int
