@@ -84,8 +84,16 @@ def walk(buffer: Buffer, start: int, stop: int, encoding: Encoding) -> Iterator[
     Raises:
         UnreadableDataset: a length does not fit, so the data set is cut short or malformed.
     """
+    unpack, implicit = _HEADERS[encoding.order].unpack_from, encoding.implicit
     position = start
     while position < stop:
+        if not implicit and position + 8 <= stop:  # most elements: short, in explicit VR
+            group, number, vr, length = unpack(buffer, position)
+            end = position + 8 + length
+            if vr in SHORT_VRS and end <= stop:
+                yield Element(group << 16 | number, vr, position + 8, end)
+                position = end
+                continue
         element, position = next_element(buffer, position, stop, encoding)
         yield element
 
