@@ -176,7 +176,8 @@ class Run:
         self.device = torch.device(wanted if settings.device == "auto" else settings.device)
         on_gpu = self.device.type == "cuda"
         self.half = settings.precision == "bf16" or (settings.precision == "auto" and on_gpu)
-        self.network = DenoisingNetwork().to(self.device, memory_format=torch.channels_last)
+        self.network = DenoisingNetwork().to(self.device)
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged = DenoisingNetwork().to(self.device)
         self.averaged.load_state_dict(self.network.state_dict())
         self.optimiser = torch.optim.Adam(self.network.parameters(), settings.rate)
@@ -202,7 +203,7 @@ class Run:
         loss = loss_of(output.float(), full, sigma)
         total = loss + self._adversarial(output.float(), full) if self.critic else loss
         self.optimiser.zero_grad(set_to_none=True)
-        total.backward()
+        total.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimiser.step()
         self._average()
@@ -216,7 +217,7 @@ class Run:
         game = adversarial_game("lsgan")
         judged = game.discriminator(self.critic(full), self.critic(output.detach()))
         self.critic_optimiser.zero_grad(set_to_none=True)
-        judged.backward()
+        judged.backward()  # type: ignore[no-untyped-call]
         self.critic_optimiser.step()
         return self.settings.adversarial * game.generator(self.critic(output))
 
@@ -238,7 +239,7 @@ class Run:
         }
         torch.save(state, self.out / "checkpoint.part")
         (self.out / "checkpoint.part").rename(self.out / "checkpoint.pt")
-        weights = {key: value.contiguous().cpu() for key, value in state["averaged"].items()}
+        weights = {key: value.contiguous().cpu() for key, value in self.averaged.state_dict().items()}
         save_file(weights, self.out / "weights.safetensors", {"steps": str(self.step)})
 
     def resume(self) -> None:
@@ -333,7 +334,7 @@ def validate(run: Run, held_out: list[Stack]) -> tuple[float, Tensor]:
     random = np.random.default_rng(0)
     patches = draw_patches(held_out, 48, 128, random)
     low, full = torch.from_numpy(patches.low), torch.from_numpy(patches.full)
-    output = torch.cat([run.averaged(part.to(run.device)).cpu() for part in low.split(8)])
+    output = torch.cat([run.averaged(part.to(run.device)).cpu() for part in torch.split(low, 8)])
     window = -150.0, 250.0
     seen = [image.clamp(*window) for image in (low[:, 1:2], output, full)]
     before = ((seen[0] - seen[2]) ** 2).mean(dim=(1, 2, 3))

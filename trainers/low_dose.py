@@ -173,7 +173,7 @@ def with_jitter(scanner: Scanner, random: np.random.Generator) -> Scanner:
 
 
 def noise_sigma(slice_hu: Slice, spacing_mm: float, scale_mm: float) -> float:
-    """Robust standard deviation of the high-pass part in soft tissue, HU; NaN where there is none."""
+    """Robust standard deviation of the high-pass part in soft tissue, HU; NaN without any."""
     tissue = soft_tissue(slice_hu)
     return _sigma(_high_pass(slice_hu, spacing_mm, scale_mm)[tissue])
 
@@ -187,7 +187,8 @@ def soft_tissue(slice_hu: Slice) -> npt.NDArray[np.bool_]:
 
 
 def _high_pass(image: Slice, spacing_mm: float, scale_mm: float) -> Slice:
-    return image - ndimage.gaussian_filter(image, scale_mm / spacing_mm)
+    smooth: Slice = ndimage.gaussian_filter(image, scale_mm / spacing_mm)
+    return image - smooth
 
 
 def _sigma(values: npt.NDArray[np.float32]) -> float:

@@ -194,7 +194,7 @@ def _cut(
 def _turned(
     low: npt.NDArray[np.float32], full: npt.NDArray[np.float32], random: np.random.Generator
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    quarter, flip, reverse = random.integers(4), random.random() < 0.5, random.random() < 0.5
+    quarter, flip, reverse = int(random.integers(4)), random.random() < 0.5, random.random() < 0.5
     pair = [np.rot90(image, quarter, axes=(1, 2)) for image in (low, full)]
     if flip:
         pair = [image[:, :, ::-1] for image in pair]

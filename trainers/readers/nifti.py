@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -17,7 +18,7 @@ def read_nifti(path: Path, patient: str | None = None) -> TrainingSeries:
         path: `.nii` or `.nii.gz`, axes (x, y, z), HU.
         patient: who it is of; the part of the name before "_CT" when left out.
     """
-    image = nibabel.load(path)
+    image: Any = nibabel.load(path)
     columns_mm, _, slices_mm = (float(z) for z in image.header.get_zooms()[:3])
     voxels = np.asarray(image.dataobj, dtype=np.float32).transpose(2, 1, 0)  # (z, y, x)
     stem = path.name.split(".")[0]
