@@ -38,6 +38,11 @@ def test_range_clips_and_scales() -> None:
     np.testing.assert_array_equal(ALL_HU.clip(np.array([-5000, 5000])), [-5000, 5000])
 
 
+def test_images_are_clipped_in_double_precision() -> None:
+    for kind in (np.int16, np.float32, np.float16):
+        assert CT_RANGE.clip(np.zeros(3, dtype=kind)).dtype == np.float64
+
+
 def test_impossible_ranges_are_refused() -> None:
     with pytest.raises(MetricError, match="low < high, got 3 and 3"):
         DataRange(3, 3, "HU")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -41,6 +43,17 @@ def test_blur_lowers_the_mean_frequency_and_loudness_does_not() -> None:
     assert mean_frequency(noise_power_spectrum(3 * noise(), 1)) == pytest.approx(plain)
     blurred = gaussian_filter(noise(), (0, 1, 1))
     assert mean_frequency(noise_power_spectrum(blurred, 1)) < 0.6 * plain
+
+
+def test_a_tenth_of_the_dose_has_root_ten_times_the_noise(shared_data: Path) -> None:
+    deviations = []
+    for dose in ("010", "100"):
+        name = f"fbp_dose{dose}_signal_absent.npz"
+        repeats = np.load(shared_data / "ldct_phantom_lcd" / name)["img"].astype(np.float64)
+        differences = np.diff(repeats, axis=0)[::2] / np.sqrt(2)
+        centre = differences[:, 96:160, 96:160]
+        deviations.append(noise_deviation(noise_power_2d(centre, (1, 1)), (1, 1)))
+    assert deviations[0] / deviations[1] == pytest.approx(np.sqrt(10), rel=0.1)
 
 
 def test_small_regions_are_refused() -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.spatial.distance import cdist
 
 from trainers.metrics.measurement import MetricError
 from trainers.metrics.segmentation import dice, hd95
@@ -54,6 +55,47 @@ def test_planes_work_too() -> None:
     assert dice(block(2)[5], block(2)[5], "liver").value == 1
     moved = np.roll(block(2)[5], 2, axis=1)
     assert hd95(block(2)[5], moved, "liver", (1, 0.5)).value == pytest.approx(1)
+
+
+def brute_force(start: Bools, end: Bools, spacing: tuple[float, float]) -> float:
+    """Directed HD95 by looking at every pair of pixels."""
+
+    def surface(mask: Bools) -> npt.NDArray[np.float64]:
+        padded = np.pad(mask, 1)
+        return np.array(
+            [
+                (row * spacing[0], column * spacing[1])
+                for row, column in np.argwhere(mask)
+                if not (
+                    padded[row, column + 1]
+                    and padded[row + 2, column + 1]
+                    and padded[row + 1, column]
+                    and padded[row + 1, column + 2]
+                )
+            ]
+        )
+
+    return float(np.percentile(cdist(surface(start), surface(end)).min(1), 95))
+
+
+@settings(max_examples=30, deadline=None)
+@given(*[arrays(np.bool_, (7, 8), elements=st.booleans(), fill=st.just(True)).filter(np.any)] * 2)
+def test_agrees_with_brute_force(first: Bools, second: Bools) -> None:
+    spacing = (1.5, 0.7)
+    wanted = max(brute_force(first, second, spacing), brute_force(second, first, spacing))
+    assert hd95(first, second, "x", spacing).value == pytest.approx(wanted)
+
+
+def test_only_surfaces_count() -> None:
+    full = np.ones((7, 8), dtype=bool)
+    dot = np.zeros((7, 8), dtype=bool)
+    dot[3, 3] = True
+    wanted = max(brute_force(full, dot, (1, 1)), brute_force(dot, full, (1, 1)))
+    assert hd95(full, dot, "x", (1, 1)).value == pytest.approx(wanted)
+    assert hd95(dot, full, "x", (1, 1)).value == pytest.approx(wanted)
+    inner = np.zeros((7, 8), dtype=bool)
+    inner[2:5, 2:6] = True
+    assert hd95(full, inner, "x", (1, 1)).value == pytest.approx(np.sqrt(8))
 
 
 @settings(max_examples=20, deadline=None)

@@ -52,6 +52,16 @@ def test_the_quirk_matters_when_brightness_differs() -> None:
     assert compat < defined < 1
 
 
+def test_mae_counts_metal_beyond_the_range_and_psnr_does_not() -> None:
+    real, _, mask = phantom((16, 20, 20), 0)
+    real[8, 10, 10] = 3071
+    synthetic = real.copy()
+    synthetic[8, 10, 10] = 9071
+    found = synthrad_scores(real, synthetic, mask)
+    assert found["MAE"].value == pytest.approx(6000 / mask.inside(real).sum())
+    assert found["PSNR"].value == np.inf
+
+
 def test_what_lies_outside_the_body_does_not_count() -> None:
     real, synthetic, mask = phantom((16, 20, 20), 0)
     assert mask.voxels is not None
