@@ -239,7 +239,8 @@ class Run:
         }
         torch.save(state, self.out / "checkpoint.part")
         (self.out / "checkpoint.part").rename(self.out / "checkpoint.pt")
-        weights = {key: value.contiguous().cpu() for key, value in self.averaged.state_dict().items()}
+        averaged = self.averaged.state_dict()
+        weights = {key: value.contiguous().cpu() for key, value in averaged.items()}
         save_file(weights, self.out / "weights.safetensors", {"steps": str(self.step)})
 
     def resume(self) -> None:
