@@ -49,8 +49,9 @@ VERDICTS = {
 }
 """QC verdict to the code that says it."""
 
-# Context group 7021-like measurements of the QC report: name in the record -> code.
+# Measurements of the QC report: name in the pipeline's record -> code.
 MEASUREMENTS = {
+    "input_distance": INPUT_DISTANCE,
     "noise_before_hu": _own("NOISE_IN", "Noise of the input"),
     "noise_after_hu": _own("NOISE_OUT", "Noise of the output"),
     "noise_reduction": _own("NOISE_RED", "Share of the noise that was removed"),

@@ -19,6 +19,9 @@ from pydicom.dataset import Dataset
 TREE_MODULES = frozenset({"sr-document-content"})
 """Modules whose rows describe the nodes of a tree, each with attributes of its own kind."""
 
+NO_VALUE: tuple[object, ...] = (None, b"", "", [])
+"""How an empty value looks, raw or converted."""
+
 
 @lru_cache(maxsize=16)
 def required_attributes(sop_class_uid: str) -> tuple[tuple[int, str, bool], ...]:
@@ -50,5 +53,5 @@ def missing_attributes(ds: Dataset) -> list[str]:
     return [
         keyword
         for tag, keyword, needs_value in required_attributes(str(ds.SOPClassUID))
-        if tag not in present or (needs_value and not ds.get_item(tag).value)
+        if tag not in present or (needs_value and ds.get_item(tag).value in NO_VALUE)
     ]

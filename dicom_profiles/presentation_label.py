@@ -72,6 +72,7 @@ def _state(derived: DerivedSeries, first: Dataset, images: list[Dataset]) -> Dat
     """The presentation state of images with one rescale; `first` lends all else."""
     lender = Dataset()
     lender.update(first)
+    lender.PatientName = None  # copied to the letter later; highdicom has opinions on names
     lender.RescaleSlope, lender.RescaleIntercept = (
         images[0].RescaleSlope,
         images[0].RescaleIntercept,

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pydicom
+import pytest
+from PIL import Image
+from pydicom.dataset import Dataset
+
+from dicom_profiles.ct_denoised import write_denoised_ct
+from dicom_profiles.presentation_label import write_label
+from dicom_profiles.provenance import Derivation
+from dicom_profiles.reading import open_series
+from tests.dicom_profiles.conftest import Written
+from tests.dicom_profiles.validators import dciodvfy_errors, strict_faults
+from tests.synthetic import write_ct_series
+
+DCMP2PGM = Path("/usr/bin/dcmp2pgm")
+
+
+@pytest.fixture
+def label(written: Written) -> Dataset:
+    return pydicom.dcmread(written.label.paths[0])
+
+
+def test_validators_find_no_error(written: Written) -> None:
+    assert dciodvfy_errors(written.label.paths[0]) == []
+    strict_faults(written.label.paths[0])
+
+
+def test_it_says_synthetic_over_every_image(label: Dataset, written: Written) -> None:
+    (annotation,) = label.GraphicAnnotationSequence
+    assert annotation.TextObjectSequence[0].UnformattedTextValue == "SYNTHETIC - NOT ACQUIRED"
+    assert "ReferencedImageSequence" not in annotation
+    (series,) = label.ReferencedSeriesSequence
+    named = {item.ReferencedSOPInstanceUID for item in series.ReferencedImageSequence}
+    assert named == set(written.images.sop_instance_uids)
+
+
+def test_it_has_the_rescale_and_window_of_the_images(label: Dataset) -> None:
+    assert (label.RescaleSlope, label.RescaleIntercept) == (1, -1024)
+    window = label.SoftcopyVOILUTSequence[0]
+    assert (window.WindowCenter, window.WindowWidth) == (40, 400)
+
+
+def test_it_was_created_when_the_images_were(label: Dataset) -> None:
+    assert (label.PresentationCreationDate, label.PresentationCreationTime) == (
+        "20260301",
+        "223015",
+    )
+
+
+def test_a_repeat_gives_the_same_bytes(
+    tmp_path: Path, written: Written, derivation: Derivation
+) -> None:
+    again = write_label(written.source, written.images, derivation, tmp_path)
+    assert again.paths[0].read_bytes() == written.label.paths[0].read_bytes()
+
+
+def test_slices_with_another_rescale_get_a_state_of_their_own(
+    tmp_path: Path, derivation: Derivation
+) -> None:
+    paths = write_ct_series(tmp_path / "s", slices=4)
+    ds = pydicom.dcmread(paths[1])
+    ds.RescaleIntercept = "-1000"
+    ds.save_as(paths[1])
+    source = open_series(paths)
+    images = write_denoised_ct(source, source.slices(), derivation, tmp_path / "d")
+    series = write_label(source, images, derivation, tmp_path / "d")
+    states = [pydicom.dcmread(path) for path in series.paths]
+    named = [len(s.ReferencedSeriesSequence[0].ReferencedImageSequence) for s in states]
+    assert named == [3, 1]
+    assert [float(s.RescaleIntercept) for s in states] == [-1024, -1000]
+    assert all(dciodvfy_errors(path) == [] for path in series.paths)
+
+
+@pytest.mark.dcmtk
+@pytest.mark.skipif(not DCMP2PGM.exists(), reason="DCMTK is not installed")
+def test_dcmtk_shows_the_label(tmp_path: Path, written: Written) -> None:
+    picture = tmp_path / "picture.pgm"
+    image = written.images.paths[0]
+    subprocess.run([DCMP2PGM, "-p", written.label.paths[0], image, picture], check=True, timeout=60)
+    with Image.open(picture) as shown:
+        assert shown.size == (64, 64)
