@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dicom_profiles.errors import ProfileError
+from dicom_profiles.errors import ProfileError, UnreadableInstance
+from dicom_profiles.reading import read_header
 from dicom_profiles.series import SourceSeries
 from node.config import RouteSettings
 from node.errors import NodeError
@@ -156,7 +157,8 @@ class FolderProcessor:
             folder.mkdir(parents=True, exist_ok=True)
             for path in series.paths:
                 kept.append(folder / path.name)
-                shutil.move(path, kept[-1])
+                if not _is_same_instance(path, kept[-1]):
+                    shutil.move(path, kept[-1])
         verdict = "UNGATED" if self.ungated else str(record["verdict"])
         reasons = " ".join(record.get("reasons", ())) or "Translated, written and checked."
         state = "HELD" if verdict == "RED" else "WRITTEN"
@@ -183,3 +185,14 @@ class FolderProcessor:
         if name not in self._pipelines:
             self._pipelines[name] = self._load(name)
         return self._pipelines[name]
+
+
+def _is_same_instance(path: Path, earlier: Path) -> bool:
+    """Whether an earlier run left the same instance: one UID has one content, so that one stays."""
+    if not earlier.exists():
+        return False
+    try:
+        uid = str(read_header(earlier).SOPInstanceUID)
+    except UnreadableInstance:
+        return False
+    return uid == str(read_header(path).SOPInstanceUID)
