@@ -45,6 +45,7 @@ def make_server(config: Config, database: Engine) -> Server:
         port=config.web.port,
         access_log=False,  # addresses carry UIDs of patients' studies
         log_config=None,  # node.logs has set up logging
+        log_level="warning",  # that it runs is said by our own line
         lifespan="off",
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
