@@ -8,6 +8,7 @@ the event's UID is the source's.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID, CTImageStorage
 
 from dicom_profiles import codes, uids
+from dicom_profiles.ahead import map_ahead
 from dicom_profiles.ct_pixels import CtEncoding, store
 from dicom_profiles.derived import (
     DerivedKind,
@@ -45,8 +47,6 @@ IMAGE_TYPE = ["DERIVED", "SECONDARY", "AXIAL", "", "SYNTHETIC", "AI_DENOISED"]
 # Center, width and name of the windows offered where the source has none.
 WINDOWS = (("40", "400", "SOFT TISSUE"), ("-600", "1600", "LUNG"), ("400", "1800", "BONE"))
 
-CtPixels = npt.NDArray[np.int16] | npt.NDArray[np.uint16]
-
 
 def write_denoised_ct(
     source: SourceSeries,
@@ -67,14 +67,37 @@ def write_denoised_ct(
     """
     refuse_anonymous(source)
     series_uid = uids.series_uid(DENOISED_CT.name, source.sop_instance_uids, derivation.identity)
-    writer = _SliceEncoder(source, derivation, series_uid)
-    paths, instance_uids = [], []
+    encoder = _SliceEncoder(source, derivation, series_uid)
+    paths, instance_uids, rescales = [], [], []
     with FolderWriter(folder) as files:
-        for index, (instance, facts, hu) in enumerate(_paired(source, slices)):
-            uid, content = writer.encode(index, instance, facts, hu)
+        for index, made in enumerate(map_ahead(_make_pixels, _paired(source, slices))):
+            uid, content = encoder.encode(index, made)
             paths.append(files.write(f"{DENOISED_CT.name}-{index + 1:04d}.dcm", content))
             instance_uids.append(uid)
-    return DerivedSeries(series_uid, DENOISED_CT.name, tuple(paths), tuple(instance_uids))
+            rescales.append((made.encoding.slope, made.encoding.intercept))
+    return DerivedSeries(
+        series_uid, DENOISED_CT.name, tuple(paths), tuple(instance_uids), tuple(rescales)
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Pixels:
+    """The pixels of one output slice and where they belong."""
+
+    instance: SourceInstance
+    facts: SliceFacts
+    stored: bytes
+    encoding: CtEncoding
+    digest: str
+
+
+def _make_pixels(
+    work: tuple[SourceInstance, SliceFacts, npt.NDArray[np.float32]],
+) -> _Pixels:
+    """Stored values and digest of one slice: the part of the work that threads can share."""
+    instance, facts, hu = work
+    pixels, encoding = store(hu, instance.header, facts.padding)
+    return _Pixels(instance, facts, pixels.tobytes(), encoding, pixel_digest(pixels))
 
 
 class _SliceEncoder:
@@ -96,21 +119,19 @@ class _SliceEncoder:
             **self._elements.copy(header, STUDY_TAGS),
         }
 
-    def encode(
-        self, index: int, instance: SourceInstance, facts: SliceFacts, hu: npt.NDArray[np.float32]
-    ) -> tuple[str, bytes]:
+    def encode(self, index: int, made: _Pixels) -> tuple[str, bytes]:
         """SOP Instance UID and Part 10 file of one slice."""
-        header = instance.header
-        pixels, encoding = store(hu, header, facts.padding)
-        digest = pixel_digest(pixels)
-        uid = uids.instance_uid(self._series_uid, index, digest)
-        own = _pixel_elements(pixels, encoding, header)
+        header = made.instance.header
+        uid = uids.instance_uid(self._series_uid, index, made.digest)
+        own = _pixel_elements(made.stored, made.encoding, header)
         own.update(_windows(header))
-        own.update(_compression(instance))
+        own.update(_compression(made.instance))
         own.update(source_references(header))
-        own.update(
-            private_block({"source_pixels_sha256": facts.digest, "output_pixels_sha256": digest})
-        )
+        digests = {
+            "source_pixels_sha256": made.facts.digest,
+            "output_pixels_sha256": made.digest,
+        }
+        own.update(private_block(digests))
         own.SOPInstanceUID = UID(uid)
         elements = {
             **self._common,
@@ -157,7 +178,7 @@ def _ct_common(source: SourceSeries, series_uid: str) -> Dataset:
     return ds
 
 
-def _pixel_elements(pixels: CtPixels, encoding: CtEncoding, header: Dataset) -> Dataset:
+def _pixel_elements(stored: bytes, encoding: CtEncoding, header: Dataset) -> Dataset:
     """Image Pixel and rescale of one slice (PS3.3 C.7.6.3, C.8.2.1)."""
     ds = Dataset()
     ds.PixelRepresentation = int(encoding.signed)
@@ -169,7 +190,7 @@ def _pixel_elements(pixels: CtPixels, encoding: CtEncoding, header: Dataset) -> 
         ds.add_new("PixelPaddingValue", vr, value)
         if limit != value:
             ds.add_new("PixelPaddingRangeLimit", vr, limit)
-    ds.add_new("PixelData", "OW", pixels.tobytes())
+    ds.add_new("PixelData", "OW", stored)
     return ds
 
 

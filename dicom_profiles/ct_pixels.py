@@ -93,7 +93,9 @@ def store(
         raise DerivedObjectError("Every value should be a number, got NaN or infinity in a slice.")
     encoding = choose_encoding(source, lowest, highest)
     slope, intercept = np.float32(encoding.slope), np.float32(encoding.intercept)
-    exact = (hu - intercept) / slope if slope != 1 else hu - intercept
+    exact = hu - intercept
+    if slope != 1:
+        exact /= slope
     stored = np.rint(exact).astype(np.int32)
     mask = None if padding is None else _restore(stored, padding, encoding)
     declared = declared_padding(source)
@@ -128,7 +130,7 @@ def _keep_out_of_padding(
 ) -> None:
     """Move measured pixels that would read as padding to the nearest value that does not."""
     low, high = declared
-    collides = (stored >= low) & (stored <= high)
+    collides = stored == low if low == high else (stored >= low) & (stored <= high)
     if mask is not None:
         collides &= ~mask
     if collides.any():

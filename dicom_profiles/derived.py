@@ -66,12 +66,15 @@ class DerivedSeries:
         kind: short name, for example "DEN".
         paths: its files, in the order of the source's slices.
         sop_instance_uids: of the files.
+        rescales: slope and intercept as written in each file; empty where not known, then the
+            files are asked.
     """
 
     series_instance_uid: str
     kind: str
     paths: tuple[Path, ...]
     sop_instance_uids: tuple[str, ...]
+    rescales: tuple[tuple[str, str], ...] = ()
 
 
 def identification(source: Dataset, derivation: Derivation) -> Dataset:

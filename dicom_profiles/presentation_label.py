@@ -48,7 +48,10 @@ def write_label(
     """
     first = read_header(derived.paths[0])
     header = source.headers[0]
-    states = [_state(derived, first, images) for images in _by_rescale(derived).values()]
+    states = [
+        _state(derived, first, rescale, instances)
+        for rescale, instances in _by_rescale(derived).items()
+    ]
     for state in states:
         state.PresentationCreationDate, state.PresentationCreationTime = synthesis_time(
             header, derivation
@@ -56,27 +59,28 @@ def write_label(
     return write_companions(states, LABEL, header, derivation, folder)
 
 
-def _by_rescale(derived: DerivedSeries) -> dict[tuple[str, str], list[Dataset]]:
-    """Headers of the images, by slope and intercept."""
-    groups: dict[tuple[str, str], list[Dataset]] = {}
-    for path in derived.paths:
-        header = pydicom.dcmread(
-            path, specific_tags=["SOPInstanceUID", "RescaleSlope", "RescaleIntercept"]
-        )
-        key = (str(header.RescaleSlope), str(header.RescaleIntercept))
-        groups.setdefault(key, []).append(header)
+def _by_rescale(derived: DerivedSeries) -> dict[tuple[str, str], list[str]]:
+    """SOP Instance UIDs of the images, by slope and intercept."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    rescales = derived.rescales or [_rescale_in(path) for path in derived.paths]
+    for uid, rescale in zip(derived.sop_instance_uids, rescales, strict=True):
+        groups.setdefault(rescale, []).append(uid)
     return groups
 
 
-def _state(derived: DerivedSeries, first: Dataset, images: list[Dataset]) -> Dataset:
+def _rescale_in(path: Path) -> tuple[str, str]:
+    header = pydicom.dcmread(path, specific_tags=["RescaleSlope", "RescaleIntercept"])
+    return str(header.RescaleSlope), str(header.RescaleIntercept)
+
+
+def _state(
+    derived: DerivedSeries, first: Dataset, rescale: tuple[str, str], instances: list[str]
+) -> Dataset:
     """The presentation state of images with one rescale; `first` lends all else."""
     lender = Dataset()
     lender.update(first)
     lender.PatientName = None  # copied to the letter later; highdicom has opinions on names
-    lender.RescaleSlope, lender.RescaleIntercept = (
-        images[0].RescaleSlope,
-        images[0].RescaleIntercept,
-    )
+    lender.RescaleSlope, lender.RescaleIntercept = rescale
     layer = pr.GraphicLayer(PREFIX, 1, "Says that the images are synthetic", YELLOW)
     text = pr.TextObject(TEXT, pr.AnnotationUnitsValues.DISPLAY, BOUNDING_BOX)
     ds: Dataset = pr.GrayscaleSoftcopyPresentationState(
@@ -96,7 +100,7 @@ def _state(derived: DerivedSeries, first: Dataset, images: list[Dataset]) -> Dat
         graphic_layers=[layer],
         voi_lut_transformations=[_window(first)],
     )
-    _refer_to(ds, derived, [str(image.SOPInstanceUID) for image in images])
+    _refer_to(ds, derived, instances)
     _set_body_part(ds, first)
     return ds
 

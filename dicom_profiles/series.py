@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import Self
 
@@ -16,16 +12,12 @@ import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset
 
+from dicom_profiles.ahead import map_ahead
 from dicom_profiles.errors import SeriesError
 from dicom_profiles.geometry import Plane, stack_planes
 from dicom_profiles.pixels import DecodedSlice, SliceFacts, decode
 from dicom_profiles.storage import MULTI_FRAME_CLASSES
 from dicom_profiles.volume import Volume
-
-DECODING_THREADS = min(4, os.cpu_count() or 1)
-"""Decoders release the interpreter, so a few threads keep a fast consumer busy."""
-SLICES_AHEAD = 2 * DECODING_THREADS
-"""Decoded slices that wait for the consumer: bounds the memory whatever the series' length."""
 
 ONE_VALUE = (
     "SeriesInstanceUID",
@@ -118,7 +110,9 @@ class SourceSeries:
 
     def slices(self) -> Iterator[npt.NDArray[np.float32]]:
         """Decoded slices one by one, (rows, columns) float32, rescaled; padding reads as air."""
-        for index, decoded in enumerate(self._decoded()):
+        paths = [instance.path for instance in self.instances]
+        for index, decoded in enumerate(map_ahead(decode, paths)):
+            self._refuse_other_size(decoded)
             self._facts[index] = decoded.facts
             yield decoded.hu
 
@@ -136,23 +130,6 @@ class SourceSeries:
         for index, values in enumerate(self.slices()):
             voxels[index] = values
         return Volume(voxels, self.affine, self.unit, self.frame_of_reference)
-
-    def _decoded(self) -> Iterator[DecodedSlice]:
-        paths = iter([instance.path for instance in self.instances])
-        with ThreadPoolExecutor(DECODING_THREADS, "decode") as pool:
-            waiting: deque[Future[DecodedSlice]] = deque(
-                pool.submit(decode, path) for path in islice(paths, SLICES_AHEAD)
-            )
-            try:
-                while waiting:
-                    decoded = waiting.popleft().result()
-                    self._refuse_other_size(decoded)
-                    for path in islice(paths, 1):
-                        waiting.append(pool.submit(decode, path))
-                    yield decoded
-            finally:
-                for future in waiting:
-                    future.cancel()
 
     def _refuse_other_size(self, decoded: DecodedSlice) -> None:
         if decoded.hu.shape != self.shape[1:]:

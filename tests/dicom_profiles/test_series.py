@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dicom_profiles.ahead import ITEMS_AHEAD
 from dicom_profiles.errors import GeometryError, ProfileError, SeriesError, UnreadableInstance
 from dicom_profiles.reading import open_series, read_header
-from dicom_profiles.series import SLICES_AHEAD, SourceInstance, SourceSeries
+from dicom_profiles.series import SourceInstance, SourceSeries
 from tests.synthetic import phantom_slice, write_ct_series
 
 
@@ -36,7 +37,7 @@ def test_identity_comes_from_the_headers(tmp_path: Path) -> None:
 
 
 def test_slices_are_decoded_as_they_are_taken(tmp_path: Path) -> None:
-    paths = write_ct_series(tmp_path, slices=SLICES_AHEAD + 4)
+    paths = write_ct_series(tmp_path, slices=ITEMS_AHEAD + 4)
     series = open_series(paths)
     paths[-1].write_bytes(b"gone")
     assert len(list(islice(series.slices(), 3))) == 3
