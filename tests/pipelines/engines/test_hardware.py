@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.engines import hardware
+
+
+def test_the_processor_has_a_name() -> None:
+    assert hardware.processor_name()
+
+
+def test_without_the_kernels_word_it_is_the_architecture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hardware, "PROCESSOR_FACTS", tmp_path / "absent")
+    monkeypatch.setattr(hardware.platform, "machine", lambda: "riscv64")
+    assert hardware.processor_name() == "riscv64"
+    (tmp_path / "absent").write_text("processor : 0\nmodel name\t: Fast One 3000\n")
+    assert hardware.processor_name() == "Fast One 3000"
