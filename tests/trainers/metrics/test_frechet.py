@@ -8,6 +8,7 @@ from tests.trainers.metrics.samples import UNIT, images
 from trainers.metrics.features import FeatureTable
 from trainers.metrics.frechet import frechet_distance, frechet_of, frechet_radiomic_distance
 from trainers.metrics.measurement import Floats, MetricError
+from trainers.metrics.resampling import Resampling
 
 
 def table(values: Floats) -> FeatureTable:
@@ -60,7 +61,7 @@ def test_record_names_the_extractor() -> None:
 
 
 def test_radiomic_distance_is_larger_for_other_textures_with_a_spread() -> None:
-    real, alike = images(24, seed=1), images(16, seed=2)
+    real, alike = images(20, seed=1), images(16, seed=2)
     other = images(16, seed=3, roughness=0.2)
     near, far = (frechet_radiomic_distance(real, synthetic, UNIT) for synthetic in (alike, other))
     assert far.value > 3 * near.value
@@ -68,3 +69,13 @@ def test_radiomic_distance_is_larger_for_other_textures_with_a_spread() -> None:
     assert near.spread is not None
     assert 0 < near.spread < near.value
     assert near.settings["extractor"] == "radiomics-33, standardised"
+
+
+def test_real_against_real_is_the_baseline_at_equal_counts() -> None:
+    plan = Resampling(repeats=10, size=12)
+    baseline, other = (
+        frechet_radiomic_distance(images(16, 32, seed=a), images(14, 32, seed=b), UNIT, plan)
+        for a, b in ((1, 2), (3, 4))
+    )
+    assert baseline.n == other.n == 12
+    assert 0.5 < other.value / baseline.value < 2
