@@ -17,7 +17,7 @@ GPU_BATCH = 16
 """Slices a slab on a GPU: enough to fill it, 16 MB a slab at 512 x 512."""
 
 IN_FLIGHT = 3
-"""Batches under way on a GPU: one copied in, one computed, one copied out."""
+"""Batches queued on a GPU before the first one is waited for."""
 
 
 class TorchEngine:
@@ -51,7 +51,7 @@ class TorchEngine:
 
 
 class CudaEngine:
-    """A GPU: autocast, channels last, batches of slices; copies overlap with computing.
+    """A GPU: autocast, channels last, batches of slices; the host reads and pins ahead of it.
 
     Args:
         network: maps (B, 2 * context + 1, H, W) to (B, 1, H, W); is moved to the device.
