@@ -4,8 +4,8 @@
 
 Sixteen slices of a real chest CT (LIDC-IDRI-0314, CC BY 3.0, see NOTICE), to which the noise of a
 quarter of the dose was added by `trainers.low_dose`. The series says so in its description, in
-Image Comments and in the patient's name. It is not marked Synthetic Data = YES: it stands for an acquired
-low-dose CT, and the node rightly refuses synthetic input.
+Image Comments and in the patient's name. It is not marked Synthetic Data = YES: it stands for an
+acquired low-dose CT, and the node rightly refuses synthetic input.
 """
 
 from __future__ import annotations
