@@ -30,9 +30,10 @@ from node.config import Config
 from node.database import associations, open_database, series
 from node.jobs import JobLedger
 from node.open_series import OpenSeries, SeriesReader
+from node.positions import Positions
 from node.questions import Questions
 from node.routed_jobs import make_jobs, state_after
-from node.routing import compile_rules, route_series
+from node.routing import compile_rules
 from node.spool import Spool
 
 log = logging.getLogger(__name__)
@@ -128,6 +129,8 @@ class Assembler:
             self._questions.ask(row, opened.count)
         if not decision.complete or decision.evidence is None:
             self._say(row, decision.reason)
+            if self._is_settled(row, now):  # so that the answer is ready when the series is
+                opened.explanation(self.rules, row.source_ae)
             return decision.again_at
         evidence = decision.evidence.to_json()
         evidence["findings"] += opened.findings
@@ -135,18 +138,23 @@ class Assembler:
         return self._route(row, opened, evidence)
 
     def _decide(self, row: Any, opened: OpenSeries, now: datetime) -> AssemblyDecision:
-        settling = (now - row.last_received).total_seconds() < SETTLE_S
+        look_closer = row.force_complete or self._is_settled(row, now)
         facts = SeriesFacts(
             instances=opened.count,
             opened=row.completed if row.completed else row.first_received,
             last_received=row.last_received,
             forced=row.force_complete,
-            released=None if settling else self._released(row),
+            released=self._released(row) if self._is_settled(row, now) else None,
             can_ask=self._questions.can_ask(row.source_ae),
             answer=self._questions.answer(row.series_instance_uid),
-            positions=opened.positions(),
+            positions=opened.positions() if look_closer else Positions(),
         )
         return decide(facts, self.config.assembly, now)
+
+    def _is_settled(self, row: Any, now: datetime) -> bool:
+        """Whether the latest image came some time ago."""
+        settle_s = min(SETTLE_S, self.config.assembly.quiet_s)
+        return bool((now - row.last_received).total_seconds() >= settle_s)
 
     def _released(self, row: Any) -> bool | None:
         """How the association of the latest images ended; None while it has not."""
@@ -193,7 +201,7 @@ class Assembler:
 
     def _route(self, row: Any, opened: OpenSeries, evidence: dict[str, Any]) -> datetime:
         """Ask the rules, make the jobs, close the revision."""
-        explanation = route_series(self.rules, opened.instances, row.source_ae)
+        explanation = opened.explanation(self.rules, row.source_ae)
         jobs = make_jobs(self.ledger, self.config, explanation, row, evidence)
         state = state_after(explanation)
         self._update(row, state=state, decision=explanation.to_json(), reason=explanation.reason)

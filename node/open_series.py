@@ -6,6 +6,7 @@ When the last image is here, only its own header is left to read.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from dicom_profiles.reading import read_header
 from dicom_profiles.series import SourceInstance
 from node.database import instances
 from node.positions import Positions, examine_positions
+from node.routing import Explanation, Rule, route_series
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +36,7 @@ class OpenSeries:
     """
 
     by_uid: dict[str, SourceInstance | None] = field(default_factory=dict)
+    _explanation: tuple[int, Explanation] = (-1, Explanation(()))
     _positions: tuple[int, Positions] = (-1, Positions())
 
     @property
@@ -58,6 +61,12 @@ class OpenSeries:
             headers = [instance.header for instance in self.instances]
             self._positions = self.count, examine_positions(headers)
         return self._positions[1]
+
+    def explanation(self, rules: Sequence[Rule], source_ae: str) -> Explanation:
+        """What the rules say, computed once for each count of images."""
+        if self._explanation[0] != self.count:
+            self._explanation = self.count, route_series(rules, self.instances, source_ae)
+        return self._explanation[1]
 
 
 class SeriesReader:

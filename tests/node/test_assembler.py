@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
@@ -306,3 +307,22 @@ def test_killed_anywhere_it_comes_to_the_same_end(tmp_path: Path, database: Engi
     assembler.close()
     assert [(row.state, row.completed_count) for row in rows] == [("ROUTED", 16)] * 3
     assert len(assembler.ledger.list()) == 3
+
+
+@pytest.mark.postgresql
+def test_it_works_on_postgresql(tmp_path: Path, postgresql: str) -> None:
+    with psycopg.connect(postgresql, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE assembler")
+    url = postgresql.rsplit("/", 1)[0] + "/assembler"
+    config = make_config(tmp_path, node={"data_dir": str(tmp_path / "data"), "database": url})
+    engine = open_database(config.node)
+    assembler = Assembler(config, engine)
+    paths = write_ct_series(tmp_path / "ct", slices=24)
+    feed(assembler.spool, paths[:20])
+    (first,) = look_until_decided(assembler)
+    feed(assembler.spool, paths[20:])
+    (second,) = look_until_decided(assembler)
+    assert [(row.state, row.revision) for row in (first, second)] == [("ROUTED", 1), ("ROUTED", 2)]
+    assert len(assembler.ledger.list()) == 2
+    assembler.close()
+    engine.dispose()
