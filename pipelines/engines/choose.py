@@ -51,20 +51,13 @@ def choose_engine(
     place = _place(device)
     if place != "cpu":
         return _proven_on_gpu(network, context, place)
-    candidates: tuple[tuple[str, Callable[[], Engine]], ...] = (
-        ("ncnn", lambda: _ncnn(network, context, threads)),
-        ("openvino", lambda: _openvino(network, context, threads)),
-    )
     reference = TorchEngine(network, context)
-    for name, make in candidates:
+    for name, make in FAST_ON_CPU.items():
         try:
-            return proven(make(), reference, context, CPU_TOLERANCE)
+            return proven(make(network, context, threads), reference, context, CPU_TOLERANCE)
         except (ImportError, EngineError, RuntimeError) as error:
-            log.warning(
-                "This engine is passed over: %s",
-                error,
-                extra={"action": "engine_passed_over", "engine": name},
-            )
+            extra = {"action": "engine_passed_over", "engine": name}
+            log.warning("This engine is passed over: %s", error, extra=extra)
     return reference
 
 
@@ -128,3 +121,10 @@ def _trial(context: int) -> Iterator[Slab]:
     images[:, 30:40, 40:60] += 900.0
     images[:, 50:53, 70:73] = 8000.0
     return slabs(images, context, batch=1)
+
+
+FAST_ON_CPU: dict[str, Callable[[nn.Module, int, int], Engine]] = {
+    "ncnn": _ncnn,
+    "openvino": _openvino,
+}
+"""Engines of the processor that are tried before the reference, fastest first."""

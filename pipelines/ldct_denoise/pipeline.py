@@ -70,7 +70,7 @@ class LowDoseCtDenoising:
     def __init__(self, card: ModelCard, engine: Engine, calibration: Calibration) -> None:
         self.card = card
         self.engine = engine
-        self._calibration = calibration
+        self.calibration = calibration
 
     def gate(self, inputs: Mapping[str, SourceSeries]) -> GateVerdict:
         """Whether the series is in the model's scope, from its headers alone."""
@@ -86,27 +86,8 @@ class LowDoseCtDenoising:
         source = self._only_input(inputs)
         if 0 in source.shape:
             raise InputError(f"The CT should hold slices, rows and columns, got {source.shape}.")
-        values = self.card.parameters_from(parameters)
-        meter = QualityMeter(source.shape[0], self._calibration)
-        finished: list[QualityRecord] = []
-
-        def slices() -> Generator[Slice, None, None]:
-            total = source.shape[0]
-            with closing(self._pairs(source)) as pairs:
-                for done, (before, after) in enumerate(pairs, start=1):
-                    blended = _blend(before, after, values["strength"])
-                    meter.add(before, blended)
-                    if done == total:
-                        finished.append(self._record(meter, values, total))
-                    progress(done, total)
-                    yield blended
-
-        def record() -> QualityRecord:
-            if not finished:
-                raise RecordNotReady("The quality record exists only after the last slice.")
-            return finished[0]
-
-        return Translation(slices(), record)
+        run = _Run(self, source, self.card.parameters_from(parameters), progress)
+        return Translation(run.slices(), run.record)
 
     def __call__(
         self, inputs: Mapping[str, Volume], parameters: Parameters | None = None
@@ -130,7 +111,7 @@ class LowDoseCtDenoising:
             raise InputError(f"Input 'CT' should be in HU, got a volume in {source.unit!r}.")
         return source
 
-    def _pairs(self, source: SliceSource) -> Generator[tuple[Slice, Slice], None, None]:
+    def pairs(self, source: SliceSource) -> Generator[tuple[Slice, Slice], None, None]:
         """Every slice before and after, in order; a thread reads ahead of the network."""
         under_way: deque[Slab] = deque()
 
@@ -146,9 +127,10 @@ class LowDoseCtDenoising:
             for outputs in batches:
                 yield from zip(under_way.popleft(), outputs, strict=True)
 
-    def _record(
+    def record(
         self, meter: QualityMeter, values: Mapping[str, float], slices: int
     ) -> QualityRecord:
+        """The quality record of a series that has gone through."""
         verdict, reasons = meter.verdict()
         return QualityRecord(
             verdict=verdict,
@@ -160,11 +142,47 @@ class LowDoseCtDenoising:
                 "name": self.card.name,
                 "version": self.card.version,
                 "weights_sha256": self.card.weights.sha256,
-                "calibration_sha256": self._calibration.sha256,
+                "calibration_sha256": self.calibration.sha256,
             },
             engine=self.engine.facts,
             slices=slices,
         )
+
+
+class _Run:
+    """One translation under way."""
+
+    def __init__(
+        self,
+        pipeline: LowDoseCtDenoising,
+        source: SliceSource,
+        values: Mapping[str, float],
+        progress: Progress,
+    ) -> None:
+        self._pipeline = pipeline
+        self._source = source
+        self._values = values
+        self._progress = progress
+        self._record: QualityRecord | None = None
+
+    def slices(self) -> Generator[Slice, None, None]:
+        """The denoised slices; the record is there before the last one is handed out."""
+        total = self._source.shape[0]
+        meter = QualityMeter(total, self._pipeline.calibration)
+        with closing(self._pipeline.pairs(self._source)) as pairs:
+            for done, (before, after) in enumerate(pairs, start=1):
+                blended = _blend(before, after, self._values["strength"])
+                meter.add(before, blended)
+                if done == total:
+                    self._record = self._pipeline.record(meter, self._values, total)
+                self._progress(done, total)
+                yield blended
+
+    def record(self) -> QualityRecord:
+        """The quality record, once it is there."""
+        if self._record is None:
+            raise RecordNotReady("The quality record exists only after the last slice.")
+        return self._record
 
 
 def _blend(before: Slice, after: Slice, strength: float) -> Slice:

@@ -82,7 +82,7 @@ def test_streaming_gives_what_memory_gives(scanner: LowDoseCtDenoising, tmp_path
 def test_it_is_the_networks_result(scanner: LowDoseCtDenoising) -> None:
     voxels = phantom(6)
     reference = LowDoseCtDenoising(
-        scanner.card, TorchEngine(small_network(), 1), scanner._calibration
+        scanner.card, TorchEngine(small_network(), 1), scanner.calibration
     )
     wanted = reference({"CT": volume(voxels)}).volume.voxels
     got = scanner({"CT": volume(voxels)}).volume.voxels
