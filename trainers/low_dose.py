@@ -5,7 +5,7 @@ ray; the *noise alone* is reconstructed with the source's kernel and added. Anat
 geometry of the acquired image stay untouched, and so does its own noise: the pair (low, acquired)
 differs by inserted noise only, as in the LDCT-and-Projection-data set.
 
-`calibrate` makes the simulated full dose as noisy as the acquired image is, so that a dose
+`noise_calibration` makes the simulated full dose as noisy as the acquired image is, so that a dose
 fraction means a fraction of *that* image's dose.
 """
 
@@ -30,16 +30,9 @@ FEWEST_COUNTS = 1.0
 """A ray that measures less is taken as this: the logarithm needs something (photon starvation)."""
 
 REFERENCE_PHOTONS = 1e5
-"""Incident photons a ray from which `calibrate` starts."""
-
-KERNELS_F50 = (0.28, 0.33, 0.38, 0.44, 0.5, 0.57, 0.65, 0.75)
-"""Kernels tried when a source's is matched: cycles per mm at which the amplitude is one half."""
-
-FINE_MM, COARSE_MM = 0.6, 1.8
-"""Two high-pass scales whose ratio of noise tells a sharp kernel from a soft one."""
+"""Incident photons a ray of a scanner of which nothing is known."""
 
 SOFT_TISSUE_HU = (-50.0, 130.0)
-MAD_TO_SIGMA = 1.4826
 
 Slice = npt.NDArray[np.float32]
 
@@ -135,35 +128,6 @@ def inserted_noise(
     return unsquare(image, slice_hu.shape)
 
 
-def calibrate(slices_hu: Slice, spacing_mm: float, views: int = 360, seed: int = 0) -> Scanner:
-    """The scanner whose full dose is as noisy, and as fine-grained, as the acquired slices are.
-
-    Args:
-        slices_hu: (n, rows, columns), HU: a few slices of one series.
-        spacing_mm: pixel spacing.
-        views: number of views.
-        seed: of the simulated noise that is compared.
-    """
-    random = np.random.default_rng(seed)
-    fine = np.median([noise_sigma(s, spacing_mm, FINE_MM) for s in slices_hu])
-    coarse = np.median([noise_sigma(s, spacing_mm, COARSE_MM) for s in slices_hu])
-    beam = ParallelBeam(max(slices_hu.shape[1:]), spacing_mm, views)
-    middle = slices_hu[len(slices_hu) // 2]
-    best, error, photons = Kernel(KERNELS_F50[0]), math.inf, REFERENCE_PHOTONS
-    for kernel in map(Kernel, KERNELS_F50):
-        scanner = Scanner(beam, kernel)
-        noise = inserted_noise(
-            scanner, middle, 0.5, random
-        )  # at one half: the full dose's variance
-        tissue = soft_tissue(middle)
-        simulated = [_sigma(_high_pass(noise, spacing_mm, s)[tissue]) for s in (FINE_MM, COARSE_MM)]
-        off = abs(math.log(simulated[0] / simulated[1] / (fine / coarse)))
-        if off < error:
-            best, error = kernel, off
-            photons = REFERENCE_PHOTONS * float(simulated[1] / coarse) ** 2
-    return Scanner(beam, best, photons)
-
-
 def with_jitter(scanner: Scanner, random: np.random.Generator) -> Scanner:
     """The same scanner with another kernel of its kind, for training."""
     kernel = Kernel(
@@ -172,29 +136,12 @@ def with_jitter(scanner: Scanner, random: np.random.Generator) -> Scanner:
     return replace(scanner, kernel=kernel)
 
 
-def noise_sigma(slice_hu: Slice, spacing_mm: float, scale_mm: float) -> float:
-    """Robust standard deviation of the high-pass part in soft tissue, HU; NaN without any."""
-    tissue = soft_tissue(slice_hu)
-    return _sigma(_high_pass(slice_hu, spacing_mm, scale_mm)[tissue])
-
-
 def soft_tissue(slice_hu: Slice) -> npt.NDArray[np.bool_]:
     """Where the smoothed slice is soft tissue and flat: (rows, columns)."""
     smooth = ndimage.gaussian_filter(slice_hu, 3.0)
     inside = (smooth > SOFT_TISSUE_HU[0]) & (smooth < SOFT_TISSUE_HU[1])
     slope = ndimage.gaussian_gradient_magnitude(slice_hu, 3.0)
     return np.asarray(ndimage.binary_erosion(inside, iterations=4) & (slope < 4.0))
-
-
-def _high_pass(image: Slice, spacing_mm: float, scale_mm: float) -> Slice:
-    smooth: Slice = ndimage.gaussian_filter(image, scale_mm / spacing_mm)
-    return image - smooth
-
-
-def _sigma(values: npt.NDArray[np.float32]) -> float:
-    if values.size < 50:
-        return math.nan
-    return float(MAD_TO_SIGMA * np.median(np.abs(values - np.median(values))))
 
 
 def square(image: Slice, size: int, fill: float = -1000.0) -> Slice:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from trainers.low_dose import Scanner, calibrate, inserted_noise, project, with_jitter
+from trainers.low_dose import Scanner, inserted_noise, project, with_jitter
+from trainers.noise_calibration import calibrate
 from trainers.readers.series import TrainingSeries
 
 DOSES = (0.08, 0.6)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trainers.evaluation.denoisers import RIVALS, STRENGTHS, Denoiser, unchanged
-from trainers.low_dose import Scanner, calibrate, inserted_noise
+from trainers.low_dose import Scanner, inserted_noise
 from trainers.metrics.intensity import psnr, rmse
 from trainers.metrics.measurement import (
     ABDOMEN_WINDOW,
@@ -25,6 +25,7 @@ from trainers.metrics.measurement import (
     Measurement,
 )
 from trainers.metrics.similarity import ssim
+from trainers.noise_calibration import calibrate
 from trainers.readers.series import TrainingSeries
 
 WINDOWS: Mapping[str, DataRange] = {"abdomen": ABDOMEN_WINDOW, "chest": CHEST_WINDOW}
