@@ -14,6 +14,7 @@ from pydicom.uid import UID
 from dicom_profiles.check import check_derived
 from dicom_profiles.provenance import Derivation
 from tests.dicom_profiles.conftest import Written, write_all
+from tests.servers import OrthancServer
 
 Fault = Callable[[Dataset, Written], None]
 
@@ -213,3 +214,19 @@ def test_what_was_made_without_the_gate_must_not_be_sent(
     found = check_derived(made.source, made.folder, for_dispatch=True)
     assert len(found) == 5
     assert all("without the gate" in finding.sentence for finding in found)
+
+
+@pytest.mark.orthanc
+def test_objects_that_come_back_from_a_pacs_still_pass(
+    tmp_path: Path, written: Written, orthanc: OrthancServer
+) -> None:
+    for path in written.paths:
+        orthanc.upload(path)
+    returned = []
+    for series in (written.images, written.report, written.label):
+        for identifier in orthanc.instances_of(series.series_instance_uid):
+            path = tmp_path / f"{identifier}.dcm"
+            path.write_bytes(orthanc.file(identifier))
+            returned.append(path)
+    assert len(returned) == len(written.paths)
+    assert check_derived(written.source, returned) == []

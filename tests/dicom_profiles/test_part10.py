@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import pydicom
@@ -74,3 +75,19 @@ def test_writing_again_replaces(tmp_path: Path) -> None:
         with FolderWriter(tmp_path) as files:
             files.write("0.dcm", content)
     assert (tmp_path / "0.dcm").read_bytes() == b"new"
+
+
+def test_every_file_and_the_folder_are_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+
+    def fsync(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with FolderWriter(tmp_path / "new") as files:
+        files.write("0.dcm", b"a")
+        files.write("1.dcm", b"b")
+    assert sorted(synced[:-1]) == ["0.dcm.part", "1.dcm.part"]
+    assert synced[-1] == "new"

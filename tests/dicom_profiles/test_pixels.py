@@ -76,9 +76,9 @@ def test_padding_range_is_padding(tmp_path: Path) -> None:
 
 
 def test_padding_value_with_the_wrong_sign_is_understood(tmp_path: Path) -> None:
-    pixels = np.array([[-2000, 0], [0, 0]], dtype="<i2")
-    ds = with_pixels(pixels, PixelRepresentation=1, BitsStored=16, HighBit=15)
-    ds.add_new("PixelPaddingValue", "US", 0x10000 - 2000)
+    pixels = np.array([[-300, 0], [0, 0]], dtype="<i2")
+    ds = with_pixels(pixels, PixelRepresentation=1, BitsStored=16, HighBit=15, RescaleIntercept="0")
+    ds.add_new("PixelPaddingValue", "US", 0x10000 - 300)
     assert decode(saved(ds, tmp_path)).hu[0, 0] == PADDING_HU
 
 
