@@ -26,7 +26,7 @@ from sqlalchemy.engine import Engine
 from node.config import Config, PeerSettings
 from node.database import commitments
 from node.dispatch.associate import associated
-from node.dispatch.errors import DestinationRefuses, DestinationUnavailable
+from node.dispatch.errors import DestinationUnavailable, ServiceNotOffered
 from node.dispatch.outgoing import Outgoing
 
 REQUEST_STORAGE_COMMITMENT = 1  # Action Type ID, PS3.4 table J.3.2-1
@@ -41,10 +41,6 @@ class CommitmentState(StrEnum):
     COMMITTED = "COMMITTED"  # the peer keeps every instance
     FAILED = "FAILED"  # the peer does not keep some; `failed` says which and why
     EXPIRED = "EXPIRED"  # no report came in time
-
-
-class CommitmentNotOffered(DestinationRefuses):
-    """The destination does not offer storage commitment."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +70,7 @@ class CommitmentLedger:
             The Transaction UID.
 
         Raises:
-            CommitmentNotOffered: the peer does not offer the service, or refuses the question.
+            ServiceNotOffered: the peer does not offer the service, or refuses the question.
             DestinationUnavailable: the peer cannot be reached now.
         """
         transaction_uid = str(generate_uid(prefix=None))
@@ -164,8 +160,6 @@ def _question(transaction_uid: str, instances: Iterable[Outgoing]) -> Dataset:
 
 
 def _send(association: Association, question: Dataset, peer: PeerSettings) -> None:
-    if not association.accepted_contexts:
-        raise CommitmentNotOffered(f"{peer.name} does not offer storage commitment.")
     status, _ = association.send_n_action(
         question,
         REQUEST_STORAGE_COMMITMENT,
@@ -175,6 +169,6 @@ def _send(association: Association, question: Dataset, peer: PeerSettings) -> No
     if "Status" not in status:
         raise DestinationUnavailable(f"{peer.name} did not answer the request for commitment.")
     if status.Status != 0x0000:
-        raise CommitmentNotOffered(
+        raise ServiceNotOffered(
             f"{peer.name} refused the request for commitment: status {status.Status:04X}H."
         )

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from sqlalchemy.engine import Engine
 
-from node.commitment import CommitmentLedger, CommitmentNotOffered, CommitmentState
+from node.commitment import CommitmentLedger, CommitmentState
 from node.config import Config, PeerSettings
-from node.dispatch.errors import DestinationRefuses, DestinationUnavailable
+from node.dispatch.errors import DestinationRefuses, DestinationUnavailable, ServiceNotOffered
 from node.dispatch.holdings import Expected, missing
 from node.dispatch.ledger import DeliveryLedger, DeliveryStatus
 from node.dispatch.outgoing import Answer, Outgoing, read_outgoing
@@ -135,7 +135,7 @@ class Delivery:
             try:
                 if not transactions or ledger.report(transactions[-1]).state == "ASKED":
                     transactions.append(ledger.ask(job.id, peer, instances))
-            except CommitmentNotOffered:
+            except ServiceNotOffered:
                 return None
             report = ledger.wait(transactions, wait_s, asked)
             if report.state is CommitmentState.COMMITTED:

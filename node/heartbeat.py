@@ -21,7 +21,6 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
@@ -52,13 +51,13 @@ class Executor:
         self.id = f"{self.host}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._locks = data_dir / LOCKS
         self._clock = clock
-        self._lock: IO[bytes] | None = None
+        self._lock = -1  # descriptor of our locked file
         self._seen: dict[str, tuple[datetime, float]] = {}
 
     def register(self) -> None:
         """Take the lock and make the row, before any work is done."""
         self._locks.mkdir(parents=True, exist_ok=True)
-        self._lock = self._lock_path(self.id).open("wb")
+        self._lock = os.open(self._lock_path(self.id), os.O_WRONLY | os.O_CREAT, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         now = datetime.now(UTC)
         with self.database.begin() as connection:
@@ -101,6 +100,9 @@ class Executor:
         with self.database.begin() as connection:
             connection.execute(executors.delete().where(executors.c.executor_id == executor_id))
         self._lock_path(executor_id).unlink(missing_ok=True)
+        if executor_id == self.id and self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
 
     def _is_dead(
         self, row: sa.Row[tuple[str, str, int, datetime, datetime]], lost_after_s: float

@@ -10,7 +10,7 @@ from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 
 from node.config import Config, PeerSettings, TLSSettings
-from node.dispatch.errors import DestinationRefuses, DestinationUnavailable
+from node.dispatch.errors import DestinationRefuses, DestinationUnavailable, ServiceNotOffered
 
 TRANSIENT_REJECTION = 2  # PS3.8 table 9-21, Result
 
@@ -32,6 +32,7 @@ def associated(
     Raises:
         DestinationUnavailable: nobody answers, or the peer is closed for now.
         DestinationRefuses: the peer rejects us for good.
+        ServiceNotOffered: it knows none of the SOP classes.
     """
     entity = ApplicationEntity(config.node.ae_title)
     entity.acse_timeout = entity.dimse_timeout = config.jobs.answer_timeout_s
@@ -45,6 +46,8 @@ def associated(
         tls_args=(tls_context(peer.tls), peer.host) if peer.tls else None,
     )
     if not association.is_established:
+        if association.dul.socket is not None:  # pynetdicom leaves a refused connection open
+            association.dul.socket.close()
         raise _why_not(association, peer)
     try:
         yield association
@@ -65,6 +68,8 @@ def _why_not(
         if answer is not None and answer.result != TRANSIENT_REJECTION:
             return DestinationRefuses(sentence)
         return DestinationUnavailable(sentence)
+    if association.rejected_contexts:
+        return ServiceNotOffered(f"{peer.name} does not offer the service that was asked for.")
     return DestinationUnavailable(
         f"{peer.name} cannot be reached at {peer.host}:{peer.port}; is it running?"
     )

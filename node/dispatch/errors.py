@@ -5,6 +5,7 @@ The tree:
     DispatchError
     ├── DestinationUnavailable   try again later: down, slow, aborting, out of resources
     └── DestinationRefuses       no repetition mends it: a person has to change something
+        └── ServiceNotOffered    it knows no storage commitment, or no C-FIND
 """
 
 from __future__ import annotations
@@ -22,3 +23,7 @@ class DestinationUnavailable(DispatchError):  # noqa: N818 - says what it is
 
 class DestinationRefuses(DispatchError):  # noqa: N818
     """The destination will never take this, unless its settings or ours change."""
+
+
+class ServiceNotOffered(DestinationRefuses):
+    """The destination does not offer the service that was asked for."""

@@ -61,8 +61,6 @@ def by_c_find(series: Expected, peer: PeerSettings, config: Config) -> set[str]:
     if not peer.query:
         raise DestinationRefuses(f"{peer.name} is not to be asked by C-FIND (`query: false`).")
     with associated(peer, config, [StudyRootQueryRetrieveInformationModelFind]) as association:
-        if not association.accepted_contexts:
-            raise DestinationRefuses(f"{peer.name} does not offer C-FIND.")
 
         def find(query: Dataset) -> list[Dataset]:
             answers = association.send_c_find(query, StudyRootQueryRetrieveInformationModelFind)
