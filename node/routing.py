@@ -282,7 +282,7 @@ def hold_rule(
 def _why(rule: Rule, failed: Finding | None, seen: Recognition, *, known: bool) -> str:
     """One sentence about a rule that takes a stack or does not."""
     if failed:
-        return f"{failed.keyword} should be {failed.wanted}, found {failed.found}."
+        return f"{failed.keyword}: wanted {failed.wanted}, found {failed.found}."
     if rule.asked_for:
         return "A person asked for this pipeline."
     if known:

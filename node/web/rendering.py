@@ -18,7 +18,7 @@ RENDERING_VERSION = 1
 SMALLEST_SIDE = 512
 """A smaller matrix is enlarged by whole pixels, so that the words on it stay small."""
 
-DIFFERENCE_SPAN_HU = 100.0
+DIFFERENCE_SPAN_HU = 60.0
 """The difference is shown from minus this to plus this."""
 
 # Blue where the result is lower than the source, black where equal, orange where it is higher:

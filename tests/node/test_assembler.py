@@ -200,7 +200,7 @@ def test_a_series_that_no_rule_takes_says_why(
     feed(spool, write_ct_series(tmp_path / "ct", series_description="Thorax 5.0 B70f"))
     (row,) = look_until_decided(assembler)
     assert row.state == "UNROUTED"
-    assert "SeriesDescription should be matches (?i)low.?dose" in row.reason
+    assert "SeriesDescription: wanted matches (?i)low.?dose" in row.reason
     assert assembler.ledger.list() == []
 
 
