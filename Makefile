@@ -45,7 +45,7 @@ parts:
 	$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing >/dev/null
 
 run: setup
-	@$(BIN)/python -m demo $(if $(ONCE),--once)
+	@$(BIN)/python -m demo $(if $(ONCE),--once) $(if $(PACS),--pacs $(PACS))
 
 lint: setup-dev
 	$(BIN)/ruff check .

@@ -1,7 +1,7 @@
 """`make run`: start a PACS and the node, send the sample study, show what comes back.
 
-python -m demo            stays up until Ctrl-C
-python -m demo --once     ends by itself: exit 0 when every sample was answered, else 1
+Without an option it stays up until Ctrl-C. `--once` ends by itself, with exit code 0 when every
+sample was answered and 1 otherwise.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +22,17 @@ import requests
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from demo.pacs import LOOPBACK, PACS, DemoError, choose_pacs, free_port, stop_process
+from demo.pacs import (
+    LOOPBACK,
+    PACS,
+    PACS_KINDS,
+    DemoError,
+    choose_pacs,
+    free_port,
+    stop_process,
+)
 
 ROOT = Path(__file__).parents[1]
-WORK = ROOT / "var" / "demo"
 SAMPLES = Path(__file__).parent / "samples"
 NODE_AE_TITLE = "VSCANNER"
 READY_TIMEOUT_S = 90.0
@@ -51,33 +58,48 @@ class Node:
 
     port: int
     url: str
+    folder: Path
     process: subprocess.Popen[bytes]
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the demonstration; the exit code says whether every sample was answered."""
-    parser = argparse.ArgumentParser(prog="make run", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="make run", description=__doc__)
     parser.add_argument("--once", action="store_true", help="end after the samples were answered")
-    arguments = parser.parse_args()
-    shutil.rmtree(WORK, ignore_errors=True)
-    WORK.mkdir(parents=True)
-    pacs = choose_pacs(WORK / "pacs")
+    parser.add_argument("--pacs", choices=PACS_KINDS, help="(default: Orthanc where installed)")
+    parser.add_argument("--folder", type=Path, default=ROOT / "var" / "demo", help="work folder")
+    arguments = parser.parse_args(argv)
+    folder = arguments.folder.resolve()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     try:
-        with running_node(pacs) as node:
-            answers = [answer(sample, pacs, node) for sample in read_samples()]
-            say_where(pacs, node)
-            if not arguments.once:
-                console.print("\nCtrl-C stops everything.")
-                node.process.wait()
-            return 0 if answers and all(answers) else 1
+        pacs = choose_pacs(folder / "pacs", arguments.pacs)
+        return demonstrate(pacs, folder, once=arguments.once)
     except KeyboardInterrupt:
-        console.print("\nStopped.")
+        say("\nStopped.")
         return 0
     except (DemoError, requests.RequestException, OSError) as error:
-        console.print(f"[red]{error}[/red]")
+        say(f"[red]{error}[/red]")
         return 1
+
+
+def demonstrate(pacs: PACS, folder: Path, *, once: bool) -> int:
+    """Start PACS and node, send every sample, say what came back; gives the exit code."""
+    try:
+        with running_node(pacs, folder) as node:
+            answers = [answer(sample, pacs, node) for sample in read_samples()]
+            say_where(pacs, node)
+            if not once:
+                say("\nCtrl-C stops everything.")
+                node.process.wait()
+            return 0 if answers and all(answers) else 1
     finally:
         pacs.stop()
+
+
+def say(line: str) -> None:
+    """One line for the person at the terminal, never wrapped."""
+    console.print(line, soft_wrap=True)
 
 
 def read_samples() -> list[Sample]:
@@ -93,24 +115,24 @@ def read_samples() -> list[Sample]:
 
 
 @contextmanager
-def running_node(pacs: PACS) -> Iterator[Node]:
+def running_node(pacs: PACS, folder: Path) -> Iterator[Node]:
     """Start the PACS and `vscanner serve`, each knowing the other."""
     port, web_port = preferred_port(11112), preferred_port(8080)
     pacs.start(NODE_AE_TITLE, port)
-    console.print(f"PACS          {pacs.name}, AE title {pacs.ae_title}, port {pacs.dicom_port}")
-    config = write_config(pacs, port, web_port)
-    with (WORK / "node.log").open("wb") as log:
+    say(f"PACS          {pacs.name}, AE title {pacs.ae_title}, port {pacs.dicom_port}")
+    config = write_config(pacs, folder, port, web_port)
+    with (folder / "node.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "node", "serve", "--config", str(config)],
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    node = Node(port, f"http://{LOOPBACK}:{web_port}", process)
+    node = Node(port, f"http://{LOOPBACK}:{web_port}", folder, process)
     try:
         await_ready(node)
-        console.print(f"Node          AE title {NODE_AE_TITLE}, port {port}, ready")
-        console.print(f"Status page   {node.url}")
+        say(f"Node          AE title {NODE_AE_TITLE}, port {port}, ready")
+        say(f"Status page   {node.url}")
         yield node
     finally:
         stop_process(process)
@@ -126,17 +148,17 @@ def preferred_port(wanted: int) -> int:
     return wanted if probe.returncode == 0 else free_port()
 
 
-def write_config(pacs: PACS, port: int, web_port: int) -> Path:
+def write_config(pacs: PACS, folder: Path, port: int, web_port: int) -> Path:
     """The node's configuration: one peer, one route, embedded defaults for the rest."""
     dicomweb = f", dicomweb: {pacs.orthanc_url}/dicom-web" if pacs.orthanc_url else ""
     commitment = "true" if pacs.orthanc_url else "false"
-    config = WORK / "node.yaml"
+    config = folder / "node.yaml"
     config.write_text(f"""\
 node:
   ae_title: {NODE_AE_TITLE}
   host: {LOOPBACK}
   port: {port}
-  data_dir: {WORK / "data"}
+  data_dir: {folder / "data"}
   receivers: 2
 peers:
   - {{name: pacs, ae_title: {pacs.ae_title}, host: {LOOPBACK}, port: {pacs.dicom_port},
@@ -165,32 +187,30 @@ def await_ready(node: Node) -> None:
             except requests.ConnectionError:
                 pass
             time.sleep(0.2)
-    raise DemoError(f"The node did not become ready; its log is {WORK / 'node.log'}.")
+    raise DemoError(f"The node did not become ready; its log is {node.folder / 'node.log'}.")
 
 
 def answer(sample: Sample, pacs: PACS, node: Node) -> bool:
     """Send one sample from the PACS and wait for its derived series to be there."""
     pacs.load(sample.paths)
-    console.print(f"\nSample        {sample.name}: {len(sample.paths)} slices, sent by C-STORE")
+    say(f"\nSample        {sample.name}: {len(sample.paths)} slices, sent by C-STORE")
     pacs.send(sample.study_uid, NODE_AE_TITLE)
     job = await_job(sample, node)
     if job["state"] != "COMMITTED":
-        console.print(f"[red]Not answered  {job['state']}: {job['reason']}[/red]")
+        say(f"[red]Not answered  {job['state']}: {job['reason']}[/red]")
         return False
     for series_uid in job["derived_series"]:
         held = pacs.count(sample.study_uid, series_uid)
         if held == 0:
-            console.print(f"[red]Missing       series {series_uid} is not in the PACS[/red]")
+            say(f"[red]Missing       series {series_uid} is not in the PACS[/red]")
             return False
-        console.print(
-            f"[green]Derived       {describe(job, series_uid)}: {held} in the PACS[/green]"
-        )
+        say(f"[green]Derived       {describe(node, job, series_uid)}: {held} in the PACS[/green]")
     return True
 
 
-def describe(job: dict[str, Any], series_uid: str) -> str:
+def describe(node: Node, job: dict[str, Any], series_uid: str) -> str:
     """Series Description of a derived series, from the node's own copy."""
-    for path in sorted((WORK / "data" / "jobs" / job["id"] / "derived").rglob("*.dcm")):
+    for path in sorted((node.folder / "data" / "jobs" / job["id"] / "derived").rglob("*.dcm")):
         header = pydicom.dcmread(path, stop_before_pixels=True)
         if header.SeriesInstanceUID == series_uid:
             return f"{header.SeriesDescription} ({header.Modality})"
@@ -225,10 +245,10 @@ def await_job(sample: Sample, node: Node) -> dict[str, Any]:
 
 def say_where(pacs: PACS, node: Node) -> None:
     """Where to look next."""
-    console.print(f"\nStatus page   {node.url}")
+    say(f"\nStatus page   {node.url}")
     if pacs.orthanc_url:
-        console.print(f"PACS page     {pacs.orthanc_url}")
-    console.print(f"Files         {WORK}")
+        say(f"PACS page     {pacs.orthanc_url}")
+    say(f"Files         {node.folder}")
 
 
 if __name__ == "__main__":

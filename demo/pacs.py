@@ -28,6 +28,7 @@ LOOPBACK = "127.0.0.1"
 START_TIMEOUT_S = 60.0
 STUDY_ROOT_FIND = UID("1.2.840.10008.5.1.4.1.2.2.1")  # PS3.4 C.6.2.1
 STUDY_ROOT_MOVE = UID("1.2.840.10008.5.1.4.1.2.2.2")
+PACS_KINDS = ("orthanc", "qrscp")
 PENDING = (0xFF00, 0xFF01)  # PS3.4 C.4.1.1.4
 
 
@@ -62,10 +63,18 @@ class PACS(Protocol):
         """End it."""
 
 
-def choose_pacs(folder: Path) -> PACS:
-    """Orthanc where it is installed, else `qrscp`, which comes with pynetdicom."""
+def choose_pacs(folder: Path, kind: str | None = None) -> PACS:
+    """The PACS of that kind; without one, Orthanc where it is installed, else `qrscp`.
+
+    Raises:
+        DemoError: Orthanc was asked for and is not installed.
+    """
     binary = shutil.which("Orthanc", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/bin")
-    return OrthancPACS(folder, binary) if binary else QueryRetrievePACS(folder)
+    if kind == "orthanc" and binary is None:
+        raise DemoError("Orthanc is not installed; `make parts` installs it, or leave --pacs out.")
+    if kind == "qrscp" or binary is None:
+        return QueryRetrievePACS(folder)
+    return OrthancPACS(folder, binary)
 
 
 def free_port() -> int:
