@@ -46,8 +46,6 @@ def associated(
         tls_args=(tls_context(peer.tls), peer.host) if peer.tls else None,
     )
     if not association.is_established:
-        if association.dul.socket is not None:  # pynetdicom leaves a refused connection open
-            association.dul.socket.close()
         raise _why_not(association, peer)
     try:
         yield association

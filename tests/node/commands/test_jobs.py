@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from node.__main__ import main
+from node.database import jobs
+from node.jobs import JobState
+from tests.node.dispatch.scp import StorageSCP
+from tests.node.job_node import JobNode, job_node
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[JobNode]:
+    with job_node(tmp_path, StorageSCP(port=1)) as made:
+        yield made
+
+
+def call(node: JobNode, *words: str) -> int:
+    return main(["jobs", *words, "--config", str(node.config_path)])
+
+
+def test_empty_list(node: JobNode, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(node) == 0
+    assert "no such jobs" in capsys.readouterr().out
+
+
+def test_list_and_show(node: JobNode, capsys: pytest.CaptureFixture[str]) -> None:
+    job = node.make_job(4)
+    assert call(node, "list", "--state", "queued") == 0
+    assert job.id[:8] in capsys.readouterr().out
+    assert call(node, "list", "--json") == 0
+    assert [one["id"] for one in json.loads(capsys.readouterr().out)] == [job.id]
+    assert call(node, "list", "--state", "FAILED", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == []
+    assert call(node, "show", job.id[:8], "--json") == 0
+    assert json.loads(capsys.readouterr().out) == job.to_json()
+    assert call(node, "show", job.id) == 0
+    assert "ldct_denoise@" in capsys.readouterr().out
+
+
+def test_cancel_and_retry(node: JobNode, capsys: pytest.CaptureFixture[str]) -> None:
+    job = node.make_job(4)
+    assert call(node, "cancel", job.id[:8], "--json") == 0
+    assert json.loads(capsys.readouterr().out)["state"] == "CANCELLED"
+    assert call(node, "cancel", job.id) == 1
+    assert "cannot be cancelled: it is CANCELLED" in capsys.readouterr().err
+    assert call(node, "retry", job.id) == 0
+    assert node.ledger.require(job.id).run == 1
+
+
+def test_release(node: JobNode) -> None:
+    job = node.make_job(4)
+    with node.database.begin() as connection:
+        connection.execute(jobs.update().values(state=JobState.HELD))
+    assert call(node, "release", job.id) == 0
+    assert node.ledger.require(job.id).accept_held
+
+
+@pytest.mark.parametrize("words", [("show", "zzz"), ("retry",), ("cancel", "")])
+def test_unknown_job(node: JobNode, capsys: pytest.CaptureFixture[str], words: tuple[str]) -> None:
+    assert call(node, *words) == 1
+    assert "vscanner jobs list" in capsys.readouterr().err
