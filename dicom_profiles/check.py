@@ -75,6 +75,7 @@ class _Seen:
 
     @classmethod
     def of(cls, path: Path, ds: Dataset, context: _Context) -> _Seen:
+        """What matters of an object once its own faults are known."""
         return cls(
             path,
             str(ds.get("SOPInstanceUID", "")),
@@ -100,6 +101,7 @@ class _Context:
 
     @classmethod
     def of(cls, source: SourceSeries, for_dispatch: bool) -> _Context:
+        """Everything that is compared often, worked out once."""
         first = source.headers[0]
         return cls(
             source,

@@ -7,8 +7,9 @@ safe to keep in Private Data Element Characteristics (PS3.3 C.12.1).
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from pydicom.dataset import Dataset
@@ -110,35 +111,14 @@ class Provenance:
     @classmethod
     def of(cls, kind: str, source: SourceSeries, derivation: Derivation) -> Provenance:
         """Make the record; the sources stand in it by count and digest, in the SR by name."""
-        model = derivation.model
-        record: dict[str, object] = {
-            "schema": SCHEMA_VERSION,
-            "profile": PROFILE_VERSION,
-            "software": SOFTWARE_VERSION,
-            "kind": kind,
-            "model": {
-                "name": model.name,
-                "version": model.version,
-                "weights_sha256": model.weights_sha256,
-                "trained_on_simulation": model.trained_on_simulation,
-                "device_uid": model.device_uid,
-            },
-            "parameters": dict(derivation.parameters),
-            "record": dict(derivation.record),
-            "qc_verdict": derivation.qc_verdict,
-            "input_distance": derivation.input_distance,
-            "created": derivation.created.isoformat(),
-            "ae_title": derivation.ae_title,
-            "sources": {
-                "series": [source.series_instance_uid],
-                "instances": len(source),
-                "sop_instance_uids_sha256": text_sha256(
-                    canonical_json(sorted(source.sop_instance_uids))
-                ),
-            },
-        }
+        try:
+            text = canonical_json(_record(kind, source, derivation))
+        except (TypeError, ValueError) as e:
+            raise DerivedObjectError(
+                f"The record should be plain JSON with finite numbers, but it is not: {e}"
+            ) from e
         uid = job_uid(source.sop_instance_uids, derivation.identity)
-        return cls(kind, canonical_json(record), uid, derivation)
+        return cls(kind, text, uid, derivation)
 
     def block(self) -> Dataset:
         """The private block as far as all slices share it."""
@@ -160,6 +140,30 @@ class Provenance:
         )
 
 
+def _record(kind: str, source: SourceSeries, derivation: Derivation) -> dict[str, object]:
+    """The record as plain JSON values."""
+    model = derivation.model
+    sources = canonical_json(sorted(source.sop_instance_uids))
+    return {
+        "schema": SCHEMA_VERSION,
+        "profile": PROFILE_VERSION,
+        "software": SOFTWARE_VERSION,
+        "kind": kind,
+        "model": {**asdict(model), "device_uid": model.device_uid},
+        "parameters": dict(derivation.parameters),
+        "record": dict(derivation.record),
+        "qc_verdict": derivation.qc_verdict,
+        "input_distance": derivation.input_distance,
+        "created": derivation.created.isoformat(),
+        "ae_title": derivation.ae_title,
+        "sources": {
+            "series": [source.series_instance_uid],
+            "instances": len(source),
+            "sop_instance_uids_sha256": text_sha256(sources),
+        },
+    }
+
+
 def private_block(values: Mapping[str, object]) -> Dataset:
     """Elements of group 0099 by their names in `ELEMENTS`, with the private creator."""
     ds = Dataset()
@@ -177,9 +181,13 @@ def read_private(ds: Dataset, name: str) -> object:
         element = block[ELEMENTS[name][0]]
     except KeyError:
         return None
-    # A receiver that does not know the block stores and returns it as UN.
     value = element.value
-    return value.decode("ascii", "replace").strip(" \0") if isinstance(value, bytes) else value
+    if not isinstance(value, bytes):
+        return value
+    # A receiver that does not know the block stores and returns it as UN (PS3.5 6.2.2).
+    if ELEMENTS[name][1] == "FD":
+        return struct.unpack("<d", value)[0] if len(value) == struct.calcsize("<d") else None
+    return value.decode("ascii", "replace").strip(" \0")
 
 
 def private_characteristics() -> Sequence:

@@ -29,6 +29,18 @@ PREAMBLE_BYTES = 128
 REQUIRED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 """Without these an instance has no place in any study (PS3.3 C.12.1, C.7.2.1, C.7.3.1: type 1)."""
 
+DAMAGED = (
+    OSError,
+    EOFError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    NotImplementedError,
+    BytesLengthException,
+)
+"""What pydicom raises for files that are damaged."""
+
 Sources = Path | str | Iterable[Path | str]
 """A folder, a file, or several of either."""
 
@@ -66,8 +78,7 @@ def read_header(path: Path, required: tuple[str, ...] = REQUIRED) -> Dataset:
         missing = [keyword for keyword in required if not header.get(keyword)]
     except InvalidDicomError as e:
         raise UnreadableInstance(_no_part_10(path)) from e
-    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError,
-            NotImplementedError, BytesLengthException) as e:  # fmt: skip
+    except DAMAGED as e:
         raise UnreadableInstance(
             f"{path.name} should be a readable DICOM file, but reading failed "
             f"({type(e).__name__}); send the instance again."
@@ -99,20 +110,10 @@ def read_instances(sources: Sources, required: tuple[str, ...] = REQUIRED) -> Fo
             instances.append(SourceInstance(path, read_header(path, required)))
         except UnreadableInstance as e:
             unreadable.append((path, str(e)))
-    directories = [
-        i for i in instances if i.header.get("SOPClassUID") == MediaStorageDirectoryStorage
-    ]
-    log.info(
-        "Read a folder.",
-        extra={
-            "action": "folder_read",
-            "instances": len(instances) - len(directories),
-            "ignored": ignored + len(directories),
-            "unreadable": len(unreadable),
-        },
-    )
-    kept = tuple(i for i in instances if i not in directories)
-    return FolderContents(kept, ignored + len(directories), tuple(unreadable))
+    kept = [i for i in instances if i.header.get("SOPClassUID") != MediaStorageDirectoryStorage]
+    contents = FolderContents(tuple(kept), ignored + len(instances) - len(kept), tuple(unreadable))
+    _log(contents)
+    return contents
 
 
 def group_series(instances: Iterable[SourceInstance]) -> dict[str, list[SourceInstance]]:
@@ -177,6 +178,18 @@ def looks_like_dicom(path: Path) -> bool:
 def _starts_with_an_element(head: bytes) -> bool:
     """A data set without preamble begins with a low element of group 0002 or 0008."""
     return head[:2] in (b"\x02\x00", b"\x08\x00") and len(head) > 8 and head[3:4] == b"\x00"
+
+
+def _log(contents: FolderContents) -> None:
+    log.info(
+        "Read a folder.",
+        extra={
+            "action": "folder_read",
+            "instances": len(contents.instances),
+            "ignored": contents.ignored,
+            "unreadable": len(contents.unreadable),
+        },
+    )
 
 
 def _no_part_10(path: Path) -> str:

@@ -3,13 +3,17 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.uid import ImplicitVRLittleEndian
 
 from dicom_profiles.errors import DerivedObjectError
 from dicom_profiles.provenance import (
+    ELEMENTS,
     Derivation,
     Provenance,
     private_block,
@@ -45,11 +49,24 @@ def test_no_patient_attribute_is_in_the_record(written: Written, derivation: Der
         assert str(header.get(keyword)) not in text
 
 
-def test_the_record_survives_a_receiver_that_does_not_know_it() -> None:
-    ds = private_block({"kind": "DEN"})
-    ds[0x00991002].VR = "UN"
-    ds[0x00991002].value = b"DEN "
-    assert read_private(ds, "kind") == "DEN"
+def test_the_record_survives_a_receiver_that_does_not_know_it(
+    tmp_path: Path, written: Written
+) -> None:
+    ds = pydicom.dcmread(written.images.paths[0])
+    wanted = {name: read_private(ds, name) for name in ELEMENTS}
+    ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    ds.save_as(tmp_path / "implicit.dcm", implicit_vr=True, little_endian=True)
+    back = pydicom.dcmread(tmp_path / "implicit.dcm")
+    assert back[0x00991003].VR == "UN"
+    assert {name: read_private(back, name) for name in ELEMENTS} == wanted
+
+
+@pytest.mark.parametrize("record", [{"noise": float("nan")}, {"noise": object()}])
+def test_a_record_that_is_no_json_is_refused(
+    written: Written, derivation: Derivation, record: dict[str, Any]
+) -> None:
+    with pytest.raises(DerivedObjectError, match="plain JSON"):
+        Provenance.of("DEN", written.source, replace(derivation, record=record))
 
 
 def test_an_object_without_the_block_has_no_record() -> None:
