@@ -6,7 +6,6 @@ machine costs what it takes and no more. All arithmetic is fp32.
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,7 +19,7 @@ from torch import Tensor, nn
 
 from pipelines.contract import EngineFacts
 from pipelines.engines.engine import Batch, Slab, windows
-from pipelines.engines.hardware import processor_name
+from pipelines.engines.hardware import cores, processor_name
 from pipelines.engines.ncnn_graph import INPUT, OUTPUT, ncnn_graph
 from pipelines.errors import EngineError
 
@@ -56,7 +55,7 @@ class NcnnEngine:
     def __init__(self, network: nn.Module, context: int, threads: int = 0) -> None:
         self._network: SplitNetwork = network.eval()  # type: ignore[assignment]
         self._context = context
-        threads = threads or os.cpu_count() or 1
+        threads = threads or cores()
         self._workers = min(threads, MOST_SLICES)
         graph = ncnn_graph(network.correction, network)  # type: ignore[arg-type]
         self._weights = bytes(graph.weights)  # ncnn reads them where they lie: keep them

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Generator, Iterable
 
@@ -13,7 +12,7 @@ from torch import nn
 
 from pipelines.contract import EngineFacts
 from pipelines.engines.engine import Batch, Slab, windows
-from pipelines.engines.hardware import processor_name
+from pipelines.engines.hardware import cores, processor_name
 
 EXAMPLE_SIZE = 64
 """Rows and columns of the example by which the network is traced; any other size is run as well."""
@@ -33,7 +32,7 @@ class OpenVinoEngine:
 
     def __init__(self, network: nn.Module, context: int, threads: int = 0) -> None:
         self._context = context
-        self._threads = threads or os.cpu_count() or 1
+        self._threads = threads or cores()
         self._model = _converted(network.eval(), 2 * context + 1)
         self._compiled: dict[tuple[int, ...], openvino.CompiledModel] = {}
         self.batch = 1

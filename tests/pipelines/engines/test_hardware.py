@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,3 +21,9 @@ def test_without_the_kernels_word_it_is_the_architecture(
     assert hardware.processor_name() == "riscv64"
     (tmp_path / "absent").write_text("processor : 0\nmodel name\t: Fast One 3000\n")
     assert hardware.processor_name() == "Fast One 3000"
+
+
+def test_only_the_cores_that_we_may_use_count() -> None:
+    code = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+    code += "from pipelines.engines.hardware import cores; assert cores() == 1"
+    subprocess.run([sys.executable, "-c", code], check=True)
