@@ -17,4 +17,6 @@ def check_step(job: JobFolder) -> list[str]:
         raise StepError("The check needs derived objects, this job has none.")
     source = next(iter(job.sources.values()))
     paths = [path for series in written for path in series.paths]
-    return [f"{finding.path.name}: {finding.sentence}" for finding in check_derived(source, paths)]
+    # Offline and ungated, objects stay in the researcher's folder; the node's own have to leave.
+    findings = check_derived(source, paths, for_dispatch=not job.input.ungated)
+    return [f"{finding.path.name}: {finding.sentence}" for finding in findings]
