@@ -26,6 +26,8 @@ from dicom_profiles.volume import Volume
 log = logging.getLogger(__name__)
 
 PREAMBLE_BYTES = 128
+LARGE_VALUE_BYTES = 4096
+"""Larger values (vendors' private blobs) stay in the file until somebody asks for them."""
 REQUIRED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 """Without these an instance has no place in any study (PS3.3 C.12.1, C.7.2.1, C.7.3.1: type 1)."""
 
@@ -74,7 +76,7 @@ def read_header(path: Path, required: tuple[str, ...] = REQUIRED) -> Dataset:
     # quote values, which may be a patient's.
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
     try:
-        header = pydicom.dcmread(path, stop_before_pixels=True)
+        header = pydicom.dcmread(path, stop_before_pixels=True, defer_size=LARGE_VALUE_BYTES)
         missing = [keyword for keyword in required if not header.get(keyword)]
     except InvalidDicomError as e:
         raise UnreadableInstance(_no_part_10(path)) from e

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 
 from dicom_profiles.errors import ProfileError, SeriesError, UnreadableInstance
@@ -139,3 +141,14 @@ def test_a_series_of_three_orientations_is_refused(shared_data: Path) -> None:
     contents = read_instances(shared_data / "mr_abdomen_philips_survey")
     with pytest.raises(ProfileError, match="one orientation"):
         SourceSeries.of(contents.instances)
+
+
+def test_a_large_value_stays_in_the_file_until_it_is_asked_for(tmp_path: Path) -> None:
+    path = write_ct_series(tmp_path, slices=1)[0]
+    ds = pydicom.dcmread(path)
+    blob = bytes(100_000)
+    ds.private_block(0x0029, "VENDOR", create=True).add_new(1, "OB", blob)
+    ds.save_as(path)
+    header = read_header(path)
+    assert blob not in pickle.dumps(header)
+    assert header[0x00291001].value == blob
