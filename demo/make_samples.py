@@ -20,7 +20,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID, JPEGLSLossless
 
 from dicom_profiles.reading import read_series
-from trainers.low_dose import calibrate, inserted_noise
+from trainers.low_dose import inserted_noise
+from trainers.noise_calibration import calibrate
 
 DOSE = 0.25
 FIRST, COUNT = 50, 16
@@ -79,7 +80,7 @@ def main(source: Path) -> None:
     paths = [files(source)[index] for index in order]
     if volume.affine[2, 0] < 0:
         paths.reverse()
-    scanner = calibrate(volume.voxels[::20], volume.spacing_mm[2])
+    scanner = calibrate(volume.voxels[::10], volume.spacing_mm[2])
     random = np.random.default_rng(2026)
     FOLDER.mkdir(parents=True, exist_ok=True)
     for number in range(COUNT):

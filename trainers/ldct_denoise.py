@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, distributed, nn
 from torch.nn import functional
 from torch.utils.tensorboard import SummaryWriter
@@ -33,7 +33,16 @@ from tqdm import tqdm
 
 from pipelines.ldct_denoise.network import DenoisingNetwork
 from trainers.losses.adversarial import adversarial_game
-from trainers.noise_bank import Patches, Stack, build_stack, draw_patches, thickened
+from trainers.noise_bank import (
+    Patches,
+    Stack,
+    build_stack,
+    draw_patches,
+    load_stack,
+    save_stack,
+    thickened,
+)
+from trainers.noise_calibration import CalibrationError
 from trainers.patch_critic import PatchCritic
 from trainers.readers.dicom import read_dicom
 from trainers.readers.nifti import read_nifti
@@ -68,6 +77,9 @@ OTHER_SHARE = 0.25
 AIR_HU, AIR_SHARE = -950.0, 0.02
 """Below this is air around the patient, which hardly counts."""
 
+ZOOMS = (0.8, 1.0, 1.0, 1.25)
+"""Patches are zoomed by one of these."""
+
 NOISE_FLOOR_HU = 6.0
 """Added to the inserted noise when a patch's loss is scaled by it, so that a clean patch counts."""
 
@@ -80,29 +92,30 @@ def main() -> None:
     parser.add_argument("--train", nargs="+", required=True, metavar="SOURCE")
     parser.add_argument("--validate", nargs="*", default=[], metavar="SOURCE")
     parser.add_argument("--out", type=Path, required=True, help="weights, checkpoint, TensorBoard")
+    parser.add_argument("--start", type=Path, metavar="WEIGHTS", help="start from these weights")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     for name, value in asdict(Settings()).items():
         flag = f"--{name.replace('_', '-')}"
         parser.add_argument(flag, type=type(value), default=value, help=f"(default {value})")
     options = vars(parser.parse_args())
     sources, held_out = options.pop("train"), options.pop("validate")
-    out, resume = options.pop("out"), options.pop("resume")
+    out, resume, start = options.pop("out"), options.pop("resume"), options.pop("start")
     settings = Settings(**options)
-    random = np.random.default_rng(settings.seed)
-    train(
-        read_stacks(sources, settings, random),
-        read_stacks(held_out, settings, np.random.default_rng(0)),
-        settings,
-        out,
-        resume=resume,
-    )
+    run = Run(settings, out)
+    if resume:
+        run.resume()
+    elif start:
+        run.start_from(start)
+    stacks = read_stacks(sources, settings, out / "bank")
+    train(run, stacks, read_stacks(held_out, settings, out / "bank"))
 
 
 # --- data ---------------------------------------------------------------------------------------
 
 
-def read_stacks(sources: list[str], settings: Settings, random: np.random.Generator) -> list[Stack]:
-    """Read every source and make its noise, with a progress bar."""
+def read_stacks(sources: list[str], settings: Settings, bank: Path) -> list[Stack]:
+    """Read every source and make its noise, or find it in the bank that an earlier run kept."""
+    bank.mkdir(parents=True, exist_ok=True)
     stacks = []
     for source in sources:
         head, _, place = source.rpartition("@")
@@ -113,19 +126,30 @@ def read_stacks(sources: list[str], settings: Settings, random: np.random.Genera
             every_series += [thickened(every_series[0], n, s) for n, s in ((2, 2), (3, 2), (5, 4))]
         share = float(weight or 1) / len(every_series)
         for series in every_series:
-            count = math.ceil(len(series.slices) / settings.every)
-            with tqdm(total=count, desc=series.name, unit="slice", leave=False) as bar:
-                stacks.append(
-                    build_stack(
-                        series,
-                        every=settings.every,
-                        draws=settings.draws,
-                        weight=share,
-                        random=random,
-                        tick=bar.update,
-                    )
-                )
+            try:
+                stacks.append(kept_stack(series, share, settings, bank))
+            except CalibrationError as error:
+                tqdm.write(f"left out: {series.name}: {error}")
     return stacks
+
+
+def kept_stack(series: TrainingSeries, weight: float, settings: Settings, bank: Path) -> Stack:
+    """The stack of one series: from the bank, or made now and put there."""
+    path = bank / f"{series.name}.npz"
+    if path.exists():
+        return load_stack(path)
+    count = math.ceil(len(series.slices) / settings.every)
+    with tqdm(total=count, desc=series.name, unit="slice", leave=False) as bar:
+        stack = build_stack(
+            series,
+            every=settings.every,
+            draws=settings.draws,
+            weight=weight,
+            random=np.random.default_rng([settings.seed, *series.name.encode()]),
+            tick=bar.update,
+        )
+    save_stack(stack, path)
+    return stack
 
 
 def read_source(path: Path, name: str) -> list[TrainingSeries]:
@@ -153,6 +177,19 @@ def loss_of(output: Tensor, full: Tensor, inserted_sigma: Tensor) -> Tensor:
     return (error / (inserted_sigma + NOISE_FLOOR_HU) ** 2).mean()
 
 
+def zoomed_size(settings: Settings, step: int) -> int:
+    """Side of this step's patches after zooming: other pixel sizes, and grain of other widths."""
+    factor = np.random.default_rng([settings.seed, step]).choice(ZOOMS)
+    return int(8 * round(factor * settings.patch / 8))
+
+
+def resized(images: Tensor, size: int) -> Tensor:
+    """(B, C, H, W) to (B, C, size, size), bicubic."""
+    if images.shape[-1] == size:
+        return images
+    return functional.interpolate(images, (size, size), mode="bicubic", antialias=True)
+
+
 def learning_rate(step: int, settings: Settings) -> float:
     """Linear rise, then a cosine down to a hundredth."""
     if step < settings.warmup:
@@ -170,6 +207,8 @@ class Run:
     """
 
     def __init__(self, settings: Settings, out: Path) -> None:
+        self.rank = start_process_group(settings)
+        out.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(settings.seed)
         self.settings, self.out, self.step = settings, out, 0
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
@@ -193,8 +232,10 @@ class Run:
 
     def update(self, patches: Patches) -> float:
         """One optimiser step; gives the loss."""
-        low = torch.from_numpy(patches.low).to(self.device, memory_format=torch.channels_last)
-        full = torch.from_numpy(patches.full).to(self.device)
+        size = zoomed_size(self.settings, self.step)
+        low = resized(torch.from_numpy(patches.low).to(self.device), size)
+        low = low.contiguous(memory_format=torch.channels_last)
+        full = resized(torch.from_numpy(patches.full).to(self.device), size)
         sigma = torch.from_numpy(patches.inserted_sigma).to(self.device)
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(self.step, self.settings)
@@ -243,6 +284,11 @@ class Run:
         weights = {key: value.contiguous().cpu() for key, value in averaged.items()}
         save_file(weights, self.out / "weights.safetensors", {"steps": str(self.step)})
 
+    def start_from(self, weights: Path) -> None:
+        """Begin with trained weights, at step 0."""
+        self.network.load_state_dict(load_file(weights))
+        self.averaged.load_state_dict(self.network.state_dict())
+
     def resume(self) -> None:
         """Go on from the checkpoint; what is random depends on the seed and the step alone."""
         state = torch.load(self.out / "checkpoint.pt", self.device, weights_only=True)
@@ -257,21 +303,10 @@ class Run:
 # --- the loop -----------------------------------------------------------------------------------
 
 
-def train(
-    stacks: list[Stack],
-    held_out: list[Stack],
-    settings: Settings,
-    out: Path,
-    *,
-    resume: bool = False,
-) -> Run:
+def train(run: Run, stacks: list[Stack], held_out: list[Stack]) -> None:
     """Train until `settings.steps`; patches are drawn while the network computes."""
-    rank = start_process_group(settings)
-    out.mkdir(parents=True, exist_ok=True)
-    run = Run(settings, out)
-    if resume:
-        run.resume()
-    board = SummaryWriter(out / "tensorboard") if rank == 0 else None
+    settings, rank = run.settings, run.rank
+    board = SummaryWriter(run.out / "tensorboard") if rank == 0 else None
     bar = tqdm(total=settings.steps, initial=run.step, unit="step", disable=rank != 0)
     recent: list[float] = []
     started, first = time.monotonic(), run.step
@@ -296,7 +331,6 @@ def train(
     drawer.shutdown()
     if distributed.is_initialized():
         distributed.destroy_process_group()
-    return run
 
 
 def start_process_group(settings: Settings) -> int:

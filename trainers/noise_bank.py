@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,10 @@ REPEATED_SHARE = 0.15
 
 CORRELATED_SHARE = 0.5
 """Share of patches whose neighbours share part of the noise, as overlapping slices do."""
+
+
+BODY_HU, LEAST_BODY, TRIES = -500, 0.3, 5
+"""A patch is drawn again, a few times, when less of it than this share is patient."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,7 @@ def build_stack(
         random: source of randomness.
         tick: called after each slice.
     """
-    some = series.slices[:: max(1, len(series.slices) // 6)]
+    some = series.slices[:: max(1, len(series.slices) // 12)]
     scanner = calibrate(some, series.pixel_spacing_mm)
     centres = np.arange(0, len(series.slices), every)
     noise = np.empty((len(centres), draws, *series.slices.shape[1:]), np.float16)
@@ -108,6 +113,22 @@ def build_stack(
         tick()
     slices = np.rint(series.slices).clip(-1024, 32767).astype(np.int16)
     return Stack(series.name, slices, centres, noise, weight)
+
+
+def save_stack(stack: Stack, path: Path) -> None:
+    """Keep a stack, so that a run that goes on need not make its noise again."""
+    part = path.with_suffix(".part.npz")
+    np.savez(
+        part, slices=stack.slices, centres=stack.centres, noise=stack.noise, weight=stack.weight
+    )
+    part.rename(path)
+
+
+def load_stack(path: Path) -> Stack:
+    """A stack that `save_stack` kept."""
+    kept = np.load(path)
+    weight = float(kept["weight"])
+    return Stack(path.stem, kept["slices"], kept["centres"], kept["noise"], weight)
 
 
 def _draws(
@@ -152,7 +173,7 @@ def _draw_patch(
     neighbours = (max(centre - 1, 0), centre, min(centre + 1, last))
     if random.random() < REPEATED_SHARE:
         neighbours = (centre, centre, centre)
-    window = _window(stack.slices.shape[1:], size, random)
+    window = _window(stack.slices[centre], size, random)
     full = np.stack([_cut(stack.slices[index], window, size) for index in neighbours])
     low = full + _stack_noise(stack.noise[place], window, size, neighbours, random)
     low, full = _turned(low, full, random)
@@ -179,9 +200,17 @@ def _stack_noise(
     return np.asarray(noise * math.sqrt(1 / dose - 1), dtype=np.float32)
 
 
-def _window(shape: tuple[int, ...], size: int, random: np.random.Generator) -> tuple[slice, slice]:
-    starts = [int(random.integers(max(length - size, 0) + 1)) for length in shape]
-    return slice(starts[0], starts[0] + size), slice(starts[1], starts[1] + size)
+def _window(
+    image: npt.NDArray[np.int16], size: int, random: np.random.Generator
+) -> tuple[slice, slice]:
+    """A place at random, preferably in the patient."""
+    window = slice(0, size), slice(0, size)
+    for _ in range(TRIES):
+        top, left = (int(random.integers(max(side - size, 0) + 1)) for side in image.shape)
+        window = slice(top, top + size), slice(left, left + size)
+        if (image[window] > BODY_HU).mean() > LEAST_BODY:
+            break
+    return window
 
 
 def _cut(
