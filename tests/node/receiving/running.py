@@ -114,8 +114,8 @@ class RawPeer:
         kind, length = struct.unpack(">BxL", header)
         return kind, self._exactly(length) or b""
 
-    def associate(self) -> None:
-        self.send(associate_request())
+    def associate(self, **changes: Any) -> None:
+        self.send(associate_request(**changes))
         answer = self.receive()
         assert answer is not None
         assert answer[0] == 2
@@ -145,10 +145,11 @@ def associate_request(
     application: bytes = b"1.2.840.10008.3.1.1.1",
     version: int = 1,
     abstract: str = CTImageStorage,
+    transfer: str = ExplicitVRLittleEndian,
 ) -> bytes:
     """An A-ASSOCIATE-RQ PDU written by hand."""
     context = bytes((1, 0, 0, 0)) + item(0x30, abstract.encode())
-    context += item(0x40, ExplicitVRLittleEndian.encode())
+    context += item(0x40, transfer.encode())
     user = item(0x51, struct.pack(">L", 16384)) + item(0x52, b"1.2.3")
     body = struct.pack(
         ">HH16s16s32x", version, 0, called.ljust(16).encode(), calling.ljust(16).encode()
