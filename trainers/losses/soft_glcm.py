@@ -82,7 +82,8 @@ def _in_bins(image: Tensor, binning: Binning) -> Tensor:
             f"Co-occurrence wants images of shape (batch, 1, rows, columns), got "
             f"{tuple(image.shape)}; move channels to the batch axis."
         )
-    return (image[:, 0] - binning.first) / binning.width
+    exact = image if image.dtype == torch.float64 else image.float()  # bfloat16 cannot tell bins
+    return (exact[:, 0] - binning.first) / binning.width
 
 
 def soft_moments(image: Tensor, binning: Binning) -> SoftMoments:
@@ -93,7 +94,7 @@ def soft_moments(image: Tensor, binning: Binning) -> SoftMoments:
     position = _in_bins(image, binning)
     nearest = position.detach().round().clamp(0, binning.levels - 1)
     reach = math.ceil(NEGLIGIBLE_SIGMAS * binning.sigma_bins + 0.5)
-    steps = torch.arange(-reach, reach + 1, device=image.device, dtype=image.dtype)
+    steps = torch.arange(-reach, reach + 1, device=image.device, dtype=position.dtype)
     steps = steps.view(1, -1, 1, 1)
     bins = nearest.unsqueeze(1) + steps  # (B, 2 reach + 1, H, W)
     logits = -((position.unsqueeze(1) - bins) ** 2) / (2 * binning.sigma_bins**2)
@@ -146,8 +147,8 @@ def _weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
 def assignments(image: Tensor, binning: Binning) -> Tensor:
     """Weights (batch, levels, rows, columns) of every pixel in every bin; 256 times the image."""
     position = _in_bins(image, binning).unsqueeze(1)
-    bins = torch.arange(binning.levels, device=image.device, dtype=image.dtype).view(1, -1, 1, 1)
-    logits = -((position - bins) ** 2) / (2 * binning.sigma_bins**2)
+    bins = torch.arange(binning.levels, device=image.device, dtype=position.dtype)
+    logits = -((position - bins.view(1, -1, 1, 1)) ** 2) / (2 * binning.sigma_bins**2)
     return torch.softmax(logits, dim=1) if binning.normalised else logits.exp()
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from trainers.metrics.features import FeatureTable, comparable
-from trainers.metrics.measurement import Floats, Measurement, MetricError
+from trainers.metrics.measurement import JSON, Floats, Measurement, MetricError
 
 
 def prdc(real: FeatureTable, synthetic: FeatureTable, k: int = 5) -> dict[str, Measurement]:
@@ -26,26 +26,24 @@ def prdc(real: FeatureTable, synthetic: FeatureTable, k: int = 5) -> dict[str, M
             f"More images than neighbours (k = {k}) are wanted in both sets, got {len(real)} and "
             f"{len(synthetic)}."
         )
-    between = cdist(real.values, synthetic.values)  # (n, m)
-    in_real = between < _radii(real.values, k)[:, None]
-    in_synthetic = between < _radii(synthetic.values, k)[None, :]
-    found = {
-        "precision": in_real.any(0).mean(),
-        "recall": in_synthetic.any(1).mean(),
-        "density": in_real.sum() / (k * len(synthetic)),
-        "coverage": in_real.any(1).mean(),
-    }
+    n = min(len(real), len(synthetic))
+    settings: dict[str, JSON] = {"extractor": real.extractor, "neighbours": k}
     return {
-        name: Measurement(
-            name=name,
-            value=float(value),
-            unit="1",
-            data_range=real.data_range,
-            mask=real.mask,
-            n=min(len(real), len(synthetic)),
-            settings={"extractor": real.extractor, "neighbours": k},
-        )
-        for name, value in found.items()
+        name: Measurement(name, value, "1", real.data_range, real.mask, n, settings=settings)
+        for name, value in prdc_of(real.values, synthetic.values, k).items()
+    }
+
+
+def prdc_of(real: Floats, synthetic: Floats, k: int) -> dict[str, float]:
+    """The four numbers for two tables (n, features) and (m, features)."""
+    between = cdist(real, synthetic)  # (n, m)
+    in_real = between < _radii(real, k)[:, None]
+    in_synthetic = between < _radii(synthetic, k)[None, :]
+    return {
+        "precision": float(in_real.any(0).mean()),
+        "recall": float(in_synthetic.any(1).mean()),
+        "density": float(in_real.sum() / (k * len(synthetic))),
+        "coverage": float(in_real.any(1).mean()),
     }
 
 

@@ -28,6 +28,16 @@ class Resampling:
     replacement: bool = True
     seed: int = 0
 
+    def images_a_draw(self, smaller: int) -> int:
+        """The size of every draw, where the smaller set has `smaller` images."""
+        size = smaller if self.size is None else self.size
+        if self.repeats < 2 or size < 2 or (size > smaller and not self.replacement):
+            raise MetricError(
+                f"At least 2 draws of at least 2 images are wanted, of at most {smaller} without "
+                f"replacement, got {self.repeats} of {size}."
+            )
+        return size
+
 
 def resampled(
     metric: Callable[[FeatureTable, FeatureTable], Measurement],
@@ -36,13 +46,7 @@ def resampled(
     plan: Resampling,
 ) -> Measurement:
     """`metric`'s record with the mean as value and the standard deviation as spread."""
-    smaller = min(len(real), len(synthetic))
-    size = smaller if plan.size is None else plan.size
-    if plan.repeats < 2 or size < 2 or (size > smaller and not plan.replacement):
-        raise MetricError(
-            f"At least 2 draws of at least 2 images are wanted, of at most {smaller} without "
-            f"replacement, got {plan.repeats} of {size}."
-        )
+    size = plan.images_a_draw(min(len(real), len(synthetic)))
     source = np.random.default_rng(plan.seed)
     found = [
         metric(

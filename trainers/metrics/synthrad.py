@@ -70,14 +70,8 @@ def ms_ssim(
     if first.ndim != 3:
         raise MetricError(f"MS-SSIM wants volumes, got {first.ndim} dimensions.")
     inside = mask.inside(first)
-    pads = [_padding(side) for side in first.shape]
-    images = [
-        np.pad(mask.fill(image, data_range.low) - data_range.low, pads, mode="edge")
-        for image in (first, second)
-    ]
-    value = _product_over_scales(
-        images, np.pad(inside, pads, mode="edge"), data_range.extent, synthrad2025_compat
-    )
+    images = [mask.fill(image, data_range.low) - data_range.low for image in (first, second)]
+    value = _product_over_scales(images, inside, data_range.extent, synthrad2025_compat)
     return Measurement(
         name="MS-SSIM",
         value=value,
@@ -99,6 +93,9 @@ def _product_over_scales(
     images: list[Floats], inside: npt.NDArray[np.bool_], extent: float, compat: bool
 ) -> float:
     """The product over the scales of the masked mean similarity."""
+    pads = [_padding(side) for side in inside.shape]
+    images = [np.pad(image, pads, mode="edge") for image in images]
+    inside = np.pad(inside, pads, mode="edge")
     value = 1.0
     last = len(SCALE_WEIGHTS) - 1
     for scale, weight in enumerate(SCALE_WEIGHTS):

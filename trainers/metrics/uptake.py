@@ -53,11 +53,10 @@ def uptake(volume: Volume, threshold: UptakeThreshold, mask: Mask) -> dict[str, 
     tumour = values[values >= limit]
     voxel_ml = abs(float(np.linalg.det(volume.affine[:3, :3]))) / MM3_PER_ML
     mean = float(tumour.mean()) if tumour.size else float("nan")
-    mtv = tumour.size * voxel_ml
     found = (
         ("SUVmax", largest, "SUVbw", values.size),
         ("SUVmean", mean, "SUVbw", tumour.size),
-        ("MTV", mtv, "mL", tumour.size),
+        ("MTV", tumour.size * voxel_ml, "mL", tumour.size),
         ("TLG", float(tumour.sum()) * voxel_ml, "g", tumour.size),
     )
     settings = {"threshold_suv": limit, "relative": threshold.relative, "voxel_ml": voxel_ml}

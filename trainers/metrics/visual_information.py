@@ -33,12 +33,7 @@ def vif(real: Array, synthetic: Array, data_range: DataRange, mask: Mask) -> Mea
             f"VIF wants {SMALLEST_SIDE} pixels a side, got {first.shape[-2:]}; use larger regions."
         )
     counted = int(mask.inside(first).sum())
-    planes = [
-        torch.from_numpy(data_range.scale(mask.fill(image, data_range.low)) * GREY_LEVELS).reshape(
-            -1, 1, *first.shape[-2:]
-        )  # (slices, 1, rows, columns)
-        for image in (first, second)
-    ]
+    planes = [_grey(mask.fill(image, data_range.low), data_range) for image in (first, second)]
     values = [
         float(visual_information_fidelity(b[None], a[None], sigma_n_sq=NOISE_VARIANCE))
         for a, b in zip(*planes, strict=True)
@@ -53,3 +48,9 @@ def vif(real: Array, synthetic: Array, data_range: DataRange, mask: Mask) -> Mea
         n=counted,
         settings={"noise_variance": NOISE_VARIANCE, "grey_levels": GREY_LEVELS, "by_slice": True},
     )
+
+
+def _grey(image: Array, data_range: DataRange) -> torch.Tensor:
+    """Slices (slices, 1, rows, columns) of `image` with the range mapped to 0..255."""
+    scaled = torch.from_numpy(data_range.scale(image) * GREY_LEVELS)
+    return scaled.reshape(-1, 1, *image.shape[-2:])

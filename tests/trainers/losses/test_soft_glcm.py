@@ -81,6 +81,14 @@ def test_float32_keeps_the_contrast_of_a_nearly_flat_image() -> None:
     assert single.item() == pytest.approx(double.item(), rel=1e-3)
 
 
+def test_mixed_precision_does_not_blur_the_bins() -> None:
+    image = (torch.rand(1, 1, 16, 16) * 2 - 1).bfloat16()
+    moments = soft_moments(image, Binning())
+    exact = soft_moments(image.float(), Binning())
+    assert moments.mean.dtype == assignments(image, Binning()).dtype == torch.float32
+    torch.testing.assert_close(soft_contrast(moments, (0, 1)), soft_contrast(exact, (0, 1)))
+
+
 @pytest.mark.parametrize("offset", ANGLES)
 @pytest.mark.parametrize("image", [noise(), smooth()], ids=["noise", "smooth"])
 def test_contrast_agrees_with_scikit_image(
