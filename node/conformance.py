@@ -229,6 +229,10 @@ def network(config: Config) -> Lines:
     ]
     yield from table(("Property", "Value"), rows)
     yield ""
+    yield from _rejections()
+
+
+def _rejections() -> Lines:
     yield "Rejections (PS3.8 table 9-21):"
     yield ""
     refusals = (
@@ -357,8 +361,8 @@ def private_codes(config: Config) -> Lines:
     known = [*vars(codes).values(), *codes.VERDICTS.values(), *codes.MEASUREMENTS.values()]
     own = [
         entry
-        for entry in known
-        if isinstance(entry, Code) and entry.scheme_designator == codes.SCHEME_DESIGNATOR
+        for entry in dict.fromkeys(each for each in known if isinstance(each, Code))
+        if entry.scheme_designator == codes.SCHEME_DESIGNATOR
     ]
     yield from table(("Code", "Meaning"), [(f"`{code.value}`", code.meaning) for code in own])
 

@@ -142,10 +142,9 @@ def _write_source(variant: Variant, folder: Path, index: int) -> Path:
     """One slice of a phantom source: every type 1 and 2 attribute of CT Image Storage."""
     n = variant.number
     ds = Dataset()
-    for keyword, value in _study(variant).items():
-        setattr(ds, keyword, value)
-    for keyword, value in _slice(variant, index).items():
-        setattr(ds, keyword, value)
+    for part in (_study(variant), _series(variant), _acquisition(variant), _image(variant, index)):
+        for keyword, value in part.items():
+            setattr(ds, keyword, value)
     code = Dataset()
     code.CodeValue, code.CodingSchemeDesignator = f"11369{n - 1}", "DCM"
     code.CodeMeaning = ("IEC Head Dosimetry Phantom", "IEC Body Dosimetry Phantom")[n - 1]
@@ -177,6 +176,12 @@ def _study(variant: Variant) -> dict[str, Any]:
         "StudyDescription": f"CT {text}",
         "AccessionNumber": f"ACC-{n}",
         "ReferringPhysicianName": f"Referrer^{n}",
+    }
+
+
+def _series(variant: Variant) -> dict[str, Any]:
+    n, text, date = variant.number, variant.text, variant.date
+    return {
         "Modality": "CT",
         "SeriesInstanceUID": f"2.25.2{n}",
         "SeriesNumber": 2 + n,
@@ -197,18 +202,14 @@ def _study(variant: Variant) -> dict[str, Any]:
     }
 
 
-def _slice(variant: Variant, index: int) -> dict[str, Any]:
-    n, date, thickness = variant.number, variant.date, float(variant.thickness)
+def _acquisition(variant: Variant) -> dict[str, Any]:
+    n, date = variant.number, variant.date
     return {
-        "SOPClassUID": CTImageStorage,
-        "SOPInstanceUID": f"2.25.4{n}{index}",
-        "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"],
         "AcquisitionDate": date,
         "AcquisitionTime": f"10160{n}",
         "ContentDate": date,
         "ContentTime": f"10161{n}",
         "AcquisitionNumber": n,
-        "InstanceNumber": index + n,
         "IrradiationEventUID": f"2.25.5{n}",
         "KVP": str(100 + 20 * n),
         "ExposureTime": str(400 + n),
@@ -221,25 +222,29 @@ def _slice(variant: Variant, index: int) -> dict[str, Any]:
         "ReconstructionDiameter": str(60 + n),
         "GantryDetectorTilt": ("0", "0.0")[n - 1],
         "FilterType": ("FLAT", "WEDGE")[n - 1],
-        "ImagePositionPatient": [f"-{n}0.0", f"-{n}0.0", f"{n + index * thickness:g}"],
+    }
+
+
+def _image(variant: Variant, index: int) -> dict[str, Any]:
+    n, z = variant.number, f"{variant.number + index * float(variant.thickness):g}"
+    return {
+        "SOPClassUID": CTImageStorage,
+        "SOPInstanceUID": f"2.25.4{n}{index}",
+        "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"],
+        "InstanceNumber": index + n,
+        "ImagePositionPatient": [f"-{n}0.0", f"-{n}0.0", z],
         "ImageOrientationPatient": list(variant.orientation),
         "PixelSpacing": [f"0.{n}5", f"0.{n}5"],
         "SliceThickness": variant.thickness,
-        "SliceLocation": f"{n + index * thickness:g}",
+        "SliceLocation": z,
         "SamplesPerPixel": 1,
         "PhotometricInterpretation": "MONOCHROME2",
         "Rows": variant.size,
         "Columns": variant.size,
-        "BitsAllocated": 16,
-        "BitsStored": 12,
-        "HighBit": 11,
-        "PixelRepresentation": 0,
+        **{"BitsAllocated": 16, "BitsStored": 12, "HighBit": 11, "PixelRepresentation": 0},
         "RescaleIntercept": str(variant.intercept),
-        "RescaleSlope": "1",
-        "RescaleType": "HU",
-        "WindowCenter": str(40 + n),
-        "WindowWidth": str(400 + n),
-        "LossyImageCompression": "00",
+        **{"RescaleSlope": "1", "RescaleType": "HU", "LossyImageCompression": "00"},
+        **{"WindowCenter": str(40 + n), "WindowWidth": str(400 + n)},
     }
 
 

@@ -33,29 +33,33 @@ def count_instances(peer: PeerSettings, config: Config, study_uid: str, series_u
     Raises:
         QueryError: it cannot be reached, does not offer C-FIND, or does not answer in time.
     """
-    hasty = {"answer_timeout_s": min(ANSWER_TIMEOUT_S, config.jobs.answer_timeout_s)}
-    config = config.model_copy(update={"jobs": config.jobs.model_copy(update=hasty)})
-    series = Dataset()
-    series.QueryRetrieveLevel = "SERIES"
-    series.StudyInstanceUID, series.SeriesInstanceUID = study_uid, series_uid
+    series = _query("SERIES", study_uid, series_uid)
     series.NumberOfSeriesRelatedInstances = None
+    images = _query("IMAGE", study_uid, series_uid)
+    images.SOPInstanceUID = ""
     try:
         model = StudyRootQueryRetrieveInformationModelFind
-        with associated(peer, config, [model]) as association:
+        with associated(peer, _hasty(config), [model]) as association:
             found = _find(association, series, peer)
             counts = [one.get("NumberOfSeriesRelatedInstances") for one in found]
             if not found or all(count is not None for count in counts):
                 return sum(int(count) for count in counts if count is not None)
-            return len(_find(association, _image_level(study_uid, series_uid), peer))
+            return len(_find(association, images, peer))
     except (DispatchError, RuntimeError, ValueError, OSError) as error:
         raise QueryError(f"{peer.name} did not answer a query: {error}") from error
 
 
-def _image_level(study_uid: str, series_uid: str) -> Dataset:
+def _hasty(config: Config) -> Config:
+    """The same configuration with less patience."""
+    limit_s = min(ANSWER_TIMEOUT_S, config.jobs.answer_timeout_s)
+    jobs = config.jobs.model_copy(update={"answer_timeout_s": limit_s})
+    return config.model_copy(update={"jobs": jobs})
+
+
+def _query(level: str, study_uid: str, series_uid: str) -> Dataset:
     query = Dataset()
-    query.QueryRetrieveLevel = "IMAGE"
+    query.QueryRetrieveLevel = level
     query.StudyInstanceUID, query.SeriesInstanceUID = study_uid, series_uid
-    query.SOPInstanceUID = ""
     return query
 
 

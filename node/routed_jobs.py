@@ -37,22 +37,29 @@ def make_jobs(
         evidence: why the series counts as complete.
     """
     routes = {route.name: route for route in config.routes}
-    made = []
-    for finding in explanation.jobs:
-        assert finding.taken_by is not None
-        route = routes[finding.taken_by.route]
-        request = JobRequest(
-            **model_of(route),
-            **origin_of(row),
-            route=route.name,
-            sources=sources_of(finding),
-            destinations=route.send_to,
-            priority=route.priority,
-            evidence=evidence,
-        )
-        state, reason = first_state(finding)
-        made.append(ledger.create(request, state, reason)[0])
-    return made
+    return [
+        ledger.create(
+            request_of(finding, routes[finding.taken_by.route], row, evidence),
+            *first_state(finding),
+        )[0]
+        for finding in explanation.jobs
+        if finding.taken_by is not None
+    ]
+
+
+def request_of(
+    finding: StackFinding, route: RouteSettings, row: Any, evidence: Mapping[str, Any]
+) -> JobRequest:
+    """What is asked of the ledger for one stack."""
+    return JobRequest(
+        **model_of(route),
+        **origin_of(row),
+        route=route.name,
+        sources=sources_of(finding),
+        destinations=route.send_to,
+        priority=route.priority,
+        evidence=evidence,
+    )
 
 
 def first_state(finding: StackFinding) -> tuple[JobState, str]:

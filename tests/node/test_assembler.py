@@ -224,7 +224,7 @@ def test_an_odd_series_does_not_stop_the_others(
     odd = min(series_rows(database), key=lambda row: row.instance_count)
     with database.begin() as connection:  # a column that no code of ours would write
         this = series.c.series_instance_uid == odd.series_instance_uid
-        odd_values = {"state": "COMPLETE", "completed_count": 3, "evidence": []}
+        odd_values = {"state": "COMPLETE", "completed_count": 3, "evidence": "odd"}
         connection.execute(sa.update(series).where(this).values(odd_values))
     wait_until(
         lambda: bool(assembler.look()) and len(assembler.ledger.list()) == 1, what="the good one"
