@@ -39,6 +39,7 @@ INSTANCES = 300
 ROUNDS = 3
 ASSOCIATIONS = (1, 4)
 MEMORY_INSTANCES = (100, 2000)
+WARM_UP = 20
 QUICK = {**os.environ, "TCP_NODELAY": "1"}
 RESULT = Path(__file__).parent / "results" / "receive.md"
 
@@ -220,9 +221,7 @@ def table(rivals: list[Rival]) -> list[str]:
     for name in by_name:
         own = {n: median(name, n) for n in ASSOCIATIONS}
         ratios = [
-            " / ".join(
-                f"{mine / median(other, n):.2f}" for mine, n in zip(own, ASSOCIATIONS, strict=True)
-            )
+            " / ".join(f"{mine / median(other, n):.2f}" for n, mine in own.items())
             for other in ("Orthanc, synced storage", "storescp")
         ]
         cells = [f"{rate:.0f}/s" for rate in own.values()] + ratios
@@ -230,9 +229,52 @@ def table(rivals: list[Rival]) -> list[str]:
     return lines
 
 
+def race(rivals: list[Rival], sets: list[list[Path]]) -> None:
+    """Send to each in turn, in another order each round."""
+    for rival in rivals:
+        send(sets[-1][:WARM_UP], rival.port, 1, QUICK)
+    for number in range(ROUNDS):
+        for which, associations in enumerate(ASSOCIATIONS):
+            files = sets[number * len(ASSOCIATIONS) + which]
+            for rival in rivals[number:] + rivals[:number]:
+                rate = send(files, rival.port, associations, QUICK)
+                rival.rates.setdefault(associations, []).append(rate)
+                print(f"{rival.name:24} {associations} {rate:6.0f}/s", flush=True)
+
+
+def check_nothing_lost(rivals: list[Rival]) -> str:
+    """What each holds after the race; ours must hold everything that it acknowledged."""
+    wanted = ROUNDS * len(ASSOCIATIONS) * INSTANCES + WARM_UP
+    held = {rival.name: rival.held() for rival in rivals}
+    for name, count in held.items():
+        if name.startswith("ours") and count != wanted:
+            sys.exit(f"{name} acknowledged {wanted} instances and holds {count}")
+    counts = ", ".join(f"{name} {count}" for name, count in held.items())
+    return f"Sent {wanted} to each; held afterwards: {counts}."
+
+
+def untouched_senders(rivals: list[Rival], files: list[Path]) -> str:
+    """The rate of a sender with Nagle's algorithm, which waits for our acknowledgements."""
+    rates = ", ".join(
+        f"{rival.name} {send(files, rival.port, 1, dict(os.environ)):.0f}/s"
+        for rival in rivals
+        if rival.name in ("ours, receivers", "storescp")
+    )
+    return f"storescu as Debian ships it (Nagle's algorithm on), 1 association: {rates}."
+
+
+def memory(folder: Path, files: list[Path]) -> str:
+    """Peak memory of a receiver for few and for many instances."""
+    peaks = [
+        f"{peak_memory(folder / f'm{n}', files[:n]):.0f} MiB for {n}" for n in MEMORY_INSTANCES
+    ]
+    return f"Peak memory of a receiver process: {', '.join(peaks)} instances (4 associations)."
+
+
 def measure(folder: Path) -> list[str]:
     """Everything, as lines of Markdown."""
     sets = phantom_sets(folder, ROUNDS * len(ASSOCIATIONS) + 1)
+    load = os.getloadavg()[0]
     with contextlib.ExitStack() as stack:
         rivals = [
             stack.enter_context(ours(folder / "ours", "ours, receivers", admits=False)),
@@ -241,44 +283,20 @@ def measure(folder: Path) -> list[str]:
             stack.enter_context(storescp(folder / "fork", "storescp --fork", "--fork")),
             stack.enter_context(orthanc(folder / "orthanc")),
         ]
-        for rival in rivals:
-            send(sets[-1][:20], rival.port, 1, QUICK)  # warm-up
-        for number in range(ROUNDS):
-            for which, associations in enumerate(ASSOCIATIONS):
-                files = sets[number * len(ASSOCIATIONS) + which]
-                for rival in rivals[number:] + rivals[:number]:  # another order each time
-                    rate = send(files, rival.port, associations, QUICK)
-                    rival.rates.setdefault(associations, []).append(rate)
-                    print(f"{rival.name:24} {associations} {rate:6.0f}/s", flush=True)
-        wanted = ROUNDS * len(ASSOCIATIONS) * INSTANCES + 20
-        held = {rival.name: rival.held() for rival in rivals}
-        slow = [send(sets[-1][50:150], rival.port, 1, dict(os.environ)) for rival in rivals[:3:2]]
-    for name, count in held.items():
-        if name.startswith("ours") and count != wanted:
-            sys.exit(f"{name} acknowledged {wanted} instances and holds {count}")
-    many = [file for files in sets for file in files]
-    memory = [peak_memory(folder / f"m{n}", many[:n]) for n in MEMORY_INSTANCES]
+        race(rivals, sets)
+        lines = ["", *table(rivals), "", check_nothing_lost(rivals)]
+        lines.append(untouched_senders(rivals, sets[-1][WARM_UP : WARM_UP + 100]))
     rate = admission_rate(folder / "index", folder / "ours" / "data")
     return [
         f"{INSTANCES} CT of 512x512, 16 bit; medians of {ROUNDS}, interleaved; sender storescu, one "
-        f"process an association; {os.cpu_count()} cores, {platform.machine()}, Linux.",
-        "",
-        *table(rivals),
-        "",
-        f"Sent {wanted} to each; held afterwards: "
-        + ", ".join(f"{name} {count}" for name, count in held.items())
-        + ".",
-        f"From a sender with Nagle's algorithm (storescu as Debian ships it), 1 association: "
-        f"ours {slow[0]:.0f}/s, storescp {slow[1]:.0f}/s.",
+        f"process an association; {os.cpu_count()} cores, {platform.machine()}, load before the "
+        f"start {load:.1f}.",
+        *lines,
         f"Admission to the spool and its index alone: {rate:.0f} instances/s.",
-        "Peak memory of a receiver process: "
-        + ", ".join(
-            f"{mib:.0f} MiB for {n}" for n, mib in zip(MEMORY_INSTANCES, memory, strict=True)
-        )
-        + " instances (4 associations).",
+        memory(folder, [file for files in sets for file in files]),
         "",
         "Ours and Orthanc sync each file before the response; storescp syncs nothing. "
-        "'ours, receivers' and storescp keep files; 'ours, with admission' and Orthanc index them.",
+        "'ours, receivers' and storescp keep files; the other two index them as well.",
     ]
 
 
