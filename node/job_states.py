@@ -34,7 +34,14 @@ TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
             JobState.CANCELLED,
         }
     ),
-    JobState.WRITTEN: frozenset({JobState.SENT, JobState.FAILED, JobState.CANCELLED}),
+    JobState.WRITTEN: frozenset(
+        {
+            JobState.RUNNING,  # the check is repeated: a crash came before it was recorded
+            JobState.SENT,
+            JobState.FAILED,
+            JobState.CANCELLED,
+        }
+    ),
     JobState.SENT: frozenset(
         {
             JobState.COMMITTED,
@@ -55,8 +62,8 @@ RETRIABLE = frozenset({JobState.FAILED, JobState.REFUSED, JobState.CANCELLED, Jo
 """States from which a person may start another run; HELD is released or cancelled instead."""
 
 CANCELLABLE = frozenset(s for s in JobState if JobState.CANCELLED in TRANSITIONS[s])
-ACTIVE = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.WRITTEN})
-"""States in which a worker has something left to do for certain (SENT may be the last one)."""
+UNDER_WAY = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.WRITTEN, JobState.SENT})
+"""States that a job leaves by itself; SENT may also be its last one, then `finished` is set."""
 
 FINAL = frozenset(
     {

@@ -23,6 +23,7 @@ from node.job_states import (
     FINAL,
     RETRIABLE,
     TRANSITIONS,
+    UNDER_WAY,
     JobError,
     JobState,
     UnknownJob,
@@ -246,6 +247,12 @@ class JobLedger:
             .order_by(jobs.c.priority, jobs.c.created)
             .limit(limit)
         )
+        with self.database.connect() as connection:
+            return [_job(row) for row in connection.execute(query)]
+
+    def under_way(self) -> Sequence[Job]:
+        """Jobs with which something is still to happen by itself."""
+        query = sa.select(jobs).where(jobs.c.state.in_(UNDER_WAY), jobs.c.finished.is_(None))
         with self.database.connect() as connection:
             return [_job(row) for row in connection.execute(query)]
 

@@ -14,8 +14,6 @@ from node.workflow import MAX_CRASHES
 log = logging.getLogger(__name__)
 
 UNFINISHED = ["PENDING", "ENQUEUED", "DELAYED"]
-UNDER_WAY = (JobState.QUEUED, JobState.RUNNING, JobState.WRITTEN, JobState.SENT)
-ALL = 100_000
 
 
 def recover_workflows_of_the_dead(executor: Executor) -> None:
@@ -40,17 +38,14 @@ def reconcile(ledger: JobLedger) -> None:
     Either DBOS gave the workflow up, since worker after worker died of it: the job fails. Or DBOS's
     tables were lost, or restored from an older copy: the job runs again.
     """
-    for state in UNDER_WAY:
-        for job in ledger.list(state, limit=ALL):
-            if _is_orphan(job):
-                _help(ledger, job)
+    for job in ledger.under_way():
+        if _is_orphan(job):
+            _help(ledger, job)
 
 
 def _is_orphan(job: Job) -> bool:
     waiting_for_the_queue = job.state is JobState.QUEUED and not job.is_enqueued
-    if waiting_for_the_queue or job.finished is not None:
-        return False
-    return not _workflows(job, UNFINISHED)
+    return not waiting_for_the_queue and not _workflows(job, UNFINISHED)
 
 
 def _help(ledger: JobLedger, job: Job) -> None:

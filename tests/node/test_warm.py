@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from node.warm import WarmPipelines
+from pipelines.errors import WeightsError
+from tests.node.smoothing import Smoothing
+
+
+def test_loaded_once() -> None:
+    loaded: list[str] = []
+
+    def load(name: str) -> Smoothing:
+        loaded.append(name)
+        return Smoothing()
+
+    warm = WarmPipelines(load)
+    warm.preload(["ldct_denoise", "ldct_denoise"])
+    for _ in range(3):
+        with warm.use("ldct_denoise") as pipeline:
+            assert pipeline.card.name == "ldct_denoise"
+    assert loaded == ["ldct_denoise"]
+
+
+def test_one_thread_at_a_time() -> None:
+    warm, inside, most = WarmPipelines(lambda _name: Smoothing()), [0], [0]
+
+    def work() -> None:
+        with warm.use("ldct_denoise"):
+            inside[0] += 1
+            most[0] = max(most[0], inside[0])
+            time.sleep(0.02)
+            inside[0] -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1]
+
+
+def test_pipeline_that_cannot_be_loaded_does_not_end_the_worker() -> None:
+    def load(name: str) -> Smoothing:
+        raise WeightsError(f"{name} has other weights")
+
+    warm = WarmPipelines(load)
+    warm.preload(["ldct_denoise"])
+    with pytest.raises(WeightsError), warm.use("ldct_denoise"):
+        pass

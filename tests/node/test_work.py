@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from node.jobs import Job, JobState
+from node.warm import WarmPipelines
+from node.work import JobWork, Outcome, Work
+from pipelines.contract import Pipeline
+from tests.node.dispatch.scp import StorageSCP, storage_scp
+from tests.node.job_node import JobNode, job_node
+from tests.node.smoothing import Smoothing
+
+MAKING = ("gate", "translate", "write", "check")
+
+
+@pytest.fixture
+def scp() -> Iterator[StorageSCP]:
+    with storage_scp() as running:
+        yield running
+
+
+@pytest.fixture
+def node(scp: StorageSCP, tmp_path: Path) -> Iterator[JobNode]:
+    with job_node(tmp_path, scp, max_attempts=2) as made:
+        yield made
+
+
+def work_of(node: JobNode, loader: object = None, alive: bool = True) -> JobWork:
+    load = loader or (lambda _name: Smoothing())
+    return JobWork(node.config, node.database, WarmPipelines(load), lambda: alive)  # type: ignore[arg-type]
+
+
+def do(work: JobWork, job: Job, *steps: str, attempt: int = 1) -> list[Outcome]:
+    return [
+        work.attempt(step, Work(job.id, job.run, attempt, "" if step in MAKING else "pacs"))
+        for step in steps
+    ]
+
+
+def test_states_and_steps(node: JobNode, scp: StorageSCP) -> None:
+    work, job = work_of(node), node.make_job(4)
+    for step, state in [
+        ("gate", JobState.RUNNING),
+        ("translate", JobState.RUNNING),
+        ("write", JobState.RUNNING),
+        ("check", JobState.WRITTEN),
+        ("dispatch", JobState.SENT),
+    ]:
+        assert do(work, job, step) == [Outcome(go_on=True)]
+        now = node.ledger.require(job.id)
+        assert (now.state, now.step, now.progress) == (state, step, 1.0)
+        assert step in now.timings
+    assert len(scp.stored) == 6
+
+
+def test_every_step_may_be_repeated(node: JobNode, scp: StorageSCP) -> None:
+    work, job = work_of(node), node.make_job(4)
+    for step in (*MAKING, "dispatch"):
+        do(work, job, step)
+        assert do(work_of(node), job, step) == [Outcome(go_on=True)]
+    assert scp.requests == 6
+
+
+def test_error_that_may_pass(node: JobNode) -> None:
+    def full(_name: str) -> Pipeline:
+        raise OSError(28, "No space left on device")
+
+    work, job = work_of(node, full), node.make_job(4)
+    _, first = do(work, job, "gate", "translate")
+    assert first.wait_s is not None
+    now = node.ledger.require(job.id)
+    assert now.state is JobState.QUEUED
+    assert "No space left on device" in now.reason
+    assert "Try 2 of 2" in now.reason
+    (second,) = do(work, job, "translate", attempt=2)
+    assert second == Outcome(go_on=False)
+    now = node.ledger.require(job.id)
+    assert now.state is JobState.FAILED
+    assert now.reason.startswith("Given up after 2 tries.")
+
+
+def test_cancelled_between_steps(node: JobNode) -> None:
+    work, job = work_of(node), node.make_job(4)
+    do(work, job, "gate")
+    node.ledger.cancel(job.id)
+    assert do(work, job, "translate") == [Outcome(go_on=False)]
+    assert node.ledger.require(job.id).state is JobState.CANCELLED
+
+
+def test_other_run_is_left_alone(node: JobNode) -> None:
+    work, job = work_of(node), node.make_job(4)
+    node.ledger.cancel(job.id)
+    node.ledger.retry(job.id)
+    assert do(work, job, "gate") == [Outcome(go_on=False)]
+    assert node.ledger.require(job.id).state is JobState.QUEUED
+
+
+def test_worker_that_counts_as_dead_does_nothing(node: JobNode, scp: StorageSCP) -> None:
+    job = node.make_job(4)
+    do(work_of(node), job, *MAKING)
+    assert do(work_of(node, alive=False), job, "dispatch") == [Outcome(go_on=False)]
+    assert scp.requests == 0
+
+
+def test_cancelled_while_it_is_sent(node: JobNode, scp: StorageSCP) -> None:
+    work, job = work_of(node), node.make_job(4)
+    do(work, job, *MAKING)
+    node.ledger.cancel(job.id)
+    assert do(work, job, "dispatch") == [Outcome(go_on=False)]
+    assert scp.requests == 0
+
+
+def test_one_failed_destination_keeps_its_reason(node: JobNode) -> None:
+    work, job = work_of(node), node.make_job(4)
+    do(work, job, *MAKING)
+    node.ledger.update(job.id, state=JobState.FAILED, reason="another destination refuses")
+    assert do(work, job, "dispatch") == [Outcome(go_on=True)]
+    now = node.ledger.require(job.id)
+    assert (now.state, now.reason) == (JobState.FAILED, "another destination refuses")
+
+
+def test_unknown_error_is_recorded_without_its_text(node: JobNode) -> None:
+    def load(_name: str) -> Pipeline:
+        raise ValueError("Doe^Jane")
+
+    work, job = work_of(node, load), node.make_job(4)
+    do(work, job, "gate", "translate")
+    reason = node.ledger.require(job.id).reason
+    assert "ValueError" in reason
+    assert "Jane" not in reason
