@@ -288,8 +288,8 @@ def measure(folder: Path) -> list[str]:
         lines.append(untouched_senders(rivals, sets[-1][WARM_UP : WARM_UP + 100]))
     rate = admission_rate(folder / "index", folder / "ours" / "data")
     return [
-        f"{INSTANCES} CT of 512x512, 16 bit; medians of {ROUNDS}, interleaved; sender storescu, one "
-        f"process an association; {os.cpu_count()} cores, {platform.machine()}, load before the "
+        f"{INSTANCES} CT of 512x512, 16 bit; medians of {ROUNDS}, interleaved; sender storescu, a "
+        f"process for each association; {os.cpu_count()} cores, {platform.machine()}, load before the "
         f"start {load:.1f}.",
         *lines,
         f"Admission to the spool and its index alone: {rate:.0f} instances/s.",
