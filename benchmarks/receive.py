@@ -289,8 +289,8 @@ def measure(folder: Path) -> list[str]:
     rate = admission_rate(folder / "index", folder / "ours" / "data")
     return [
         f"{INSTANCES} CT of 512x512, 16 bit; medians of {ROUNDS}, interleaved; sender storescu, a "
-        f"process for each association; {os.cpu_count()} cores, {platform.machine()}, load before the "
-        f"start {load:.1f}.",
+        f"process for each association; {os.cpu_count()} cores, {platform.machine()}, load before "
+        f"the start {load:.1f}.",
         *lines,
         f"Admission to the spool and its index alone: {rate:.0f} instances/s.",
         memory(folder, [file for files in sets for file in files]),
