@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import pytest
+
+from node.dispatch.errors import DestinationRefuses, DestinationUnavailable
+from node.dispatch.outgoing import Answer, Outgoing
+from node.dispatch.sender import sender_for
+from tests.node.dispatch.sending import peer_of
+from tests.servers import OrthancServer, free_port
+
+pytestmark = pytest.mark.orthanc
+WAYS = ["c-store", "stow-rs", "orthanc-rest"]
+
+
+@pytest.mark.parametrize("way", WAYS[1:])
+def test_missing_address_is_named(orthanc: OrthancServer, way: str) -> None:
+    peer = peer_of(orthanc, way, dicomweb=None, orthanc_rest=None)
+    with pytest.raises(DestinationRefuses, match="add it to the configuration"):
+        sender_for(peer)
+
+
+@pytest.mark.parametrize("way", WAYS[1:])
+def test_environment_does_not_redirect(
+    orthanc: OrthancServer,
+    instances: list[Outgoing],
+    way: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
+    peer, answers = peer_of(orthanc, way), list[Answer]()
+    sender_for(peer)(instances[:2], peer, "VSCANNER", 20, answers.append)
+    assert all(a.kept for a in answers)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_nobody_there(orthanc: OrthancServer, instances: list[Outgoing], way: str) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    peer = peer_of(orthanc, way, port=port, dicomweb=url, orthanc_rest=url)
+    with pytest.raises(DestinationUnavailable):
+        sender_for(peer)(instances, peer, "VSCANNER", 5, lambda _answer: None)
