@@ -44,6 +44,9 @@ ENTRIES = {  # part: (module, function); imported in the child only, so that onl
     "worker": ("node.worker", "main"),
     "web": ("node.web.server", "main"),
 }
+NICENESS = {"assembler": 5, "worker": 5}
+"""Scheduling: a PACS that waits for an answer goes before work that can wait."""
+
 BACKLOG = 128  # associations that may wait to be accepted
 WATCH_S = 0.2  # how often dead processes are looked for
 FIRST_PAUSE_S = 1.0
@@ -190,6 +193,7 @@ def run_part(
     """Body of a child process: set up, then the part's own `main`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the service, which ends us
     set_up_logging()
+    os.nice(NICENESS.get(name, 0))
     threading.Thread(target=_follow, args=(lifeline,), daemon=True).start()
     module, function = ENTRIES[name]
     entry: Callable[..., None] = getattr(importlib.import_module(module), function)

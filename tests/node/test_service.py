@@ -80,6 +80,16 @@ def test_roles_have_the_parts_that_the_configuration_asks_for(tmp_path: Path) ->
     service._end()
 
 
+def test_receivers_go_before_the_assembler(service: subprocess.Popen[bytes]) -> None:
+    ours = psutil.Process().nice()
+    wanted = [ours, ours, min(ours + 5, 19)]
+    wait_until(
+        lambda: sorted(child.nice() for child in children(service)) == wanted,
+        30,
+        "two receivers at our niceness and an assembler that gives way",
+    )
+
+
 def test_a_dead_receiver_is_started_again(service: subprocess.Popen[bytes]) -> None:
     before = {child.pid for child in children(service)}
     victim = min(before)
