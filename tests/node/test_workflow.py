@@ -1,22 +1,17 @@
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
-from node.database import deliveries, executors, instances, jobs, metadata
-from node.dispatch.ledger import DeliveryStatus
+from node.database import instances
 from node.jobs import JobState
 from node.steps.folder import JobFolder
 from node.work import Work
 from node.workflow import COMMIT, DELIVER, MAKE, workflow_id
 from tests.node.dispatch.scp import StorageSCP, storage_scp
-from tests.node.job_node import JobNode, job_node, receiving
-from tests.servers import OrthancServer, wait_until
+from tests.node.job_node import JobNode, job_node
+from tests.servers import wait_until
 
 PAUSE = ("--pause-s", "0.05")
 
@@ -39,31 +34,6 @@ def test_workflow_ids_name_job_run_destination_and_attempt() -> None:
     assert workflow_id(MAKE, Work("j", 0, 2)) == "j.0.2"
     assert workflow_id(DELIVER, Work("j", 1, 1, "pacs")) == "j.1.pacs.deliver"
     assert workflow_id(COMMIT, Work("j", 1, 3, "pacs")) == "j.1.pacs.commit.3"
-
-
-@pytest.mark.orthanc
-def test_a_job_from_queue_to_commitment(orthanc: OrthancServer, tmp_path: Path) -> None:
-    with job_node(tmp_path / "node", orthanc) as node, receiving(node):
-        job = node.make_job(slices=12, destinations=["source", "pacs"])  # the same peer
-        worker = node.start_worker()
-        done = node.wait_for(job, JobState.COMMITTED)
-        assert orthanc.series_uids() == set(done.derived_series)
-        assert len(done.derived_series) == 3
-        assert done.qc["verdict"] == "GREEN"
-        assert done.finished is not None
-        assert set(done.timings) == {
-            *("gate", "translate", "write", "check", "dispatch", "commitment")
-        }
-        with node.database.connect() as connection:
-            rows = connection.execute(sa.select(deliveries)).all()
-        assert {(row.destination, row.status) for row in rows} == {
-            ("pacs", DeliveryStatus.COMMITTED)
-        }
-        assert len(rows) == 14
-        worker.terminate()
-        assert worker.wait(30) == 0
-        with node.database.connect() as connection:
-            assert connection.execute(sa.select(executors)).all() == []
 
 
 def test_without_commitment_the_job_stays_sent(node: JobNode, scp: StorageSCP) -> None:
@@ -166,42 +136,3 @@ def test_sources_gone_from_the_spool(node: JobNode) -> None:
         )
     failed = node.wait_for(job, JobState.FAILED)
     assert "send the series again" in failed.reason
-
-
-def test_jobs_start_quickly(node: JobNode) -> None:
-    job = node.make_job(8)
-    done = node.wait_for(job, JobState.SENT)
-    assert done.started is not None
-    waited = (done.started - done.created).total_seconds()
-    assert waited < 2  # 0.1 s on an idle machine; see benchmarks/latency.py
-
-
-def test_lost_queue_is_made_again(tmp_path: Path, scp: StorageSCP) -> None:
-    with job_node(tmp_path, scp) as node:
-        job = node.make_job(30)
-        worker = node.start_worker(*PAUSE)
-        node.wait_for_step(job, "translate")
-        node.kill(worker)
-        for path in (tmp_path / "data").glob("dbos.sqlite*"):
-            path.unlink()
-        node.start_worker()
-        assert node.wait_for(job, JobState.SENT).run == 1
-
-
-@pytest.mark.postgresql
-def test_two_workers_on_postgresql(postgresql: str, tmp_path: Path, scp: StorageSCP) -> None:
-    with job_node(tmp_path, scp, postgresql) as node:
-        with node.database.begin() as connection:
-            for table in reversed(metadata.sorted_tables):
-                connection.execute(table.delete())
-        for _ in range(2):
-            node.start_worker(*PAUSE)
-        made = [node.make_job(20) for _ in range(4)]
-        node.wait_for_step(made[0], "translate")
-        os.kill(node.workers[0].pid, signal.SIGKILL)
-        for job in made:
-            node.wait_for(job, JobState.SENT)
-        with node.database.connect() as connection:
-            uids = list(connection.execute(sa.select(deliveries.c.sop_instance_uid)).scalars())
-            assert connection.execute(sa.select(sa.func.count()).select_from(jobs)).scalar() == 4
-        assert len(uids) == len(set(uids)) == 4 * 22
