@@ -82,6 +82,7 @@ def thickened(series: TrainingSeries, thickness: int, step: int) -> TrainingSeri
         slices,
         series.pixel_spacing_mm,
         series.slice_spacing_mm * step,
+        slice_thickness_mm=series.slice_spacing_mm * thickness,
     )
 
 

@@ -15,7 +15,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from trainers.low_dose import Kernel, Scanner, Slice, inserted_noise, project, soft_tissue
+from trainers.low_dose import (
+    ELECTRONIC_PHOTONS,
+    Kernel,
+    Scanner,
+    Slice,
+    inserted_noise,
+    project,
+    soft_tissue,
+)
 from trainers.projection import ParallelBeam
 
 TILE = 16
@@ -54,7 +62,13 @@ class _Sample:
     integrals: Floats
 
 
-def calibrate(slices_hu: Slice, spacing_mm: float, views: int = 360, seed: int = 0) -> Scanner:
+def calibrate(
+    slices_hu: Slice,
+    spacing_mm: float,
+    views: int = 360,
+    seed: int = 0,
+    electronic: float = ELECTRONIC_PHOTONS,
+) -> Scanner:
     """The scanner whose full dose has the noise power spectrum of the acquired slices.
 
     Args:
@@ -62,23 +76,25 @@ def calibrate(slices_hu: Slice, spacing_mm: float, views: int = 360, seed: int =
         spacing_mm: pixel spacing.
         views: number of views.
         seed: of the simulated noise that is compared.
+        electronic: electronic noise, in photons; what it is cannot be seen in one dose.
 
     Raises:
         CalibrationError: there is no flat soft tissue.
     """
     random = np.random.default_rng(seed)
-    bare = Scanner(ParallelBeam(max(slices_hu.shape[1:]), spacing_mm, views), Kernel(math.inf))
+    beam = ParallelBeam(max(slices_hu.shape[1:]), spacing_mm, views)
+    bare = Scanner(beam, Kernel(math.inf), electronic=electronic)
     samples = _samples(slices_hu, bare)
     acquired = _median_power([_tile_power(s.image, s.places) for s in samples])
     kernel, photons = bare.kernel, FIRST_PHOTONS
     for _ in range(ROUNDS):
-        scanner = Scanner(bare.beam, bare.kernel, photons)
+        scanner = Scanner(beam, bare.kernel, photons, electronic)
         # at half the dose the inserted variance is that of the full dose: 1 / 0.5 - 1 = 1
         noise = [inserted_noise(scanner, s.image, 0.5, random, s.integrals) for s in samples]
         power = [_tile_power(n, s.places) for n, s in zip(noise, samples, strict=True)]
         kernel, height = _fit(np.log(acquired / _median_power(power)), spacing_mm)
         photons *= math.exp(-height)
-    return Scanner(bare.beam, kernel, photons)
+    return Scanner(beam, kernel, photons, electronic)
 
 
 def _samples(slices_hu: Slice, scanner: Scanner) -> list[_Sample]:

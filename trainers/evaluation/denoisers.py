@@ -1,7 +1,7 @@
 """The network and its rivals, all with one signature.
 
 Rivals are given what a hospital does not have: the true standard deviation of the noise, and the
-best of several strengths, chosen by PSNR on a slice of the very series that is then scored.
+best of several strengths, chosen by PSNR on a part of a slice that is then scored.
 BM3D is not among them: the library that everybody uses (`bm3d`) is licensed for non-commercial
 use only.
 """
@@ -29,8 +29,8 @@ SEEN_HU = (-1024.0, 1500.0)
 """Rivals work on this range: a tooth would otherwise set the scale of a lung."""
 
 STRENGTHS: Mapping[str, tuple[float, ...]] = {
-    "bilateral": (1.5, 2.5, 4.0),
-    "non-local means": (0.5, 0.7, 0.9, 1.2),
+    "bilateral": (0.8, 1.5, 2.5, 4.0),
+    "non-local means": (0.3, 0.5, 0.7, 0.9, 1.2),
 }
 """Strengths that are tried, as multiples of the noise's standard deviation."""
 

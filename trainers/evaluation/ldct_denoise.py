@@ -1,27 +1,31 @@
 r"""Measure the low-dose CT denoiser on data that it has not seen, beside its rivals.
 
-    python -m trainers.evaluation.ldct_denoise --out results \
-        --series abdomen:/data/patient_a chest:/data/patient_b --phantom /data/phantom
+    python -m trainers.evaluation.ldct_denoise --out trainers/results/ldct_denoise \
+        --series abdomen:a=/data/patient_a chest:/data/patient_b --phantom /data/phantom
 
 A series is a folder of DICOM or a NIfTI file with HU; `abdomen:` or `chest:` names the window in
-which it is scored (centre 50 width 400; centre -600 width 1500). Writes results.json and
-results.md; the model card takes its figures from the JSON.
+which it is scored (centre 50 width 400; centre -600 width 1500), `a=` what the table calls it.
+Writes the JSON and Markdown named by --out. A training record that the JSON already holds stays in
+it; `trainers.evaluation.ldct_denoise_report` puts the figures into report and model card.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from trainers.evaluation.denoisers import RIVALS, Denoiser, network, unchanged
-from trainers.evaluation.low_dose_table import WINDOWS, Row, table
+from trainers.evaluation.denoisers import RIVALS, STRENGTHS, Denoiser, network, unchanged
+from trainers.evaluation.low_dose_table import SEED, WINDOWS, Row, table
 from trainers.evaluation.phantom import PhantomResult, evaluate_phantom
+from trainers.evaluation.simulation_check import check_simulation
+from trainers.low_dose import ELECTRONIC_PHOTONS
 from trainers.readers.dicom import read_dicom
 from trainers.readers.nifti import read_nifti
 from trainers.readers.series import TrainingSeries
@@ -43,20 +47,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--weights", type=Path, default=SHIPPED, help="(default: the shipped ones)")
     parser.add_argument("--doses", type=float, nargs="+", default=list(DOSES))
     parser.add_argument("--slices", type=int, default=8, help="slices a series (default 8)")
+    parser.add_argument("--seed", type=int, default=SEED, help=f"of the noise (default {SEED})")
     parser.add_argument("--out", type=Path, required=True, help="written: OUT.json and OUT.md")
     arguments = parser.parse_args(argv)
-    ours = network(arguments.weights)
-    rows: list[Row] = []
-    with console.status("measuring ...") as status:
-        for source in arguments.series:
-            window, _, place = source.partition(":")
-            if window not in WINDOWS:
-                parser.error(f"--series wants abdomen:PATH or chest:PATH, got {source!r}")
-            series = read(Path(place))
-            rows += table(series, window, arguments.doses, arguments.slices, ours, status.update)
-        phantom = measure_phantom(arguments.phantom, ours) if arguments.phantom else []
+    wrong = [s for s in arguments.series if s.partition(":")[0] not in WINDOWS]
+    if wrong:
+        parser.error(f"--series wants abdomen:PATH or chest:PATH, got {wrong[0]!r}")
+    rows, phantom = measure(arguments)
+    report = kept_record(arguments.out.with_suffix(".json")) | facts(arguments)
+    report["table"] = [row_to_json(row) for row in rows]
+    if arguments.phantom:
+        report["phantom"] = [asdict(result) for result in phantom]
+        checks = [check_simulation(arguments.phantom, e) for e in (0.0, ELECTRONIC_PHOTONS)]
+        report["simulation"] = [asdict(check) for check in checks]
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    report = {"table": [row_to_json(row) for row in rows], "phantom": [asdict(p) for p in phantom]}
     arguments.out.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n")
     text = markdown(rows, phantom)
     arguments.out.with_suffix(".md").write_text(text)
@@ -64,9 +68,43 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def read(path: Path) -> TrainingSeries:
-    """A NIfTI file or a folder of DICOM."""
-    return read_nifti(path) if path.is_file() else read_dicom(path)
+def measure(arguments: argparse.Namespace) -> tuple[list[Row], list[PhantomResult]]:
+    """Every series, then the phantom."""
+    ours = network(arguments.weights)
+    doses, count, seed = arguments.doses, arguments.slices, arguments.seed
+    rows: list[Row] = []
+    with console.status("measuring ...") as status:
+        for source in arguments.series:
+            window, _, place = source.partition(":")
+            rows += table(read(place), window, doses, count, ours, status.update, seed)
+        phantom = measure_phantom(arguments.phantom, ours) if arguments.phantom else []
+    return rows, phantom
+
+
+def facts(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What was measured, and with what."""
+    digest = hashlib.sha256(arguments.weights.read_bytes()).hexdigest()
+    strengths = {name: list(tried) for name, tried in STRENGTHS.items()}
+    return {
+        "weights_sha256": digest,
+        "seed": arguments.seed,
+        "strengths_tried": strengths,
+        "strengths_on_phantom": PHANTOM_STRENGTH,
+    }
+
+
+def kept_record(path: Path) -> dict[str, Any]:
+    """The training record in an earlier file, if there is one."""
+    earlier = json.loads(path.read_text()) if path.exists() else {}
+    return {"training": earlier["training"]} if "training" in earlier else {}
+
+
+def read(place: str) -> TrainingSeries:
+    """A NIfTI file or a folder of DICOM, with `name=` before it or not."""
+    name, _, rest = place.rpartition("=")
+    path = Path(rest)
+    series = read_nifti(path) if path.is_file() else read_dicom(path)
+    return replace(series, name=name) if name else series
 
 
 def measure_phantom(folder: Path, ours: Denoiser) -> list[PhantomResult]:

@@ -1,11 +1,12 @@
 """PSNR, SSIM and RMSE at several doses on series that no network has seen.
 
 Low doses are inserted as in training, by the simulator calibrated to the series itself, with
-seeds of their own; the three slices that a network sees have independent noise.
+seeds of their own. The noise of neighbouring slices is correlated as far as the slices overlap.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -30,6 +31,11 @@ from trainers.readers.series import TrainingSeries
 
 WINDOWS: Mapping[str, DataRange] = {"abdomen": ABDOMEN_WINDOW, "chest": CHEST_WINDOW}
 BODY_HU = -500.0
+
+TUNED_ON = 256
+"""Side, in pixels, of the middle of a slice on which a rival's strength is chosen."""
+
+SEED = 2026
 
 Image = npt.NDArray[np.float32]
 
@@ -64,7 +70,7 @@ class Row:
 
 
 def cases(
-    series: TrainingSeries, dose: float, count: int, scanner: Scanner, seed: int = 2026
+    series: TrainingSeries, dose: float, count: int, scanner: Scanner, seed: int = SEED
 ) -> list[Case]:
     """`count` slices spread over the series, at one dose."""
     last = len(series.slices) - 1
@@ -75,9 +81,26 @@ def cases(
 def _case(series: TrainingSeries, centre: int, dose: float, scanner: Scanner, seed: int) -> Case:
     random = np.random.default_rng([seed, centre, round(1000 * dose)])
     full = series.slices[centre - 1 : centre + 2]
-    low = np.stack([part + inserted_noise(scanner, part, dose, random) for part in full])
+    noise = np.stack([inserted_noise(scanner, part, dose, random) for part in full])
+    low = full + correlated(noise, series.shared_noise(1), series.shared_noise(2))
     body = full[1] > BODY_HU
     return Case(low, full[1], body, float(np.std((low[1] - full[1])[body])))
+
+
+def correlated(noise: Image, next_to: float, two_apart: float) -> Image:
+    """Make the independent noise of three slices correlated; the middle one stays as it is.
+
+    Args:
+        noise: (3, rows, columns), HU.
+        next_to: correlation that is wanted between neighbours.
+        two_apart: correlation that is wanted between the first and the last.
+    """
+    before, middle, after = noise
+    own = math.sqrt(1 - next_to**2)
+    shared = (two_apart - next_to**2) / own if own else 0.0
+    rest = math.sqrt(max(0.0, 1 - next_to**2 - shared**2))
+    first = next_to * middle + own * before
+    return np.stack([first, middle, next_to * middle + shared * before + rest * after])
 
 
 def table(
@@ -87,14 +110,16 @@ def table(
     count: int,
     ours: Denoiser,
     tick: Callable[[str], None] = lambda _: None,
+    seed: int = SEED,
 ) -> list[Row]:
     """Every method at every dose on one series."""
     scanner = calibrate(series.slices[:: max(1, len(series.slices) // 6)], series.pixel_spacing_mm)
     rows = []
     for dose in doses:
-        drawn = cases(series, dose, count, scanner)
+        drawn = cases(series, dose, count, scanner, seed)
         methods: dict[str, Denoiser] = {"input": unchanged}
         for name in RIVALS:
+            tick(f"{series.name} {dose:.0%}: strength of {name}")
             methods[name] = tuned(name, drawn[len(drawn) // 2], WINDOWS[window])
         methods["ours"] = ours
         for name, method in methods.items():
@@ -106,12 +131,21 @@ def table(
 
 
 def tuned(name: str, case: Case, window: DataRange) -> Denoiser:
-    """A rival at the strength that is best by PSNR on this very case."""
+    """A rival at the strength that is best by PSNR on the middle of this very case."""
+    part = middle_of(case, TUNED_ON)
     candidates = [RIVALS[name](strength) for strength in STRENGTHS[name]]
     return max(
         candidates,
-        key=lambda method: psnr(case.full, method(case.low, case.sigma), window, EVERY_VOXEL).value,
+        key=lambda method: psnr(part.full, method(part.low, part.sigma), window, EVERY_VOXEL).value,
     )
+
+
+def middle_of(case: Case, side: int) -> Case:
+    """The middle of a case, at most (side, side) pixels; the noise is that of the whole."""
+    rows, columns = case.full.shape
+    top, left = max(0, (rows - side) // 2), max(0, (columns - side) // 2)
+    window = slice(top, top + side), slice(left, left + side)
+    return Case(case.low[:, *window], case.full[window], case.body[window], case.sigma)
 
 
 def score(case: Case, output: Image, window: DataRange) -> tuple[Measurement, ...]:

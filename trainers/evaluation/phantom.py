@@ -49,6 +49,8 @@ class PhantomResult:
         detectability: d' of a channelised Hotelling observer, mean over the inserts.
         spread: standard deviation of d' over bootstrap samples of the repeats.
         bias_hu: mean difference to the full-dose mean in the uniform part.
+        frequency: of the noise power spectrum's rings, cycles per mm.
+        power: of the rings, HU^2 mm^2.
     """
 
     method: str
@@ -57,6 +59,8 @@ class PhantomResult:
     detectability: float
     spread: float
     bias_hu: float
+    frequency: tuple[float, ...]
+    power: tuple[float, ...]
 
 
 def read_phantom(folder: Path, dose: str, signal: str) -> Images:
@@ -84,6 +88,8 @@ def evaluate_phantom(folder: Path, method: str, denoise: Denoiser, dose: str) ->
         index,
         spread,
         float(flat.mean()) - truth,
+        tuple(spectrum.frequency.tolist()),
+        tuple(spectrum.power.tolist()),
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from dicom_profiles.reading import read_series
+from dicom_profiles.reading import read_instances, read_series
 from dicom_profiles.volume import Volume
 from trainers.readers.series import TrainingSeries, cleaned
 
@@ -22,7 +23,7 @@ def read_dicom(folder: Path, patient: str | None = None) -> TrainingSeries:
         folder: DICOM files of one series.
         patient: who it is of; the folder's name when left out (never read from the header).
     """
-    return _training_series(read_series(folder), folder.name, patient or folder.name)
+    return _training_series(read_series(folder), folder, patient or folder.name)
 
 
 def read_dicom_pair(low: Path, full: Path, patient: str | None = None) -> TrainingSeries:
@@ -39,17 +40,23 @@ def read_dicom_pair(low: Path, full: Path, patient: str | None = None) -> Traini
             f"A pair needs one grid, got {low_volume.voxels.shape} in {low.name} and "
             f"{full_volume.voxels.shape} in {full.name}; use two reconstructions of one scan."
         )
-    series = _training_series(full_volume, full.name, patient or full.parent.name)
+    series = _training_series(full_volume, full, patient or full.parent.name)
+    return replace(series, low=cleaned(low_volume.voxels))
+
+
+def _training_series(volume: Volume, folder: Path, patient: str) -> TrainingSeries:
+    slices_mm, _, columns_mm = volume.spacing_mm
     return TrainingSeries(
-        series.name,
-        series.patient,
-        series.slices,
-        series.pixel_spacing_mm,
-        series.slice_spacing_mm,
-        cleaned(low_volume.voxels),
+        folder.name,
+        patient,
+        cleaned(volume.voxels),
+        columns_mm,
+        slices_mm,
+        slice_thickness_mm=_thickness_mm(folder),
     )
 
 
-def _training_series(volume: Volume, name: str, patient: str) -> TrainingSeries:
-    slices_mm, _, columns_mm = volume.spacing_mm
-    return TrainingSeries(name, patient, cleaned(volume.voxels), columns_mm, slices_mm)
+def _thickness_mm(folder: Path) -> float | None:
+    """Slice Thickness (PS3.3 C.7.6.2) of the first instance, where it has a value."""
+    header = read_instances(folder, required=()).instances[0].header
+    return float(header.SliceThickness) if header.get("SliceThickness") else None

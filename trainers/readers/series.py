@@ -22,6 +22,7 @@ class TrainingSeries:
         pixel_spacing_mm: distance between pixels.
         slice_spacing_mm: distance between slices.
         low: (n, rows, columns) float32, HU: the same slices at a lower dose, where a pair exists.
+        slice_thickness_mm: how much of the body a slice averages; the spacing when it is not known.
     """
 
     name: str
@@ -30,6 +31,16 @@ class TrainingSeries:
     pixel_spacing_mm: float
     slice_spacing_mm: float
     low: npt.NDArray[np.float32] | None = None
+    slice_thickness_mm: float | None = None
+
+    def shared_noise(self, apart: int = 1) -> float:
+        """Correlation of the noise of two slices: the share of their thickness that overlaps.
+
+        Args:
+            apart: 1 for neighbours, 2 for the next but one.
+        """
+        thickness = self.slice_thickness_mm or self.slice_spacing_mm
+        return max(0.0, 1.0 - apart * self.slice_spacing_mm / thickness)
 
 
 def cleaned(slices: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
