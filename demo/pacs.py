@@ -208,8 +208,8 @@ class QueryRetrievePACS:
         (self.folder / "qrscp.ini").write_text(
             f"[DEFAULT]\nae_title: {self.ae_title}\nport: {self.dicom_port}\n"
             f"bind_address: {LOOPBACK}\nmax_pdu: 131072\nacse_timeout: 30\ndimse_timeout: 60\n"
-            "network_timeout: 60\ninstance_location: instances\n"
-            "database_location: instances.sqlite\nlog_identifier: False\n"
+            f"network_timeout: 60\ninstance_location: {self.folder / 'instances'}\n"  # else beside qrscp
+            f"database_location: {self.folder / 'instances.sqlite'}\nlog_identifier: False\n"
             f"[{node_ae_title}]\naddress: {LOOPBACK}\nport: {node_port}\n"
         )
         log = self.folder / "qrscp.log"
