@@ -208,7 +208,7 @@ class QueryRetrievePACS:
         (self.folder / "qrscp.ini").write_text(
             f"[DEFAULT]\nae_title: {self.ae_title}\nport: {self.dicom_port}\n"
             f"bind_address: {LOOPBACK}\nmax_pdu: 131072\nacse_timeout: 30\ndimse_timeout: 60\n"
-            f"network_timeout: 60\ninstance_location: {self.folder / 'instances'}\n"  # else beside qrscp
+            f"network_timeout: 60\ninstance_location: {self.folder / 'instances'}\n"
             f"database_location: {self.folder / 'instances.sqlite'}\nlog_identifier: False\n"
             f"[{node_ae_title}]\naddress: {LOOPBACK}\nport: {node_port}\n"
         )
