@@ -19,7 +19,7 @@ import math
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +43,9 @@ from trainers.noise_bank import (
     thickened,
 )
 from trainers.noise_calibration import CalibrationError
-from trainers.patch_critic import PatchCritic
+from trainers.patch_critic import PatchCritic, average_gradients
 from trainers.readers.dicom import read_dicom
+from trainers.readers.ldct_projection import read_ldct_projection
 from trainers.readers.nifti import read_nifti
 from trainers.readers.series import TrainingSeries
 
@@ -106,8 +107,13 @@ def main() -> None:
         run.resume()
     elif start:
         run.start_from(start)
+    if run.rank != 0:
+        distributed.barrier()  # the first process makes the noise, the others find it in the bank
     stacks = read_stacks(sources, settings, out / "bank")
-    train(run, stacks, read_stacks(held_out, settings, out / "bank"))
+    held_out_stacks = read_stacks(held_out, settings, out / "bank")
+    if run.rank == 0 and distributed.is_initialized():
+        distributed.barrier()
+    train(run, stacks, held_out_stacks)
 
 
 # --- data ---------------------------------------------------------------------------------------
@@ -121,7 +127,7 @@ def read_stacks(sources: list[str], settings: Settings, bank: Path) -> list[Stac
         head, _, place = source.rpartition("@")
         name, _, weight = head.partition("=")
         thick, place = place.endswith("+thick"), place.removesuffix("+thick")
-        every_series = read_source(Path(place), name)
+        every_series = read_source(place, name)
         if thick:
             every_series += [thickened(every_series[0], n, s) for n, s in ((2, 2), (3, 2), (5, 4))]
         share = float(weight or 1) / len(every_series)
@@ -137,7 +143,7 @@ def kept_stack(series: TrainingSeries, weight: float, settings: Settings, bank: 
     """The stack of one series: from the bank, or made now and put there."""
     path = bank / f"{series.name}.npz"
     if path.exists():
-        return load_stack(path)
+        return replace(load_stack(path), weight=weight)
     count = math.ceil(len(series.slices) / settings.every)
     with tqdm(total=count, desc=series.name, unit="slice", leave=False) as bar:
         stack = build_stack(
@@ -152,8 +158,12 @@ def kept_stack(series: TrainingSeries, weight: float, settings: Settings, bank: 
     return stack
 
 
-def read_source(path: Path, name: str) -> list[TrainingSeries]:
-    """One series from a file or a folder of DICOM; several from a folder of NIfTI files."""
+def read_source(place: str, name: str) -> list[TrainingSeries]:
+    """One series from a file or a folder of DICOM; several from NIfTI files or a collection."""
+    if place.startswith("ldct:"):
+        every_series = read_ldct_projection(Path(place.removeprefix("ldct:")))
+        return [replace(series, name=series.patient, low=None) for series in every_series]
+    path = Path(place)
     if path.is_file():
         return [read_nifti(path)]
     nifti = sorted(path.glob("*.nii*"))
@@ -259,6 +269,7 @@ class Run:
         judged = game.discriminator(self.critic(full), self.critic(output.detach()))
         self.critic_optimiser.zero_grad(set_to_none=True)
         judged.backward()  # type: ignore[no-untyped-call]
+        average_gradients(self.critic)
         self.critic_optimiser.step()
         return self.settings.adversarial * game.generator(self.critic(output))
 
@@ -276,6 +287,7 @@ class Run:
             "averaged": self.averaged.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "critic": self.critic.state_dict() if self.critic else None,
+            "critic_optimiser": self.critic_optimiser and self.critic_optimiser.state_dict(),
             "settings": asdict(self.settings),
         }
         torch.save(state, self.out / "checkpoint.part")
@@ -296,8 +308,10 @@ class Run:
         self.network.load_state_dict(state["network"])
         self.averaged.load_state_dict(state["averaged"])
         self.optimiser.load_state_dict(state["optimiser"])
-        if self.critic:
+        if self.critic and self.critic_optimiser:
             self.critic.load_state_dict(state["critic"])
+            if state.get("critic_optimiser"):  # earlier checkpoints have none
+                self.critic_optimiser.load_state_dict(state["critic_optimiser"])
 
 
 # --- the loop -----------------------------------------------------------------------------------
@@ -329,6 +343,8 @@ def train(run: Run, stacks: list[Stack], held_out: list[Stack]) -> None:
             recent.clear()
     bar.close()
     drawer.shutdown()
+    if board is not None:
+        board.close()
     if distributed.is_initialized():
         distributed.destroy_process_group()
 

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from pipelines.catalog import weights_path
+from tests.servers import free_port
+from tests.trainers.phantom_series import phantom_series, write_nifti
+from trainers.ldct_denoise import (
+    Run,
+    Settings,
+    kept_stack,
+    learning_rate,
+    loss_of,
+    read_source,
+    read_stacks,
+    train,
+)
+from trainers.noise_bank import Stack, build_stack, draw_patches
+
+LOWERED = 0.97
+SETTINGS = Settings(steps=20, batch=4, patch=32, warmup=2, draws=3, save_every=10, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def stack() -> Stack:
+    random = np.random.default_rng(0)
+    return build_stack(phantom_series(), every=2, draws=3, weight=1.0, random=random)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return dict(load_file(folder / "weights.safetensors"))
+
+
+def same(first: Path, second: Path) -> bool:
+    one, two = weights(first), weights(second)
+    return all(torch.equal(value, two[key]) for key, value in one.items())
+
+
+def loss_on_fixed_patches(run: Run, stack: Stack) -> float:
+    patches = draw_patches([stack], 16, 32, np.random.default_rng(99))
+    with torch.no_grad():
+        output = run.network(torch.from_numpy(patches.low))
+    sigma = torch.from_numpy(patches.inserted_sigma)
+    return float(loss_of(output, torch.from_numpy(patches.full), sigma))
+
+
+def test_twenty_steps_from_trained_weights_lower_the_loss_and_are_saved(
+    stack: Stack, tmp_path: Path
+) -> None:
+    run = Run(replace(SETTINGS, rate=3e-4, average=0.5), tmp_path)
+    run.start_from(weights_path("ldct_denoise"))
+    before = loss_on_fixed_patches(run, stack)
+    train(run, [stack], [stack])
+    assert loss_on_fixed_patches(run, stack) < LOWERED * before
+    for key, value in run.averaged.state_dict().items():
+        assert torch.equal(weights(tmp_path)[key], value)
+    assert list((tmp_path / "tensorboard").iterdir())
+    assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize("adversarial", [0.0, 0.01])
+def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(
+    stack: Stack, tmp_path: Path, adversarial: float
+) -> None:
+    settings = replace(SETTINGS, steps=6, save_every=3, adversarial=adversarial)
+    whole = Run(settings, tmp_path / "whole")
+    train(whole, [stack], [])
+    stopped = Run(settings, tmp_path / "stopped")
+    for step in range(3):
+        random = np.random.default_rng([settings.seed, 0, step])
+        stopped.update(draw_patches([stack], settings.batch, settings.patch, random))
+    stopped.save()
+    again = Run(settings, tmp_path / "stopped")
+    again.resume()
+    assert again.step == 3
+    train(again, [stack], [])
+    assert same(tmp_path / "whole", tmp_path / "stopped")
+
+
+def test_the_adversarial_term_trains_critic_and_network(stack: Stack, tmp_path: Path) -> None:
+    run = Run(replace(SETTINGS, steps=2, adversarial=0.1), tmp_path)
+    assert run.critic is not None
+    before = [p.detach().clone() for p in run.critic.parameters()]
+    train(run, [stack], [])
+    moved = [not torch.equal(a, b) for a, b in zip(before, run.critic.parameters(), strict=True)]
+    assert any(moved)
+    run.start_from(tmp_path / "weights.safetensors")
+
+
+def test_errors_in_soft_tissue_count_most_and_in_proportion_to_noise() -> None:
+    sigma = torch.tensor([20.0])
+    losses = [
+        float(loss_of(torch.full((1, 1, 4, 4), hu + 10), torch.full((1, 1, 4, 4), hu), sigma))
+        for hu in (50.0, -700.0, -1000.0)
+    ]
+    assert losses[0] == pytest.approx(100 / 26**2)
+    assert losses[0] > losses[1] > losses[2] > 0
+
+
+def test_the_learning_rate_rises_then_falls() -> None:
+    rates = [learning_rate(step, Settings(steps=100, warmup=10)) for step in range(101)]
+    assert rates[0] < rates[9] == pytest.approx(1e-3)
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[100] == pytest.approx(1e-5)
+
+
+def test_sources_of_every_kind_are_read(tmp_path: Path) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for name in ("A_CT", "B_CT"):
+        write_nifti(phantom_series(3, name=name), folder)
+    assert [series.patient for series in read_source(str(folder), "")] == ["A", "B"]
+    assert [series.name for series in read_source(str(folder / "B_CT.nii.gz"), "")] == ["B_CT"]
+
+
+def test_the_bank_is_used_again_with_the_weight_that_is_asked_for(tmp_path: Path) -> None:
+    write_nifti(phantom_series(3), tmp_path)
+    source = f"p=2@{tmp_path / 'phantom.nii.gz'}"
+    made = read_stacks([source], SETTINGS, tmp_path / "bank")[0]
+    again = kept_stack(phantom_series(3), 7.0, SETTINGS, tmp_path / "bank")
+    assert (made.weight, again.weight) == (2.0, 7.0)
+    np.testing.assert_array_equal(made.noise, again.noise)
+
+
+def test_the_command_says_what_it_takes() -> None:
+    command = [sys.executable, "-m", "trainers.ldct_denoise", "--help"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert "--adversarial" in shown.stdout
+    assert "torchrun" in shown.stdout
+
+
+def test_it_runs_in_a_process_group_and_goes_on(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0", "MASTER_ADDR": "127.0.0.1"}
+    for name, value in (group | {"MASTER_PORT": str(free_port())}).items():
+        monkeypatch.setenv(name, value)
+    settings = replace(SETTINGS, steps=2, adversarial=0.01)
+    train(Run(settings, tmp_path), [stack], [])
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 2
+    assert not torch.distributed.is_initialized()
