@@ -110,6 +110,8 @@ def _ncnn_net(text: str, weights: bytes, threads: int) -> ncnn.Net:
     net.opt.num_threads = threads
     for shorter in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_storage"):
         setattr(net.opt, f"use_{shorter}", False)
+    # tiles of 4 x 4: as quick as those of 6 x 6 on few channels, and nearer to the exact result
+    net.opt.use_winograd63_convolution = False
     if net.load_param_mem(text) != 0:
         raise EngineError("ncnn does not read the network that was written for it.")
     net.load_model_mem(weights)

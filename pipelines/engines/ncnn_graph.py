@@ -20,6 +20,11 @@ from pipelines.errors import EngineError
 
 MAGIC = "7767517"
 PLAIN_FP32 = b"\0\0\0\0"
+RELU_WITHIN = "9=1"
+"""A convolution's parameter: its results go through a ReLU."""
+
+MADE_BY_CONVOLUTION = 5
+"""Place of the output's name in a convolution's line."""
 
 INPUT, OUTPUT = "input", "output"
 """Names of the blobs that go in and come out."""
@@ -45,6 +50,15 @@ class NcnnGraph:
         counts = f"{len(inputs)} {len(outputs)}"
         names = " ".join(inputs + outputs)
         self.layers.append(f"{kind} layer{len(self.layers)} {counts} {names} {parameters}".rstrip())
+
+    def add_relu(self, source: str, name: str) -> None:
+        """Write a ReLU; right after the convolution that alone feeds it, as a part of that."""
+        words = self.layers[-1].split()
+        if words[0] == "Convolution" and words[MADE_BY_CONVOLUTION] == source:
+            words[MADE_BY_CONVOLUTION] = name
+            self.layers[-1] = " ".join([*words, RELU_WITHIN])
+        else:
+            self.add("ReLU", [source], [name])
 
     def text(self) -> str:
         """The whole network as text."""
@@ -106,7 +120,7 @@ def _write(
         module = network.get_submodule(str(node.target).removeprefix("network."))
         _write_convolution(graph, module, inputs, name)
     elif node.target in (functional.relu, torch.relu):
-        graph.add("ReLU", inputs, [name])
+        graph.add_relu(inputs[0], name)
     elif node.target in (operator.add, torch.add) and len(inputs) == 2:
         graph.add("BinaryOp", inputs, [name], "0=0")
     elif node.target is functional.pixel_shuffle:

@@ -45,6 +45,14 @@ def outputs(line: str) -> list[str]:
     return names[int(count) : int(count) + int(made)]
 
 
+def test_a_relu_is_part_of_the_convolution_that_alone_feeds_it() -> None:
+    network = small_network()
+    layers = ncnn_graph(network.correction, network).text().splitlines()[2:]
+    blocks = sum(name.endswith("first") for name, _ in network.named_modules())
+    assert sum(line.endswith("9=1") for line in layers) == blocks
+    assert [line.split()[0] for line in layers].count("ReLU") == 1, "that after the last addition"
+
+
 def test_weights_are_all_there() -> None:
     network = small_network()
     graph = ncnn_graph(network.correction, network)
