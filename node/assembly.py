@@ -15,7 +15,7 @@ A sender that holds more images, or a gap between the slices, makes us wait unti
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -129,7 +129,7 @@ class SeriesFacts:
     released: bool | None = None
     can_ask: bool = False
     answer: PeerAnswer | None = None
-    positions: Positions = Positions()
+    positions: Positions = field(default_factory=Positions)
 
 
 @dataclass(frozen=True)
