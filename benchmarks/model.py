@@ -12,8 +12,10 @@ benchmarks/results/model.md.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
+import time
 from functools import partial
 from pathlib import Path
 
@@ -45,21 +47,22 @@ MEMORY_SLICES = (100, 2000)
 EAGER = "eager PyTorch fp32 (rival)"
 
 
-def engines() -> dict[str, Engine]:
-    """The processor's engines by the names of the table; the reference first."""
+def engines(threads: int = 0) -> dict[str, Engine]:
+    """The processor's engines by the names of the table; the reference first; 0 is all cores."""
     # late, since a bare GPU machine has neither
     from pipelines.engines.ncnn_engine import NcnnEngine
     from pipelines.engines.openvino_engine import OpenVinoEngine
 
     return {
         EAGER: TorchEngine(network(), CONTEXT),
-        "OpenVINO fp32 (our second choice)": OpenVinoEngine(network(), CONTEXT),
-        "ncnn fp32 (ours)": NcnnEngine(network(), CONTEXT),
+        "OpenVINO fp32 (our second choice)": OpenVinoEngine(network(), CONTEXT, threads),
+        "ncnn fp32 (ours)": NcnnEngine(network(), CONTEXT, threads),
     }
 
 
 def processor(images: Voxels, source: str, repeats: int) -> str:
     """The section on processor engines."""
+    before = os.getloadavg()[0]
     rivals, scanner = engines(), load("ldct_denoise", device="cpu")
     outputs = {name: run(engine, images) for name, engine in rivals.items()}  # warms up, too
     actions: dict[str, Action] = {n: partial(run, engine, images) for n, engine in rivals.items()}
@@ -75,13 +78,30 @@ def processor(images: Voxels, source: str, repeats: int) -> str:
         [
             f"{processor_name()}, {torch.get_num_threads()} threads, PyTorch {torch.__version__}; "
             f"{len(images)} real slices of {images.shape[1]} x {images.shape[2]} ({source}), "
-            f"median of {repeats} repeats in turns.",
+            f"median of {repeats} repeats in turns; load of the machine before {before:.1f}.",
             "",
             "| engine | slices/s | beside eager | largest error | mean error |",
             "|---|---|---|---|---|",
             *rows,
+            "",
+            _on_one_thread(images, repeats),
         ]
     )
+
+
+def _on_one_thread(images: Voxels, repeats: int) -> str:
+    """Processor time on one thread, which hardly depends on what else the machine does."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    actions: dict[str, Action] = {n: partial(run, e, images) for n, e in engines(1).items()}
+    in_turns(actions, 1)
+    seconds = in_turns(actions, repeats, time.process_time)
+    torch.set_num_threads(threads)
+    figures = [
+        f"{name} {took / len(images):.3f} s ({seconds[EAGER] / took:.2f} times eager)"
+        for name, took in seconds.items()
+    ]
+    return "Processor time of a slice on one thread: " + ", ".join(figures) + "."
 
 
 def peak_memory(count: int, device: str) -> str:

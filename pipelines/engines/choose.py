@@ -33,9 +33,8 @@ def choose_engine(
 ) -> Engine:
     """The fastest engine that computes what the reference computes.
 
-    On a GPU it is PyTorch with autocast. On the processor the engines are tried in the order of
-    their speed, ncnn, OpenVINO, PyTorch; one that is not installed or whose trial differs is
-    passed over with a line in the log. The order is fixed, so a repeat takes the same engine.
+    On a GPU it is PyTorch with autocast. On the processor `FAST_ON_CPU` are tried in turn; one
+    that is absent or differs on the trial is passed over. A repeat takes the same engine.
 
     Args:
         network: on the processor, weights loaded; a GPU engine moves it.

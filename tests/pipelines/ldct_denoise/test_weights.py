@@ -58,15 +58,16 @@ def test_the_card_says_what_it_was_trained_on() -> None:
     card = catalog.card("ldct_denoise")
     assert card.training.trained_on_simulation
     assert card.training.trained_on
+    assert card.evaluation, "figures measured on data that it was not trained on"
 
 
 def test_noise_falls_and_the_truth_comes_nearer(
     scanner: Pipeline, chest: Voxels, noisy: Voxels
 ) -> None:
     result = scanner({"CT": Volume(noisy, np.eye(4))})
-    assert rms(result.volume.voxels - chest) < 0.95 * rms(noisy - chest)
+    assert rms(result.volume.voxels - chest) < 0.85 * rms(noisy - chest)
     figures = result.record.measurements
-    assert figures["noise_after_hu"] < 0.8 * figures["noise_before_hu"]
+    assert figures["noise_after_hu"] < 0.6 * figures["noise_before_hu"]
     assert result.record.verdict == "GREEN", result.record.reasons
 
 
@@ -77,20 +78,18 @@ def test_a_real_series_is_green(scanner: Pipeline, shared_data: Path) -> None:
     assert translation.record().verdict == "GREEN", translation.record().reasons
 
 
-@pytest.mark.parametrize("padding_hu", [-2000.0, -3024.0, -1100.0, 0.0])
-def test_padding_of_any_value_does_not_disturb_the_body(
-    padding_hu: float, scanner: Pipeline, noisy: Voxels
+@pytest.mark.parametrize("padding_hu", [-1024.0, -2000.0, -3024.0, 0.0])
+def test_padding_of_any_value_disturbs_nothing_but_its_rim(
+    padding_hu: float, scanner: Pipeline, shared_data: Path
 ) -> None:
-    rows, columns = np.ogrid[-1:1:256j, -1:1:256j]
-    radius = rows**2 + columns**2
-    padded = noisy.copy()
-    padded[:, radius > 1] = padding_hu
-    plain = noisy.copy()
+    paths = sorted((shared_data / "ct_chest_philips_lidc0314").glob("*.dcm"))[60:61]
+    plain = read_series(paths).voxels
+    radius = np.hypot(*np.ogrid[-1:1:512j, -1:1:512j])
     plain[:, radius > 1] = -1000.0
+    padded = plain.copy()
+    padded[:, radius > 1] = padding_hu
     change = np.abs(denoised(scanner, padded) - denoised(scanner, plain))
-    inside = change[:, radius < 0.5]
-    assert inside.max() < 2.0
-    assert rms(inside) < 0.2
+    assert change[:, radius < 0.8].max() < 0.5, "the body, 50 pixels and more from the padding"
 
 
 def test_metal_and_air_survive(scanner: Pipeline, noisy: Voxels) -> None:
@@ -116,7 +115,7 @@ def test_every_engine_gives_the_same_within_a_hu(noisy: Voxels) -> None:
 def test_few_slices_are_denoised_as_well(scanner: Pipeline, chest: Voxels, noisy: Voxels) -> None:
     for count in (1, 2):
         got = denoised(scanner, noisy[:count])
-        assert rms(got - chest[:count]) < 0.95 * rms(noisy[:count] - chest[:count])
+        assert rms(got - chest[:count]) < 0.85 * rms(noisy[:count] - chest[:count])
 
 
 def test_the_engine_is_proven_at_load(scanner: Pipeline) -> None:
