@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -69,6 +70,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--pacs", choices=PACS_KINDS, help="(default: Orthanc where installed)")
     parser.add_argument("--folder", type=Path, default=ROOT / "var" / "demo", help="work folder")
     arguments = parser.parse_args(argv)
+    # A plain kill stops PACS and node too; in the background a shell has Ctrl-C ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     folder = arguments.folder.resolve()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
