@@ -7,7 +7,7 @@ comes last, so a file without it is the rest of an attempt that did not finish.
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import IO
@@ -45,7 +45,7 @@ def translate_step(
     first = next(iter(job.sources.values()))
     translation = pipeline.translate(job.sources, job.input.parameters, progress)
     part = job.translated.with_name(job.translated.name + ".part")
-    with closing(_closable(translation.slices)) as slices, part.open("wb") as file:
+    with closing(translation.slices) as slices, part.open("wb") as file:
         _write_npy(file, slices, first.shape)
     part.replace(job.translated)
     record = translation.record().to_json()
@@ -83,13 +83,6 @@ def _write_npy(
         raise StepError(f"A translation has as many slices as its source, {shape[0]}, got {count}.")
     file.flush()
     os.fdatasync(file.fileno())
-
-
-def _closable(
-    slices: Iterator[npt.NDArray[np.float32]],
-) -> Generator[npt.NDArray[np.float32], None, None]:
-    """The iterator as a generator: closing it closes what it draws from."""
-    yield from slices
 
 
 def _refuse_other_model(job: JobFolder, pipeline: Pipeline) -> None:
