@@ -21,7 +21,7 @@ most published numbers differ because of them.
     uptake               SUVmax, SUVmean, MTV, TLG
     sharpness            blur, without a reference
     naturalness          a NIQE whose pristine images are yours, without a reference
-    reading              chi-squared tests of blind readings
+    reading              blind readings: chi-squared tests, intervals, agreement
 
 Images are (rows, columns), volumes (slices, rows, columns), sets of images (n, rows, columns).
 """
