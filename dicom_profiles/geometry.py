@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +30,8 @@ UNIT_TOLERANCE = 1e-2
 """How far the cosines may be from unit length and right angle."""
 SPACING_TOLERANCE = 1e-4
 """Relative difference of Pixel Spacing within a stack."""
+SAME_PLACE_MM = 0.1
+"""How far slices of two stacks may lie apart that are acquired together (dual echo)."""
 SHEAR_TOLERANCE_DEGREES = 0.5
 """Angle between the stacking direction and the normal; more is gantry tilt."""
 AXIAL_TOLERANCE_DEGREES = 30.0
@@ -107,6 +111,44 @@ def stack_planes(planes: Sequence[Plane]) -> Stack:
         _refuse_shear(step, normal)
         _refuse_off_line(positions, step)
     return Stack(tuple(int(i) for i in order), affine_of(planes[order[0]], step))
+
+
+class Grid(Protocol):
+    """What has a grid in the patient's frame: a source series, say."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Slices, rows, columns."""
+
+    @property
+    def affine(self) -> Vectors:
+        """(4, 4); maps (slice, row, column, 1) to LPS in mm."""
+
+    @property
+    def frame_of_reference(self) -> str:
+        """Frame of Reference UID."""
+
+
+def same_grid(one: Grid, other: Grid) -> list[str]:
+    """What speaks against two stacks having their slices at the same places.
+
+    Returns:
+        A sentence for each difference; empty when every pixel of the one lies within
+        `SAME_PLACE_MM` of the same pixel of the other, in one frame of reference.
+    """
+    if one.frame_of_reference != other.frame_of_reference or not one.frame_of_reference:
+        return ["They are not in one frame of reference (0020,0052)."]
+    if one.shape[0] != other.shape[0]:
+        return [f"They have {one.shape[0]} and {other.shape[0]} slices."]
+    if one.shape != other.shape:
+        sizes = " and ".join(f"{grid.shape[1]} x {grid.shape[2]}" for grid in (one, other))
+        return [f"Their matrices differ: {sizes}."]
+    corners = np.array(list(product(*((0, count - 1) for count in one.shape), (1,))), np.float64)
+    apart = corners @ (one.affine - other.affine).T  # (8, 4), mm
+    farthest = float(np.linalg.norm(apart[:, :3], axis=1).max())
+    if farthest > SAME_PLACE_MM:
+        return [f"Their slices lie up to {farthest:.2f} mm apart ({SAME_PLACE_MM:g} is allowed)."]
+    return []
 
 
 def affine_of(plane: Plane, step: Vectors) -> Vectors:

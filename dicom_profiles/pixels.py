@@ -37,10 +37,15 @@ class PaddingFacts:
     mask: bytes
     stored: bytes
 
+    def where(self, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+        """Which pixels are padding, (rows, columns)."""
+        bits = np.frombuffer(zlib.decompress(self.mask), dtype=np.uint8)
+        count = int(np.prod(shape))
+        return np.unpackbits(bits, count=count).reshape(shape).astype(np.bool_)
+
     def restore(self, pixels: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
         """Put the padding into stored values (rows, columns), in place; returns its mask."""
-        bits = np.frombuffer(zlib.decompress(self.mask), dtype=np.uint8)
-        mask = np.unpackbits(bits, count=pixels.size).reshape(pixels.shape).astype(np.bool_)
+        mask = self.where(pixels.shape)
         pixels[mask] = np.frombuffer(zlib.decompress(self.stored), dtype=np.int32)
         return mask
 

@@ -21,6 +21,7 @@ from pydicom.uid import MediaStorageDirectoryStorage
 from dicom_profiles.errors import SeriesError, UnreadableInstance
 from dicom_profiles.pixels import decode
 from dicom_profiles.series import SourceInstance, SourceSeries
+from dicom_profiles.source import Source, source_of
 from dicom_profiles.volume import Volume
 
 log = logging.getLogger(__name__)
@@ -128,14 +129,22 @@ def group_series(instances: Iterable[SourceInstance]) -> dict[str, list[SourceIn
 
 
 def open_series(paths: Iterable[Path | str]) -> SourceSeries:
-    """The series that these files make; the pixels are decoded later, slice by slice.
+    """The stack that these files make; the pixels are decoded later, slice by slice.
 
     Raises:
         UnreadableInstance: one of the files cannot be read.
         SeriesError, GeometryError: the files are not one regular stack.
     """
-    files = [Path(path) for path in paths]
-    return SourceSeries.of(SourceInstance(path, read_header(path)) for path in files)
+    return SourceSeries.of(_instances(paths))
+
+
+def open_source(paths: Iterable[Path | str]) -> Source:
+    """The stack, or the single projection, that these files make; as `open_series`."""
+    return source_of(_instances(paths))
+
+
+def _instances(paths: Iterable[Path | str]) -> list[SourceInstance]:
+    return [SourceInstance(Path(path), read_header(Path(path))) for path in paths]
 
 
 def read_series(sources: Sources) -> Volume:
@@ -159,7 +168,7 @@ def read_series(sources: Sources) -> Volume:
             f"One series is wanted, got {len(groups)} in {len(contents.instances)} instances "
             f"({contents.ignored} files are not DICOM); name the files of one series."
         )
-    return SourceSeries.of(next(iter(groups.values()))).load()
+    return source_of(next(iter(groups.values()))).load()
 
 
 def decode_slice(instance: SourceInstance) -> npt.NDArray[np.float32]:

@@ -230,7 +230,7 @@ def route_stack(rules: Sequence[Rule], stack: Stack, source_ae: str) -> StackFin
     """Decide about one stack: synthetic, conditions, recognition, gate."""
     headers = stack.headers
     signs = _signs(headers)
-    recognised: dict[str, tuple[Recognition, bool]] = {}
+    recognised: dict[str, tuple[Recognition, str | None]] = {}
     findings = tuple(hold_rule(rule, headers, source_ae, recognised) for rule in rules)
     if signs:
         reason = f"The series is synthetic ({signs[0]}); only acquired images are translated."
@@ -257,7 +257,7 @@ def hold_rule(
     rule: Rule,
     headers: Sequence[Dataset],
     source_ae: str,
-    recognised: dict[str, tuple[Recognition, bool]],
+    recognised: dict[str, tuple[Recognition, str | None]],
 ) -> RuleFinding:
     """Hold one rule against a stack.
 
@@ -270,10 +270,10 @@ def hold_rule(
     pipeline = rule.settings.pipeline
     if pipeline not in recognised:
         recognised[pipeline] = gates.recognise(pipeline, headers)
-    recognition, right_kind = recognised[pipeline]
+    recognition, key = recognised[pipeline]
     conditions = tuple(condition.evaluate(headers, source_ae) for condition in rule.conditions)
     failed = next((condition for condition in conditions if not condition.holds), None)
-    known = right_kind and recognition.confidence >= ACCEPTED_CONFIDENCE
+    known = key is not None and recognition.confidence >= ACCEPTED_CONFIDENCE
     takes = failed is None and (known or rule.site_word)
     reason = _why(rule, failed, recognition, known=known)
     return RuleFinding(rule.settings.name, pipeline, conditions, recognition, known, takes, reason)

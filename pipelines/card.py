@@ -42,21 +42,36 @@ class Range(CardPart):
 
 
 class Scope(CardPart):
-    """What headers an input may have; the gate holds a series against it."""
+    """What headers an input may have; the gate holds a series against it.
+
+    What is not named is not checked.
+    """
 
     modality: str = Field(description="Modality (0008,0060)")
     sop_classes: tuple[str, ...] = Field(description="SOP class UIDs")
-    slices: Range = Field(description="number of slices")
-    rows_columns: Range = Field(description="Rows and Columns, both")
-    pixel_spacing_mm: Range = Field(description="Pixel Spacing, both")
-    slice_spacing_mm: Range = Field(description="distance between slice positions")
-    slice_thickness_mm: Range = Field(description="Slice Thickness")
-    kvp: Range = Field(description="KVP, where it is given")
-    largest_tilt_degrees: float = Field(description="largest angle to the patient's long axis")
-    refused_body_parts: tuple[str, ...] = Field(description="Body Part Examined that is refused")
-    refused_kernels: str = Field(description="regular expression over Convolution Kernel")
-    lossy_allowed: bool = Field(description="whether lossy compressed images are accepted")
-    contrast: str = Field(description="what is known about contrast media, for people")
+    slices: Range | None = Field(None, description="number of slices")
+    rows_columns: Range | None = Field(None, description="Rows and Columns, both")
+    pixel_spacing_mm: Range | None = Field(None, description="Pixel Spacing, both")
+    imager_pixel_spacing_mm: Range | None = Field(
+        None, description="Imager Pixel Spacing (0018,1164) of a projection, both"
+    )
+    slice_spacing_mm: Range | None = Field(None, description="distance between slice positions")
+    slice_thickness_mm: Range | None = Field(None, description="Slice Thickness")
+    extent_mm: Range | None = Field(None, description="length of the stack along its slices")
+    kvp: Range | None = Field(None, description="KVP, where it is given")
+    magnetic_field_t: Range | None = Field(
+        None, description="Magnetic Field Strength (0018,0087), where it is given"
+    )
+    largest_tilt_degrees: float | None = Field(
+        None, description="largest angle to the patient's long axis"
+    )
+    refused_body_parts: tuple[str, ...] = Field((), description="Body Part Examined refused")
+    image_types_refused: tuple[str, ...] = Field(
+        (), description="values of Image Type (0008,0008) that are refused"
+    )
+    refused_kernels: str = Field("", description="regular expression over Convolution Kernel")
+    lossy_allowed: bool = Field(False, description="whether lossy compression is accepted")
+    contrast: str = Field("", description="what is known about contrast media, for people")
 
 
 class InputCard(CardPart):
@@ -136,12 +151,31 @@ class ModelCard(CardPart):
     output: str
     output_unit: str
     inputs: Mapping[str, InputCard]
+    input_sets: tuple[tuple[str, ...], ...] = Field(
+        (), description="sets of inputs that are enough, the preferred first; () means all inputs"
+    )
     parameters: Mapping[str, ParameterCard]
     weights: Weights
     training: Training
     evaluation: tuple[Figure, ...]
     limitations: tuple[str, ...]
     licence: str
+
+    @model_validator(mode="after")
+    def _sets_of_known_inputs(self) -> ModelCard:
+        for keys in self.input_sets:
+            unknown = sorted(set(keys) - set(self.inputs))
+            if unknown or not keys:
+                raise ValueError(f"input set {keys} should hold keys of {sorted(self.inputs)}")
+        return self
+
+    @property
+    def accepted_sets(self) -> tuple[tuple[str, ...], ...]:
+        """Sets of input keys that are enough, the preferred first.
+
+        The first key of a set is the input on whose grid the output lies.
+        """
+        return self.input_sets or (tuple(self.inputs),)
 
     def parameters_from(self, given: Mapping[str, object] | None) -> dict[str, float]:
         """Every parameter with its value: the given one, else the default.

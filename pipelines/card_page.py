@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pipelines.card import InputCard, ModelCard
+from pydicom.uid import UID
+
+from pipelines.card import InputCard, ModelCard, Scope
 
 HEADING = """\
 # Model cards
@@ -31,6 +33,7 @@ def card_page(card: ModelCard) -> str:
         "",
         f"**Out.** {card.output}, in {card.output_unit}.",
         "",
+        *_input_sets(card),
         *(line for key, value in card.inputs.items() for line in _input(key, value)),
         *_parameters(card),
         *_training(card),
@@ -45,24 +48,49 @@ def card_page(card: ModelCard) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _input_sets(card: ModelCard) -> Iterator[str]:
+    if len(card.inputs) > 1:
+        sets = ", ".join(f"`{' + '.join(keys)}`" for keys in card.accepted_sets)
+        yield from (f"**In.** One of these sets, the first that is there: {sets}.", "")
+
+
 def _input(key: str, card: InputCard) -> Iterator[str]:
-    scope = card.scope
     yield from (f"### Input `{key}`", "", f"{card.description} ({card.unit}).", "")
     yield from ("| attribute | what is accepted |", "|---|---|")
-    yield f"| Modality | {scope.modality}, original axial images |"
-    yield f"| slices | {scope.slices} |"
-    yield f"| rows, columns | {scope.rows_columns} |"
-    yield f"| pixel spacing | {scope.pixel_spacing_mm} mm |"
-    yield f"| distance of slices | {scope.slice_spacing_mm} mm |"
-    yield f"| slice thickness | {scope.slice_thickness_mm} mm |"
-    yield f"| tube voltage | {scope.kvp} kV |"
-    yield f"| tilt | up to {scope.largest_tilt_degrees:g} degrees |"
-    yield f"| body part | any but {', '.join(scope.refused_body_parts)} |"
-    kernels = scope.refused_kernels.replace("|", "\\|")
-    yield f"| kernel | any that does not match `{kernels}` |"
-    yield f"| lossy compression | {'accepted' if scope.lossy_allowed else 'refused'} |"
-    yield f"| contrast medium | {scope.contrast} |"
+    for attribute, accepted in _accepted(card.scope):
+        yield f"| {attribute} | {accepted} |"
     yield ""
+
+
+def _accepted(scope: Scope) -> Iterator[tuple[str, str]]:
+    """Attribute and what is accepted, of everything that the scope names."""
+    yield "Modality", scope.modality
+    yield "objects", ", ".join(UID(uid).name for uid in scope.sop_classes)
+    for attribute, wanted, unit in (
+        ("slices", scope.slices, ""),
+        ("rows, columns", scope.rows_columns, ""),
+        ("pixel spacing", scope.pixel_spacing_mm, " mm"),
+        ("pixel spacing at the detector", scope.imager_pixel_spacing_mm, " mm"),
+        ("distance of slices", scope.slice_spacing_mm, " mm"),
+        ("slice thickness", scope.slice_thickness_mm, " mm"),
+        ("length of the stack", scope.extent_mm, " mm"),
+        ("tube voltage", scope.kvp, " kV"),
+        ("magnetic field", scope.magnetic_field_t, " T"),
+    ):
+        if wanted is not None:
+            yield attribute, f"{wanted}{unit}"
+    if scope.largest_tilt_degrees is not None:
+        yield "tilt", f"up to {scope.largest_tilt_degrees:g} degrees"
+    if scope.refused_body_parts:
+        yield "body part", f"any but {', '.join(scope.refused_body_parts)}"
+    if scope.image_types_refused:
+        yield "Image Type", f"any without {', '.join(scope.image_types_refused)}"
+    if scope.refused_kernels:
+        kernels = scope.refused_kernels.replace("|", "\\|")
+        yield "kernel", f"any that does not match `{kernels}`"
+    yield "lossy compression", "accepted" if scope.lossy_allowed else "refused"
+    if scope.contrast:
+        yield "contrast medium", scope.contrast
 
 
 def _parameters(card: ModelCard) -> Iterator[str]:

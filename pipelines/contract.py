@@ -17,10 +17,13 @@ from dicom_profiles.volume import Volume
 from pipelines.card import ModelCard
 
 if TYPE_CHECKING:
-    from dicom_profiles.series import SourceSeries
+    from dicom_profiles.source import Source
 
 Slice: TypeAlias = npt.NDArray[np.float32]
 """(rows, columns) float32, in the unit of the input, one slice of a series."""
+
+Companion: TypeAlias = npt.NDArray[Any]
+"""(slices, rows, columns) on the grid of the first input: masks, uncertainty."""
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with (slices done, slices in all) after every slice that was handed out."""
@@ -30,7 +33,7 @@ Parameters: TypeAlias = Mapping[str, object]
 
 
 class SliceSource(Protocol):
-    """A stack of slices that may be read again and again; `SourceSeries` is one."""
+    """A stack of slices that may be read again and again, as every `Source` is."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -149,6 +152,11 @@ class QualityRecord:
         return record
 
 
+def no_companions() -> Mapping[str, Companion]:
+    """Nothing beside the images."""
+    return {}
+
+
 @dataclass(frozen=True)
 class Translation:
     """A translation under way.
@@ -157,10 +165,13 @@ class Translation:
         slices: (rows, columns) float32 in the output's unit, lazily, in the order of the
             source; memory stays bounded by a few batches. Close it to stop early.
         record: gives the quality record after the last slice, `RecordNotReady` before.
+        companions: gives further volumes by name after the last slice: (slices, rows, columns)
+            on the grid of the first input, `{"districts": uint8}` say.
     """
 
     slices: Generator[Slice, None, None]
     record: Callable[[], QualityRecord]
+    companions: Callable[[], Mapping[str, Companion]] = no_companions
 
 
 @dataclass(frozen=True)
@@ -189,7 +200,7 @@ class Pipeline(Protocol):
     def card(self) -> ModelCard:
         """The model card."""
 
-    def gate(self, inputs: Mapping[str, SourceSeries]) -> GateVerdict:
+    def gate(self, inputs: Mapping[str, Source]) -> GateVerdict:
         """Whether these series are in the model's scope, from their headers alone."""
 
     def translate(

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
     from dicom_profiles.recognition import Recognition
-    from dicom_profiles.series import SourceSeries
+    from dicom_profiles.source import Source
 
 
-def gate(name: str, inputs: Mapping[str, SourceSeries]) -> GateVerdict:
+def gate(name: str, inputs: Mapping[str, Source]) -> GateVerdict:
     """Ask the gate of a pipeline.
 
     Args:
@@ -32,16 +32,16 @@ def gate(name: str, inputs: Mapping[str, SourceSeries]) -> GateVerdict:
     return verdict
 
 
-def recognise(name: str, headers: Sequence[Dataset]) -> tuple[Recognition, bool]:
-    """Ask a pipeline whether these images are of the kind that it translates.
+def recognise(name: str, headers: Sequence[Dataset]) -> tuple[Recognition, str | None]:
+    """Ask a pipeline whether these images are of a kind that it translates.
 
     Args:
         name: a pipeline, see `pipelines.catalog.names`.
         headers: of all images of a stack.
 
     Returns:
-        What the images are taken for, and whether that is the pipeline's kind (the confidence
-        still has to be judged).
+        What the images are taken for, and the key of the input that they are, None when they are
+        none (the confidence still has to be judged).
 
     Raises:
         UnknownPipeline: there is no pipeline of that name.
@@ -49,4 +49,5 @@ def recognise(name: str, headers: Sequence[Dataset]) -> tuple[Recognition, bool]
     catalog.folder(name)
     module = import_module(f"pipelines.{name}.recognition")
     recognition: Recognition = module.recognise(headers)
-    return recognition, recognition.kind == module.KIND
+    kinds: Mapping[str, str] = module.KINDS
+    return recognition, kinds.get(recognition.kind)

@@ -33,10 +33,10 @@ from pipelines.ldct_denoise.network import CONTEXT, DenoisingNetwork
 from pipelines.ldct_denoise.quality import Calibration, QualityMeter, read_calibration
 
 if TYPE_CHECKING:
-    from dicom_profiles.series import SourceSeries
+    from dicom_profiles.source import Source
 
 NAME = "ldct_denoise"
-Source = TypeVar("Source")
+Input = TypeVar("Input")
 
 SLABS_AHEAD = 4
 """Slabs that a thread reads and decodes while the network runs."""
@@ -72,7 +72,7 @@ class LowDoseCtDenoising:
         self.engine = engine
         self.calibration = calibration
 
-    def gate(self, inputs: Mapping[str, SourceSeries]) -> GateVerdict:
+    def gate(self, inputs: Mapping[str, Source]) -> GateVerdict:
         """Whether the series is in the model's scope, from its headers alone."""
         return gates.gate(inputs, self.card)
 
@@ -101,7 +101,7 @@ class LowDoseCtDenoising:
         volume = Volume(voxels, source.affine, self.card.output_unit, source.frame_of_reference)
         return Result(volume, {}, translation.record())
 
-    def _only_input(self, inputs: Mapping[str, Source]) -> Source:
+    def _only_input(self, inputs: Mapping[str, Input]) -> Input:
         """The one input, by its key."""
         if "CT" not in inputs or len(inputs) > 1:
             got = ", ".join(sorted(inputs)) or "nothing"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dicom_profiles.recognition import recognise_low_dose_ct as recognise
 
-KIND = "low_dose_ct"
-"""The kind that `recognise` gives to a series for this pipeline."""
+KINDS = {"low_dose_ct": "CT"}
+"""The kinds that `recognise` gives to inputs of this pipeline, and the key of each."""
 
-__all__ = ["KIND", "recognise"]
+__all__ = ["KINDS", "recognise"]

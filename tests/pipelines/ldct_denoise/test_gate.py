@@ -28,7 +28,7 @@ def test_a_plain_low_dose_ct_is_accepted(tmp_path: Path) -> None:
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "modality": ({"Modality": "MR"}, "not a CT series: its modality is MR"),
-    "kind": ({"SOPClassUID": SecondaryCaptureImageStorage}, "not plain CT images"),
+    "kind": ({"SOPClassUID": SecondaryCaptureImageStorage}, "not plain CT images (CT Image"),
     "synthetic": ({"SyntheticData": "YES"}, "already synthetic"),
     "localiser": ({"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}, "localiser"),
     "reformat": ({"ImageType": ["DERIVED", "SECONDARY", "REFORMATTED"]}, "reformatted"),
