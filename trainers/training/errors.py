@@ -1,0 +1,27 @@
+"""What can go wrong in a training run.
+
+The tree:
+
+    TrainingError
+    ├── SettingsError      a knob has a value that cannot be used here
+    ├── StepError          an optimiser step was not given what it was opened for
+    └── CheckpointError    a checkpoint is missing, or is of another run
+"""
+
+from __future__ import annotations
+
+
+class TrainingError(Exception):
+    """A training run cannot go on."""
+
+
+class SettingsError(TrainingError):
+    """A knob has a value that cannot be used here."""
+
+
+class StepError(TrainingError):
+    """An optimiser step was not given what it was opened for."""
+
+
+class CheckpointError(TrainingError):
+    """A checkpoint is missing, or is of another run."""

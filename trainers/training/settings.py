@@ -1,0 +1,78 @@
+"""The knobs that every run has, and how a dataclass of knobs becomes command line options."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from typing import Any, TypeVar
+
+from trainers.training.errors import SettingsError
+
+Value = TypeVar("Value")
+Knobs = TypeVar("Knobs", bound="RunSettings")
+
+MEANING = "meaning"
+
+
+def knob(default: Value, meaning: str) -> Value:
+    """A field of a settings dataclass, with what `--help` says about it."""
+    return field(default=default, metadata={MEANING: meaning})
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What every run can be told; a trainer adds its own knobs in a dataclass based on this."""
+
+    steps: int = knob(6000, "optimiser steps")
+    batch: int = knob(8, "images that a process computes at once")
+    accumulate: int = knob(1, "such batches whose gradients are added up for one optimiser step")
+    average: float = knob(0.999, "decay of the averaged weights, which are shipped; 0: no average")
+    seed: int = knob(1, "of everything that is random")
+    save_every: int = knob(250, "steps between two reports, each with a checkpoint")
+    patience: int = knob(0, "reports without a better score before it stops; 0: never early")
+    device: str = knob("auto", "auto, cpu, cuda")
+    precision: str = knob("auto", "auto (bf16 on a GPU), bf16, fp16, fp32")
+    deterministic: bool = knob(False, "the same bits on every repeat, at the price of speed")
+    ahead: int = knob(3, "steps whose batches are drawn ahead")
+    drawers: int = knob(1, "threads that draw batches")
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "accumulate", "save_every", "ahead", "drawers"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"--{_flag(name)} takes 1 or more, got {getattr(self, name)}.")
+        if not 0 <= self.average < 1:
+            raise SettingsError(f"--average takes a number from 0 to below 1, got {self.average}.")
+
+
+def add_options(parser: argparse.ArgumentParser, settings: type[RunSettings]) -> None:
+    """Make every knob an option; `settings_from` reads them back."""
+    for one in fields(settings):
+        _add_option(parser, one)
+
+
+def settings_from(options: argparse.Namespace | Mapping[str, Any], kind: type[Knobs]) -> Knobs:
+    """The settings among the options of the command line.
+
+    Raises:
+        SettingsError: a value that cannot be used.
+    """
+    given = options if isinstance(options, Mapping) else vars(options)
+    return kind(**{one.name: given[one.name] for one in fields(kind)})
+
+
+def _add_option(parser: argparse.ArgumentParser, one: Field[Any]) -> None:
+    if one.default is MISSING:
+        raise SettingsError(f"The knob {one.name!r} has no default; give it one.")
+    meaning = str(one.metadata.get(MEANING, ""))
+    words = f"{meaning} (default {one.default})".lstrip().replace("%", "%%")
+    flag = f"--{_flag(one.name)}"
+    if isinstance(one.default, bool):
+        action = argparse.BooleanOptionalAction
+        parser.add_argument(flag, action=action, default=one.default, help=words)
+    else:
+        parser.add_argument(flag, type=type(one.default), default=one.default, help=words)
+
+
+def _flag(name: str) -> str:
+    return name.replace("_", "-")
