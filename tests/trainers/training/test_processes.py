@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from tests.trainers.training.starting import torchrun
+from trainers.training.processes import Processes
+
+
+def test_two_processes_agree(tmp_path: Path) -> None:
+    torchrun("tests.trainers.training.two_processes", str(tmp_path))
+    assert (tmp_path / "made").exists()
+
+
+def test_alone_nothing_is_sent() -> None:
+    processes = Processes("cpu")
+    assert (processes.rank, processes.count, processes.first) == (0, 1, True)
+    assert processes.mean(3.0) == processes.told_by_first(3.0) == 3.0
+    parameter = nn.Parameter(torch.zeros(1))
+    processes.average_gradients([parameter])
+    assert parameter.grad is None
+    with processes.first_goes_first():
+        processes.wait()
+    processes.leave()
