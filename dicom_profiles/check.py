@@ -17,16 +17,16 @@ from pathlib import Path
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
-from pydicom.uid import UID, CTImageStorage
+from pydicom.uid import UID, SegmentationStorage
 
 from dicom_profiles import inherited, uids
-from dicom_profiles.ct_denoised import IMAGE_TYPE
+from dicom_profiles.check_kinds import IMAGE_CLASSES, PLACE_NOT_KEPT, own_findings
 from dicom_profiles.derived import PREFIX
 from dicom_profiles.iod import missing_attributes
 from dicom_profiles.overlay import GROUP as OVERLAY_GROUP
 from dicom_profiles.provenance import PRIVATE_GROUP, read_private, text_sha256
 from dicom_profiles.recognition import synthetic_signs
-from dicom_profiles.series import SourceSeries
+from dicom_profiles.source import Source, Sources, reference_of
 
 WESTERNMOST_CLOCK = timedelta(hours=14)
 """Local dates run up to this far ahead of UTC."""
@@ -80,7 +80,7 @@ class _Seen:
             path,
             str(ds.get("SOPInstanceUID", "")),
             str(ds.get("SeriesInstanceUID", "")),
-            ds.get("SOPClassUID") == CTImageStorage,
+            ds.get("SOPClassUID") in IMAGE_CLASSES,
             _source_index(ds, context),
             tuple(_referenced(ds)),
         )
@@ -90,9 +90,10 @@ class _Seen:
 class _Context:
     """What objects are compared with, and what was seen so far."""
 
-    source: SourceSeries
+    sources: Sources
     for_dispatch: bool
     source_index: dict[str, int]
+    other_sources: frozenset[str]
     study_values: dict[int, str]
     latest_date: str
     seen: list[_Seen] = field(default_factory=list)
@@ -100,25 +101,32 @@ class _Context:
     signs: dict[tuple[tuple[int, object], ...], int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, source: SourceSeries, for_dispatch: bool) -> _Context:
+    def of(cls, sources: Sources, for_dispatch: bool) -> _Context:
         """Everything that is compared often, worked out once."""
-        first = source.headers[0]
+        reference, *others = sources.values()
+        first = reference.headers[0]
         return cls(
-            source,
+            sources,
             for_dispatch,
-            {uid: index for index, uid in enumerate(source.sop_instance_uids)},
+            {uid: index for index, uid in enumerate(reference.sop_instance_uids)},
+            frozenset(uid for other in others for uid in other.sop_instance_uids),
             {int(tag): _text(first, tag) for tag in inherited.STUDY_TAGS},
             (datetime.now(UTC) + WESTERNMOST_CLOCK).strftime("%Y%m%d"),
         )
 
+    @property
+    def reference(self) -> Source:
+        """The source that gave the grid."""
+        return reference_of(self.sources)
+
 
 def check_derived(
-    source: SourceSeries, paths: Path | Iterable[Path], for_dispatch: bool = False
+    sources: Sources, paths: Path | Iterable[Path], for_dispatch: bool = False
 ) -> list[Finding]:
-    """Check derived objects against their source, one after the other.
+    """Check derived objects against their sources, one after the other.
 
     Args:
-        source: the series that was read.
+        sources: what was read, by input key; the first gave the grid.
         paths: a folder of derived files, or the files.
         for_dispatch: also refuse what must not leave the node (made without the gate).
 
@@ -126,7 +134,7 @@ def check_derived(
         What is wrong; empty when the objects may leave.
     """
     files = sorted(paths.glob("*.dcm")) if isinstance(paths, Path) else list(paths)
-    context = _Context.of(source, for_dispatch)
+    context = _Context.of(sources, for_dispatch)
     findings: list[Finding] = []
     for path in files:
         try:
@@ -143,9 +151,11 @@ def check_derived(
 
 def _faults(ds: Dataset, context: _Context) -> Iterator[str]:
     """Everything wrong with one object."""
-    is_image = ds.get("SOPClassUID") == CTImageStorage
-    for rule in _IMAGE_RULES if is_image else _COMMON_RULES:
+    sop_class = ds.get("SOPClassUID")
+    rules = _MASK_RULES if sop_class == SegmentationStorage else _COMPANION_RULES
+    for rule in _IMAGE_RULES if sop_class in IMAGE_CLASSES else rules:
         yield from rule(ds, context)
+    yield from own_findings(ds, context.sources)
 
 
 def _labels(ds: Dataset, context: _Context) -> Iterator[str]:
@@ -156,7 +166,7 @@ def _labels(ds: Dataset, context: _Context) -> Iterator[str]:
         yield f"Series Description should begin with {PREFIX}."
     if ds.get("ContentQualification") != "RESEARCH":
         yield "Content Qualification should be RESEARCH."
-    wanted = SIGNS_WANTED["image" if ds.get("Modality") == "CT" else "companion"]
+    wanted = SIGNS_WANTED["image" if ds.get("SOPClassUID") in IMAGE_CLASSES else "companion"]
     found = _sign_count(ds, context)
     if found < wanted:
         yield f"It should show {wanted} signs of a synthetic object, got {found}."
@@ -172,8 +182,6 @@ def _sign_count(ds: Dataset, context: _Context) -> int:
 
 
 def _image_label(ds: Dataset, context: _Context) -> Iterator[str]:
-    if list(ds.get("ImageType") or []) != IMAGE_TYPE:
-        yield "Image Type should be " + "\\".join(IMAGE_TYPE) + "."
     if (OVERLAY_GROUP, 0x3000) not in ds:
         yield "The overlay with the label is missing."
     if context.for_dispatch and read_private(ds, "verdict") == "UNGATED":
@@ -199,9 +207,10 @@ def _identity(ds: Dataset, context: _Context) -> Iterator[str]:
 def _uids(ds: Dataset, context: _Context) -> Iterator[str]:
     """New UIDs for new objects; one file meta that agrees."""
     uid = str(ds.get("SOPInstanceUID", ""))
-    if uid in context.source_index:
+    if uid in context.source_index or uid in context.other_sources:
         yield "It has the SOP Instance UID of a source image."
-    if str(ds.get("SeriesInstanceUID", "")) == context.source.series_instance_uid:
+    series = {source.series_instance_uid for source in context.sources.values()}
+    if str(ds.get("SeriesInstanceUID", "")) in series:
         yield "It has the Series Instance UID of the source."
     if not UID(uid).is_valid or str(ds.file_meta.get("MediaStorageSOPInstanceUID", "")) != uid:
         yield "SOP Instance UID should be valid and the same in the File Meta Information."
@@ -240,8 +249,11 @@ def _place(ds: Dataset, context: _Context) -> Iterator[str]:
     if index is None:
         yield "Source Image Sequence should name exactly one image of the source."
         return
-    header = context.source.headers[index]
+    header = context.reference.headers[index]
+    not_kept = PLACE_NOT_KEPT.get(ds.SOPClassUID, frozenset())
     for tag in PLACE_TAGS:
+        if pydicom.datadict.keyword_for_tag(tag) in not_kept:
+            continue
         if _text(ds, tag) != _text(header, tag):
             yield f"{pydicom.datadict.keyword_for_tag(tag)} should be the source's."
     if (ds.get("Rows"), ds.get("Columns")) != (header.Rows, header.Columns):
@@ -272,7 +284,7 @@ def _provenance(ds: Dataset, context: _Context) -> Iterator[str]:
 def _series_faults(context: _Context) -> Iterator[str]:
     """What only shows when all objects have been looked at."""
     images = [seen for seen in context.seen if seen.is_image]
-    wanted = len(context.source)
+    wanted = len(context.reference)
     if len(images) != wanted:
         yield f"There should be {wanted} images like in the source, got {len(images)}."
     elif {seen.source_index for seen in images} != set(range(wanted)):
@@ -285,7 +297,11 @@ def _series_faults(context: _Context) -> Iterator[str]:
 
 def _unknown_references(context: _Context) -> Iterator[Finding]:
     """Every referenced instance is a source image or one of these objects."""
-    known = context.source_index.keys() | {seen.sop_instance_uid for seen in context.seen}
+    known = (
+        context.source_index.keys()
+        | context.other_sources
+        | {seen.sop_instance_uid for seen in context.seen}
+    )
     for seen in context.seen:
         unknown = sum(uid not in known for uid in seen.referenced)
         if unknown:
@@ -297,8 +313,11 @@ def _unknown_references(context: _Context) -> Iterator[Finding]:
 
 
 def _source_index(ds: Dataset, context: _Context) -> int | None:
-    """Index of the one source slice that an image names, None when it names none or more."""
-    named = list(_referenced_in(ds, SOURCE_IMAGES))
+    """Index of the slice of the reference that an image names, None when it names none or more.
+
+    The slices of other inputs at the same place may be named beside it.
+    """
+    named = [uid for uid in _referenced_in(ds, SOURCE_IMAGES) if uid not in context.other_sources]
     return context.source_index.get(named[0]) if len(named) == 1 else None
 
 
@@ -340,9 +359,11 @@ def _text(ds: Dataset, tag: int) -> str:
 
 
 _Rule = Callable[[Dataset, _Context], Iterator[str]]
-_COMMON_RULES: tuple[_Rule, ...] = (_labels, _identity, _uids, _dates, _required, _private)
+_MASK_RULES: tuple[_Rule, ...] = (_identity, _uids, _dates, _required, _private)
+"""A mask of acquired pixels is no synthetic image and does not say that it is one."""
+_COMPANION_RULES: tuple[_Rule, ...] = (_labels, *_MASK_RULES)
 _IMAGE_RULES: tuple[_Rule, ...] = (
-    *_COMMON_RULES,
+    *_COMPANION_RULES,
     _image_label,
     _place,
     _pixels,

@@ -42,6 +42,8 @@ DENOISED_CT = DerivedKind(
     code=codes.DENOISED,
     sentence="Low-dose CT, denoised by a neural network.",
 )
+INPUT = "CT"
+"""Key of the source among the pipeline's inputs."""
 IMAGE_TYPE = ["DERIVED", "SECONDARY", "AXIAL", "", "SYNTHETIC", "AI_DENOISED"]
 
 # Center, width and name of the windows offered where the source has none.
@@ -65,7 +67,7 @@ def write_denoised_ct(
     Raises:
         DerivedObjectError: other count or shape than the source, or values that do not fit.
     """
-    refuse_anonymous(source)
+    refuse_anonymous({INPUT: source})
     series_uid = uids.series_uid(DENOISED_CT.name, source.sop_instance_uids, derivation.identity)
     encoder = _SliceEncoder(source, derivation, series_uid)
     paths, instance_uids, rescales = [], [], []
@@ -108,8 +110,8 @@ class _SliceEncoder:
         self._series_uid = series_uid
         self._files = FileEncoder(CTImageStorage, derivation.ae_title)
         self._elements = ElementEncoder(header.get("SpecificCharacterSet"))
-        provenance = Provenance.of(DENOISED_CT.name, source, derivation)
-        common = image_common(source, DENOISED_CT, derivation)
+        provenance = Provenance.of(DENOISED_CT.name, {INPUT: source}, derivation)
+        common = image_common({INPUT: source}, DENOISED_CT, derivation)
         common.update(provenance.block())
         common.update(overlay_plane(*source.shape[1:]))
         common.update(_ct_common(source, series_uid))

@@ -13,6 +13,7 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.sr.coding import Code
+from pydicom.uid import CTImageStorage
 
 from dicom_profiles import codes
 from dicom_profiles.equipment import (
@@ -23,7 +24,7 @@ from dicom_profiles.equipment import (
 )
 from dicom_profiles.errors import DerivedObjectError
 from dicom_profiles.provenance import Derivation, private_characteristics
-from dicom_profiles.series import SourceSeries
+from dicom_profiles.source import Source, Sources, reference_of
 
 PREFIX = "SYNTHETIC"
 """Series Description begins with it: lists show this when they show nothing else."""
@@ -68,6 +69,7 @@ class DerivedSeries:
         sop_instance_uids: of the files.
         rescales: slope and intercept as written in each file; empty where not known, then the
             files are asked.
+        sop_class_uid: of all of its objects.
     """
 
     series_instance_uid: str
@@ -75,6 +77,7 @@ class DerivedSeries:
     paths: tuple[Path, ...]
     sop_instance_uids: tuple[str, ...]
     rescales: tuple[tuple[str, str], ...] = ()
+    sop_class_uid: str = CTImageStorage
 
 
 def identification(source: Dataset, derivation: Derivation) -> Dataset:
@@ -94,16 +97,16 @@ def identification(source: Dataset, derivation: Derivation) -> Dataset:
     return ds
 
 
-def image_common(source: SourceSeries, kind: DerivedKind, derivation: Derivation) -> Dataset:
-    """What all images of a derived series share, the source's own attributes apart."""
-    header = source.headers[0]
+def image_common(sources: Sources, kind: DerivedKind, derivation: Derivation) -> Dataset:
+    """What all images of a derived series share, the sources' own attributes apart."""
+    header = reference_of(sources).headers[0]
     ds = identification(header, derivation)
     ds.ContentDate, ds.ContentTime = synthesis_time(header, derivation)
     ds.SeriesNumber = series_number(header, kind.number)
     ds.SeriesDescription = series_description(header, kind.title)
     ds.ProtocolName = f"{MODEL_NAME} {derivation.model.name} {derivation.model.version}"[:64]
     ds.PrivateDataElementCharacteristicsSequence = private_characteristics()
-    ds.RelatedSeriesSequence = Sequence([_related(source)])
+    ds.RelatedSeriesSequence = Sequence(related_series(sources))
     ds.DerivationDescription = derivation_description(kind, derivation)
     ds.DerivationCodeSequence = codes.code_sequence([kind.code])
     ds.ImageComments = COMMENT
@@ -146,18 +149,30 @@ def derivation_description(kind: DerivedKind, derivation: Derivation) -> str:
     return text
 
 
-def source_references(source: Dataset) -> Dataset:
-    """Source Image and Referenced Series of one slice (PS3.3 C.7.6.1, C.12.2)."""
-    image = _reference(source)
-    image.PurposeOfReferenceCodeSequence = codes.code_sequence([codes.SOURCE_IMAGE])
-    image.SpatialLocationsPreserved = "YES"
-    series = Dataset()
-    series.SeriesInstanceUID = source.SeriesInstanceUID
-    series.ReferencedInstanceSequence = Sequence([_reference(source)])
+def source_references(*headers: Dataset) -> Dataset:
+    """Source Image and Referenced Series of one slice (PS3.3 C.7.6.1, C.12.2).
+
+    Args:
+        headers: of the source slices at its place, one an input, the reference first.
+    """
+    images: list[Dataset] = []
+    series: dict[str, list[Dataset]] = {}
+    for header in headers:
+        image = _reference(header)
+        image.PurposeOfReferenceCodeSequence = codes.code_sequence([codes.SOURCE_IMAGE])
+        image.SpatialLocationsPreserved = "YES"
+        images.append(image)
+        series.setdefault(str(header.SeriesInstanceUID), []).append(_reference(header))
     ds = Dataset()
-    ds.SourceImageSequence = Sequence([image])
-    ds.ReferencedSeriesSequence = Sequence([series])
+    ds.SourceImageSequence = Sequence(images)
+    ds.ReferencedSeriesSequence = Sequence(map(_referenced_series, series.items()))
     return ds
+
+
+def _referenced_series(named: tuple[str, list[Dataset]]) -> Dataset:
+    item = Dataset()
+    item.SeriesInstanceUID, item.ReferencedInstanceSequence = named[0], Sequence(named[1])
+    return item
 
 
 def synthesis_time(source: Dataset, derivation: Derivation) -> tuple[str, str]:
@@ -177,10 +192,10 @@ def utc_offset(ds: Dataset) -> timezone | None:
     return timezone(offset) if offset is not None and abs(offset) < timedelta(hours=15) else None
 
 
-def refuse_anonymous(source: SourceSeries) -> None:
-    """A derived object needs every UID of its source to refer to (PS3.3 C.12.1)."""
+def refuse_anonymous(sources: Sources) -> None:
+    """A derived object needs every UID of its sources to refer to (PS3.3 C.12.1)."""
     wanted = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
-    for header in source.headers:
+    for header in (header for source in sources.values() for header in source.headers):
         missing = [keyword for keyword in wanted if not header.get(keyword)]
         if missing:
             raise DerivedObjectError(
@@ -196,7 +211,13 @@ def _reference(header: Dataset) -> Dataset:
     return item
 
 
-def _related(source: SourceSeries) -> Dataset:
+def related_series(sources: Sources) -> list[Dataset]:
+    """Items of Related Series Sequence (0008,1250): each source series once."""
+    series = {source.series_instance_uid: source for source in sources.values()}
+    return [_related(source) for source in series.values()]
+
+
+def _related(source: Source) -> Dataset:
     item = Dataset()
     item.StudyInstanceUID = source.study_instance_uid
     item.SeriesInstanceUID = source.series_instance_uid

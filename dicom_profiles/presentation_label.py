@@ -7,13 +7,14 @@ that are rescaled differently get a state each.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pydicom
 from highdicom import color, pr
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from pydicom.uid import UID, CTImageStorage
+from pydicom.uid import UID, GrayscaleSoftcopyPresentationStateStorage
 
 from dicom_profiles.companions import UNSET_UID, CompanionKind, references, write_companions
 from dicom_profiles.derived import PREFIX, DerivedSeries, synthesis_time
@@ -26,7 +27,7 @@ from dicom_profiles.equipment import (
 from dicom_profiles.inherited import UNPAIRED_BODY_PARTS
 from dicom_profiles.provenance import Derivation
 from dicom_profiles.reading import read_header
-from dicom_profiles.series import SourceSeries
+from dicom_profiles.source import Sources, reference_of
 
 LABEL = CompanionKind("LABEL", 8, "label")
 TEXT = f"{PREFIX} - NOT ACQUIRED"
@@ -36,18 +37,18 @@ YELLOW = color.CIELabColor(l_star=97.1, a_star=-21.5, b_star=94.5)
 
 
 def write_label(
-    source: SourceSeries, derived: DerivedSeries, derivation: Derivation, folder: Path
+    sources: Sources, derived: DerivedSeries, derivation: Derivation, folder: Path
 ) -> DerivedSeries:
     """Write the label of a derived image series, one file for each rescale in it.
 
     Args:
-        source: the series that was read.
+        sources: what was read, by input key.
         derived: the image series that was written; its files are read.
         derivation: as for the images.
         folder: made when absent; files are named LABEL-0001.dcm and on.
     """
     first = read_header(derived.paths[0])
-    header = source.headers[0]
+    header = reference_of(sources).headers[0]
     states = [
         _state(derived, first, rescale, instances)
         for rescale, instances in _by_rescale(derived).items()
@@ -56,7 +57,10 @@ def write_label(
         state.PresentationCreationDate, state.PresentationCreationTime = synthesis_time(
             header, derivation
         )
-    return write_companions(states, LABEL, header, derivation, folder)
+    return replace(
+        write_companions(states, LABEL, header, derivation, folder),
+        sop_class_uid=GrayscaleSoftcopyPresentationStateStorage,
+    )
 
 
 def _by_rescale(derived: DerivedSeries) -> dict[tuple[str, str], list[str]]:
@@ -111,14 +115,16 @@ def _window(first: Dataset) -> pr.SoftcopyVOILUTTransformation:
         float(value[0] if isinstance(value, pydicom.multival.MultiValue) else value)
         for value in (first.WindowCenter, first.WindowWidth)
     )
-    return pr.SoftcopyVOILUTTransformation(window_center=center, window_width=width)
+    return pr.SoftcopyVOILUTTransformation(
+        window_center=center, window_width=width, voi_lut_function=first.get("VOILUTFunction")
+    )
 
 
 def _refer_to(ds: Dataset, derived: DerivedSeries, instances: list[str]) -> None:
     """Apply the state to all these images (PS3.3 C.11.11)."""
     series = Dataset()
     series.SeriesInstanceUID = UID(derived.series_instance_uid)
-    series.ReferencedImageSequence = references(CTImageStorage, instances)
+    series.ReferencedImageSequence = references(derived.sop_class_uid, instances)
     ds.ReferencedSeriesSequence = Sequence([series])
     # PS3.3 C.10.5, C.10.4, C.11.8: without a list an item applies to every image of the state.
     for keyword in (
@@ -136,4 +142,4 @@ def _set_body_part(ds: Dataset, first: Dataset) -> None:
     if body_part:
         ds.BodyPartExamined = body_part
     if str(body_part or "").upper() not in UNPAIRED_BODY_PARTS:
-        ds.Laterality = first.get("Laterality")
+        ds.Laterality = first.get("Laterality") or first.get("ImageLaterality")

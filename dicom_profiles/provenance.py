@@ -17,7 +17,7 @@ from pydicom.sequence import Sequence
 
 from dicom_profiles.equipment import SOFTWARE_VERSION, ModelIdentity
 from dicom_profiles.errors import DerivedObjectError
-from dicom_profiles.series import SourceSeries
+from dicom_profiles.source import Sources, all_instance_uids
 from dicom_profiles.uids import JSON, PROFILE_VERSION, canonical_json, job_uid
 
 PRIVATE_GROUP = 0x0099
@@ -109,15 +109,15 @@ class Provenance:
     derivation: Derivation
 
     @classmethod
-    def of(cls, kind: str, source: SourceSeries, derivation: Derivation) -> Provenance:
+    def of(cls, kind: str, sources: Sources, derivation: Derivation) -> Provenance:
         """Make the record; the sources stand in it by count and digest, in the SR by name."""
         try:
-            text = canonical_json(_record(kind, source, derivation))
+            text = canonical_json(_record(kind, sources, derivation))
         except (TypeError, ValueError) as e:
             raise DerivedObjectError(
                 f"The record should be plain JSON with finite numbers, but it is not: {e}"
             ) from e
-        uid = job_uid(source.sop_instance_uids, derivation.identity)
+        uid = job_uid(all_instance_uids(sources), derivation.identity)
         return cls(kind, text, uid, derivation)
 
     def block(self) -> Dataset:
@@ -140,10 +140,11 @@ class Provenance:
         )
 
 
-def _record(kind: str, source: SourceSeries, derivation: Derivation) -> dict[str, object]:
+def _record(kind: str, sources: Sources, derivation: Derivation) -> dict[str, object]:
     """The record as plain JSON values."""
     model = derivation.model
-    sources = canonical_json(sorted(source.sop_instance_uids))
+    instances = sorted(all_instance_uids(sources))
+    series = {source.series_instance_uid: None for source in sources.values()}
     return {
         "schema": SCHEMA_VERSION,
         "profile": PROFILE_VERSION,
@@ -157,9 +158,10 @@ def _record(kind: str, source: SourceSeries, derivation: Derivation) -> dict[str
         "created": derivation.created.isoformat(),
         "ae_title": derivation.ae_title,
         "sources": {
-            "series": [source.series_instance_uid],
-            "instances": len(source),
-            "sop_instance_uids_sha256": text_sha256(sources),
+            "inputs": {key: len(source) for key, source in sources.items()},
+            "series": list(series),
+            "instances": len(instances),
+            "sop_instance_uids_sha256": text_sha256(canonical_json(instances)),
         },
     }
 

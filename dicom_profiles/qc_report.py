@@ -8,6 +8,8 @@ items, because thousands of them are no work for a template.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence as Listing
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from highdicom import sr
@@ -15,18 +17,34 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.sr.codedict import codes as dictionary
 from pydicom.sr.coding import Code
-from pydicom.uid import UID, CTImageStorage
+from pydicom.uid import UID, Comprehensive3DSRStorage
 
 from dicom_profiles import codes, uids
 from dicom_profiles.companions import UNSET_UID, CompanionKind, references, write_companions
 from dicom_profiles.derived import DerivedSeries, synthesis_time
 from dicom_profiles.equipment import DEVICE_SERIAL_NUMBER, MANUFACTURER, MODEL_NAME, NODE_DEVICE_UID
 from dicom_profiles.provenance import Derivation
-from dicom_profiles.series import SourceSeries
+from dicom_profiles.source import Source, Sources, reference_of
+from dicom_profiles.storage import STORAGE_CLASSES
 
 REPORT = CompanionKind("QC", 7, "QC / provenance report")
 NO_UNIT = Code("1", "UCUM", "no units")
 HOUNSFIELD = Code("[hnsf'U]", "UCUM", "Hounsfield unit")
+PROCEDURES = {
+    "CT": dictionary.LN.CTUnspecifiedBodyRegion,
+    "MR": dictionary.LN.MRIUnspecifiedBodyRegion,
+    "MG": dictionary.LN.BreastUnilateralMammogram,
+}
+"""Modality of the source to the procedure that is reported on (PS3.16 CID 100)."""
+MODALITIES = {
+    "CT": codes.COMPUTED_TOMOGRAPHY,
+    "MR": dictionary.DCM.MagneticResonance,
+    "MG": dictionary.DCM.Mammography,
+    "PT": dictionary.DCM.PositronEmissionTomography,
+    "SEG": dictionary.DCM.Segmentation,
+    "OT": dictionary.DCM.OtherModality,
+}
+"""Modality to its coded name (PS3.16 CID 29)."""
 PIXELS = Code("{pixels}", "UCUM", "Pixels")
 CONTAINS = sr.RelationshipTypeValues.CONTAINS
 HAS_CONTEXT = sr.RelationshipTypeValues.HAS_ACQ_CONTEXT
@@ -35,21 +53,21 @@ LARGEST_NUMBER = 1e15
 
 
 def write_qc_report(
-    source: SourceSeries, derived: DerivedSeries, derivation: Derivation, folder: Path
+    sources: Sources, derived: Listing[DerivedSeries], derivation: Derivation, folder: Path
 ) -> DerivedSeries:
-    """Write the report of one derived series, one file.
+    """Write the report of what was derived from these sources, one file.
 
     Args:
-        source: the series that was read.
-        derived: the series that was written.
+        sources: what was read, by input key.
+        derived: the series that were written, the images first.
         derivation: model, parameters, record, verdict, time.
         folder: made when absent; the file is named QC-0001.dcm.
     """
-    header = source.headers[0]
+    images, header = derived[0], reference_of(sources).headers[0]
     ds: Dataset = sr.Comprehensive3DSR(
         evidence=[_evidence_header(header)],
-        content=_report(derived, derivation),
-        series_instance_uid=REPORT.series_uid(derived.series_instance_uid),
+        content=_report(images, header, derivation),
+        series_instance_uid=REPORT.series_uid(images.series_instance_uid),
         series_number=1,
         sop_instance_uid=UNSET_UID,
         instance_number=1,
@@ -59,18 +77,23 @@ def write_qc_report(
     )
     items = list(ds.ContentSequence)
     # PS3.16 TID 1500: the image library stands before the measurements, which come last.
-    items.insert(len(items) - 1, _image_library(source, derived))
+    items.insert(len(items) - 1, _image_library(sources, derived))
     ds.ContentSequence = Sequence(items)
     ds.ContentDate, ds.ContentTime = synthesis_time(header, derivation)
-    ds.CurrentRequestedProcedureEvidenceSequence = Sequence([_evidence(source, derived)])
-    return write_companions([ds], REPORT, header, derivation, folder)
+    ds.CurrentRequestedProcedureEvidenceSequence = Sequence([_evidence(sources, derived)])
+    return replace(
+        write_companions([ds], REPORT, header, derivation, folder),
+        sop_class_uid=Comprehensive3DSRStorage,
+    )
 
 
-def _report(derived: DerivedSeries, derivation: Derivation) -> sr.MeasurementReport:
+def _report(
+    derived: DerivedSeries, header: Dataset, derivation: Derivation
+) -> sr.MeasurementReport:
     """The tree without its images: observer, procedure, measurements."""
     return sr.MeasurementReport(
         observation_context=sr.ObservationContext(observer_device_context=_observer(derivation)),
-        procedure_reported=dictionary.LN.CTUnspecifiedBodyRegion,
+        procedure_reported=PROCEDURES.get(str(header.get("Modality")), PROCEDURES["CT"]),
         imaging_measurements=[_measurements(derived, derivation)],
         title=dictionary.DCM.ImagingMeasurementReport,
     )
@@ -157,35 +180,56 @@ def _reason(sentence: str) -> sr.TextContentItem:
     )
 
 
-def _image_library(source: SourceSeries, derived: DerivedSeries) -> Dataset:
-    """TID 1600: one group for the sources and one for what was made of them."""
+def _image_library(sources: Sources, derived: Listing[DerivedSeries]) -> Dataset:
+    """TID 1600: one group for each source and one for each series that was made of them."""
+    place = reference_of(sources)
     library = _container(dictionary.DCM.ImageLibrary)
     library.ContentSequence = Sequence(
         [
-            _library_group(source, source.sop_instance_uids),
-            _library_group(source, derived.sop_instance_uids),
+            *(_library_group(each, _listed(each)) for each in sources.values()),
+            *(_library_group(place, _made(series)) for series in derived),
         ]
     )
     return library
 
 
-def _library_group(source: SourceSeries, instances: tuple[str, ...]) -> Dataset:
+@dataclass(frozen=True)
+class _Listed:
+    """Instances of one series and class."""
+
+    series_instance_uid: str
+    sop_class_uid: str
+    sop_instance_uids: tuple[str, ...]
+
+
+def _listed(source: Source) -> _Listed:
+    sop_class = str(source.headers[0].SOPClassUID)
+    return _Listed(source.series_instance_uid, sop_class, source.sop_instance_uids)
+
+
+def _made(series: DerivedSeries) -> _Listed:
+    return _Listed(series.series_instance_uid, series.sop_class_uid, series.sop_instance_uids)
+
+
+def _library_group(place: Source, listed: _Listed) -> Dataset:
     """TID 1602 descriptors that the images share, then the images."""
     group = _container(dictionary.DCM.ImageLibraryGroup)
+    modality = MODALITIES[STORAGE_CLASSES[UID(listed.sop_class_uid)]]
     shared: list[Dataset] = [
-        sr.CodeContentItem(dictionary.DCM.Modality, codes.COMPUTED_TOMOGRAPHY, HAS_CONTEXT),
-        sr.NumContentItem(dictionary.DCM.PixelDataRows, source.shape[1], PIXELS, None, HAS_CONTEXT),
+        sr.CodeContentItem(dictionary.DCM.Modality, modality, HAS_CONTEXT),
+        sr.NumContentItem(dictionary.DCM.PixelDataRows, place.shape[1], PIXELS, None, HAS_CONTEXT),
         sr.NumContentItem(
-            dictionary.DCM.PixelDataColumns, source.shape[2], PIXELS, None, HAS_CONTEXT
+            dictionary.DCM.PixelDataColumns, place.shape[2], PIXELS, None, HAS_CONTEXT
         ),
     ]
-    if source.frame_of_reference:
+    if place.frame_of_reference:
         shared.append(
             sr.UIDRefContentItem(
-                dictionary.DCM.FrameOfReferenceUID, source.frame_of_reference, HAS_CONTEXT
+                dictionary.DCM.FrameOfReferenceUID, place.frame_of_reference, HAS_CONTEXT
             )
         )
-    group.ContentSequence = Sequence([*shared, *map(_image_item, instances)])
+    items = [_image_item(listed.sop_class_uid, uid) for uid in listed.sop_instance_uids]
+    group.ContentSequence = Sequence([*shared, *items])
     return group
 
 
@@ -194,28 +238,25 @@ def _container(name: Code) -> Dataset:
     return Dataset(sr.ContainerContentItem(name, relationship_type=CONTAINS))
 
 
-def _image_item(sop_instance_uid: str) -> Dataset:
+def _image_item(sop_class_uid: str, sop_instance_uid: str) -> Dataset:
     item = Dataset()
     item.RelationshipType = "CONTAINS"
     item.ValueType = "IMAGE"
-    item.ReferencedSOPSequence = references(CTImageStorage, [sop_instance_uid])
+    item.ReferencedSOPSequence = references(sop_class_uid, [sop_instance_uid])
     return item
 
 
-def _evidence(source: SourceSeries, derived: DerivedSeries) -> Dataset:
-    """Every image that the report refers to (PS3.3 C.17.2.3)."""
-    series = []
-    for uid, instances in (
-        (source.series_instance_uid, source.sop_instance_uids),
-        (derived.series_instance_uid, derived.sop_instance_uids),
-    ):
-        item = Dataset()
-        item.SeriesInstanceUID = UID(uid)
-        item.ReferencedSOPSequence = references(CTImageStorage, instances)
-        series.append(item)
+def _evidence(sources: Sources, derived: Listing[DerivedSeries]) -> Dataset:
+    """Every image that the report refers to, one item a series (PS3.3 C.17.2.3)."""
+    items: dict[str, Dataset] = {}
+    for listed in (*map(_listed, sources.values()), *map(_made, derived)):
+        item = items.setdefault(listed.series_instance_uid, Dataset())
+        item.SeriesInstanceUID = UID(listed.series_instance_uid)
+        named = references(listed.sop_class_uid, listed.sop_instance_uids)
+        item.ReferencedSOPSequence = Sequence([*item.get("ReferencedSOPSequence", ()), *named])
     study = Dataset()
-    study.StudyInstanceUID = UID(source.study_instance_uid)
-    study.ReferencedSeriesSequence = Sequence(series)
+    study.StudyInstanceUID = UID(reference_of(sources).study_instance_uid)
+    study.ReferencedSeriesSequence = Sequence(list(items.values()))
     return study
 
 

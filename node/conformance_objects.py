@@ -103,8 +103,8 @@ def _write(variant: Variant, folder: Path) -> dict[str, Dataset]:
     source = open_series([_write_source(variant, sources, index) for index in range(SLICES)])
     derivation = _derivation(variant)
     images = write_denoised_ct(source, source.slices(), derivation, folder / f"i{variant.number}")
-    report = write_qc_report(source, images, derivation, folder / f"r{variant.number}")
-    label = write_label(source, images, derivation, folder / f"l{variant.number}")
+    report = write_qc_report({"CT": source}, [images], derivation, folder / f"r{variant.number}")
+    label = write_label({"CT": source}, images, derivation, folder / f"l{variant.number}")
     return {
         "source": source.headers[0],
         "Denoised CT (CT Image)": pydicom.dcmread(images.paths[0]),

@@ -15,8 +15,7 @@ def check_step(job: JobFolder) -> list[str]:
     written = job.written
     if written is None:
         raise StepError("The check needs derived objects, this job has none.")
-    source = next(iter(job.sources.values()))
     paths = [path for series in written for path in series.paths]
     # Offline and ungated, objects stay in the researcher's folder; the node's own have to leave.
-    findings = check_derived(source, paths, for_dispatch=not job.input.ungated)
+    findings = check_derived(job.sources, paths, for_dispatch=not job.input.ungated)
     return [f"{finding.path.name}: {finding.sentence}" for finding in findings]

@@ -1,8 +1,9 @@
 """The folder of a job: its input, and what each step left there.
 
 input.json         what is to be done: written once, before the first step
+companions/*.npy   further volumes, (slices, rows, columns) on the same grid
 translated.npy     (slices, rows, columns) float32 in the output's unit, in source order
-record.json        the pipeline's quality record; there when translated.npy is complete
+record.json        the pipeline's quality record; there when both are complete
 derived/*.dcm      derived objects
 derived.json       which they are; there when all of them are
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -18,8 +20,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from dicom_profiles.reading import open_series
-from dicom_profiles.series import SourceSeries
+from dicom_profiles.reading import open_source
+from dicom_profiles.source import Source
 from node.errors import NodeError
 
 JSON = Any
@@ -104,14 +106,19 @@ class JobFolder:
         return JobInput.from_json(self._required("input.json"))
 
     @cached_property
-    def sources(self) -> dict[str, SourceSeries]:
-        """The source series by input key, opened once (headers only)."""
-        return {key: open_series(paths) for key, paths in self.input.sources.items()}
+    def sources(self) -> dict[str, Source]:
+        """The sources by input key, opened once (headers only); the first gives the grid."""
+        return {key: open_source(paths) for key, paths in self.input.sources.items()}
 
     @property
     def translated(self) -> Path:
         """Where the network's output lies."""
         return self._file("translated.npy")
+
+    @property
+    def companions(self) -> Path:
+        """Where further volumes lie, one file each."""
+        return self._file("companions")
 
     @property
     def derived(self) -> Path:
@@ -150,6 +157,7 @@ class JobFolder:
     def discard_translated(self) -> None:
         """The network's output is not needed once the derived objects are there and checked."""
         self.translated.unlink(missing_ok=True)
+        shutil.rmtree(self.companions, ignore_errors=True)
 
     def _file(self, name: str) -> Path:
         return self.path / name
@@ -171,7 +179,7 @@ def write_json(path: Path, values: Mapping[str, JSON]) -> None:
     """Write a file so that after a crash it is there whole or not at all."""
     part = path.with_name(path.name + ".part")
     with part.open("w", encoding="utf-8") as file:
-        json.dump(values, file, indent=1, sort_keys=True)
+        json.dump(values, file, indent=1)
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)

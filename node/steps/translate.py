@@ -7,10 +7,10 @@ comes last, so a file without it is the rest of an attempt that did not finish.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +48,7 @@ def translate_step(
     with closing(translation.slices) as slices, part.open("wb") as file:
         _write_npy(file, slices, first.shape)
     part.replace(job.translated)
+    write_companions(job.companions, translation.companions(), first.shape)
     record = translation.record().to_json()
     job.set_record(record)
     return record
@@ -62,6 +63,28 @@ def translated_slices(path: Path) -> Iterator[npt.NDArray[np.float32]]:
         for _ in range(count):
             image = np.fromfile(file, np.float32, rows * columns)
             yield image.reshape(rows, columns)  # (rows * columns) -> (rows, columns)
+
+
+def write_companions(
+    folder: Path, companions: Mapping[str, npt.NDArray[Any]], shape: tuple[int, int, int]
+) -> None:
+    """Keep further volumes of a translation, one synced file each; none makes no folder."""
+    for name, voxels in companions.items():
+        if voxels.shape != shape:
+            raise StepError(f"The companion {name} should be {shape}, got {voxels.shape}.")
+        folder.mkdir(exist_ok=True)
+        with (folder / f"{name}.npy").open("wb") as file:
+            np.save(file, np.ascontiguousarray(voxels), allow_pickle=False)
+            file.flush()
+            os.fdatasync(file.fileno())
+
+
+def read_companions(folder: Path) -> dict[str, npt.NDArray[Any]]:
+    """The further volumes by name, mapped into memory."""
+    return {
+        path.stem: np.load(path, mmap_mode="r", allow_pickle=False)
+        for path in sorted(folder.glob("*.npy"))
+    }
 
 
 def _write_npy(

@@ -1,4 +1,7 @@
-"""Step 3: the derived objects, in the order in which they are sent: images, report, label."""
+"""Step 3: the derived objects, in the order in which they are sent: images, report, label.
+
+What else a pipeline gives (masks, a parametric map) follows the images.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from dicom_profiles.provenance import Derivation
 from dicom_profiles.qc_report import write_qc_report
 from dicom_profiles.writers import writer_for
 from node.steps.folder import JSON, JobFolder, StepError, WrittenSeries
-from node.steps.translate import translated_slices
+from node.steps.translate import read_companions, translated_slices
 from pipelines import catalog
 
 UNGATED = "UNGATED"
@@ -25,14 +28,13 @@ def write_step(job: JobFolder) -> list[WrittenSeries]:
     record = job.record
     if record is None:
         raise StepError("Derived objects need a finished translation, this job has none.")
-    source = next(iter(job.sources.values()))
     derivation = derivation_of(job, record)
-    write_images = writer_for(job.input.pipeline)
-    slices = translated_slices(job.translated)
-    images = write_images(source, slices, derivation, job.derived)
-    report = write_qc_report(source, images, derivation, job.derived)
-    label = write_label(source, images, derivation, job.derived)
-    written = [_written(series) for series in (images, report, label)]
+    write = writer_for(job.input.pipeline)
+    slices, companions = translated_slices(job.translated), read_companions(job.companions)
+    derived = write(job.sources, slices, companions, derivation, job.derived)
+    report = write_qc_report(job.sources, derived, derivation, job.derived)
+    label = write_label(job.sources, derived[0], derivation, job.derived)
+    written = [_written(series) for series in (*derived, report, label)]
     job.set_written(written)
     return written
 

@@ -49,6 +49,11 @@ class Written:
     folder: Path
 
     @property
+    def sources(self) -> dict[str, SourceSeries]:
+        """The source by its input key."""
+        return {"CT": self.source}
+
+    @property
     def paths(self) -> list[Path]:
         """Every derived file."""
         return [*self.images.paths, *self.report.paths, *self.label.paths]
@@ -59,8 +64,8 @@ def write_all(folder: Path, source_paths: list[Path], derivation: Derivation) ->
     source = open_series(source_paths)
     output = source.load().voxels * np.float32(0.5)
     images = write_denoised_ct(source, iter(output), derivation, folder)
-    report = write_qc_report(source, images, derivation, folder)
-    label = write_label(source, images, derivation, folder)
+    report = write_qc_report({"CT": source}, [images], derivation, folder)
+    label = write_label({"CT": source}, images, derivation, folder)
     return Written(source, source_paths, output, images, report, label, folder)
 
 

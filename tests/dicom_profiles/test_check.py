@@ -26,12 +26,12 @@ def copy(tmp_path: Path, written: Written) -> Path:
 
 
 def sentences(written: Written, folder: Path) -> str:
-    return "\n".join(f"{f.path.name}: {f.sentence}" for f in check_derived(written.source, folder))
+    return "\n".join(f"{f.path.name}: {f.sentence}" for f in check_derived(written.sources, folder))
 
 
 def test_what_we_write_may_leave(written: Written) -> None:
-    assert check_derived(written.source, written.folder, for_dispatch=True) == []
-    assert check_derived(written.source, written.paths) == []
+    assert check_derived(written.sources, written.folder, for_dispatch=True) == []
+    assert check_derived(written.sources, written.paths) == []
 
 
 def setting(keyword: str, value: object) -> Fault:
@@ -200,9 +200,9 @@ def test_a_truncated_file_is_found(written: Written, copy: Path) -> None:
 
 
 def test_an_empty_folder_is_found(written: Written, tmp_path: Path) -> None:
-    (finding,) = check_derived(written.source, tmp_path)
+    (finding,) = check_derived(written.sources, tmp_path)
     assert "got 0" in finding.sentence
-    assert check_derived(written.source, [])
+    assert check_derived(written.sources, [])
 
 
 def test_what_was_made_without_the_gate_must_not_be_sent(
@@ -210,8 +210,8 @@ def test_what_was_made_without_the_gate_must_not_be_sent(
 ) -> None:
     ungated = replace(derivation, qc_verdict="UNGATED")
     made = write_all(tmp_path, written.source_paths, ungated)
-    assert check_derived(made.source, made.folder) == []
-    found = check_derived(made.source, made.folder, for_dispatch=True)
+    assert check_derived(made.sources, made.folder) == []
+    found = check_derived(made.sources, made.folder, for_dispatch=True)
     assert len(found) == 5
     assert all("without the gate" in finding.sentence for finding in found)
 
@@ -229,4 +229,4 @@ def test_objects_that_come_back_from_a_pacs_still_pass(
             path.write_bytes(orthanc.file(identifier))
             returned.append(path)
     assert len(returned) == len(written.paths)
-    assert check_derived(written.source, returned) == []
+    assert check_derived(written.sources, returned) == []

@@ -190,7 +190,7 @@ def test_a_sparse_source_still_makes_a_valid_object(tmp_path: Path, derivation: 
     for path in written.paths:
         assert dciodvfy_errors(path) == []
     assert pydicom.dcmread(written.images.paths[0]).WindowCenter == [40, -600, 400]
-    assert check_derived(written.source, written.folder) == []
+    assert check_derived(written.sources, written.folder) == []
 
 
 @pytest.mark.parametrize("lossy_header", [True, False])
@@ -228,7 +228,7 @@ def test_every_character_set_survives(
         wanted, got = (pydicom.dcmread(p[0]) for p in (sources, series.paths))
         assert got.get_item("PatientName").value == wanted.get_item("PatientName").value, path.name
         assert str(got.PatientName) == str(named.PatientName), path.name
-        assert check_derived(source, series.paths) == [], path.name
+        assert check_derived({"CT": source}, series.paths) == [], path.name
         shutil.rmtree(tmp_path / "derived")
         tried += 1
     assert tried >= 12
@@ -246,7 +246,7 @@ def test_real_series_come_out_valid(
     written = write_all(tmp_path, [instance.path for instance in by_place[:4]], derivation)
     for path in written.paths:
         assert dciodvfy_errors(path) == []
-    assert check_derived(written.source, written.folder) == []
+    assert check_derived(written.sources, written.folder) == []
     outside = [e for e in dcentvfy_errors([*written.source_paths, *written.paths])
                if "Missing SOPInstanceUID that was referenced" not in e]  # fmt: skip
     assert outside == []

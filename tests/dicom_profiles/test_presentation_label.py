@@ -54,7 +54,7 @@ def test_it_was_created_when_the_images_were(label: Dataset) -> None:
 def test_a_repeat_gives_the_same_bytes(
     tmp_path: Path, written: Written, derivation: Derivation
 ) -> None:
-    again = write_label(written.source, written.images, derivation, tmp_path)
+    again = write_label(written.sources, written.images, derivation, tmp_path)
     assert again.paths[0].read_bytes() == written.label.paths[0].read_bytes()
 
 
@@ -67,7 +67,7 @@ def test_slices_with_another_rescale_get_a_state_of_their_own(
     ds.save_as(paths[1])
     source = open_series(paths)
     images = write_denoised_ct(source, source.slices(), derivation, tmp_path / "d")
-    series = write_label(source, images, derivation, tmp_path / "d")
+    series = write_label({"CT": source}, images, derivation, tmp_path / "d")
     states = [pydicom.dcmread(path) for path in series.paths]
     named = [len(s.ReferencedSeriesSequence[0].ReferencedImageSequence) for s in states]
     assert named == [3, 1]

@@ -38,13 +38,13 @@ def test_every_image_carries_the_record_and_its_digest(
         assert read_private(ds, "verdict") == "AMBER"
         assert read_private(ds, "input_distance") == 1.5
         assert (
-            read_private(ds, "job_uid") == Provenance.of("DEN", written.source, derivation).job_uid
+            read_private(ds, "job_uid") == Provenance.of("DEN", written.sources, derivation).job_uid
         )
 
 
 def test_no_patient_attribute_is_in_the_record(written: Written, derivation: Derivation) -> None:
     header = written.source.headers[0]
-    text = Provenance.of("DEN", written.source, derivation).text
+    text = Provenance.of("DEN", written.sources, derivation).text
     for keyword in ("PatientID", "PatientBirthDate", "AccessionNumber"):
         assert str(header.get(keyword)) not in text
 
@@ -66,7 +66,7 @@ def test_a_record_that_is_no_json_is_refused(
     written: Written, derivation: Derivation, record: dict[str, Any]
 ) -> None:
     with pytest.raises(DerivedObjectError, match="plain JSON"):
-        Provenance.of("DEN", written.source, replace(derivation, record=record))
+        Provenance.of("DEN", written.sources, replace(derivation, record=record))
 
 
 def test_an_object_without_the_block_has_no_record() -> None:

@@ -102,7 +102,7 @@ def test_patient_and_study_are_copied(report: Dataset, written: Written) -> None
 def test_a_repeat_gives_the_same_bytes(
     tmp_path: Path, written: Written, derivation: Derivation
 ) -> None:
-    again = write_qc_report(written.source, written.images, derivation, tmp_path)
+    again = write_qc_report(written.sources, [written.images], derivation, tmp_path)
     assert again.paths[0].read_bytes() == written.report.paths[0].read_bytes()
 
 
@@ -113,7 +113,7 @@ def test_a_record_without_figures_still_makes_a_report(
     tmp_path: Path, written: Written, derivation: Derivation, record: dict[str, object]
 ) -> None:
     other = replace(derivation, record=record, qc_verdict="UNGATED")  # type: ignore[arg-type]
-    series = write_qc_report(written.source, written.images, other, tmp_path)
+    series = write_qc_report(written.sources, [written.images], other, tmp_path)
     assert dciodvfy_errors(series.paths[0]) == []
     assert (
         by_concept(pydicom.dcmread(series.paths[0]))["QCV"][0].ConceptCodeSequence[0].CodeValue

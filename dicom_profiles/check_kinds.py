@@ -1,0 +1,58 @@
+"""Which further checks an object gets by what it is: one line a kind.
+
+A kind's own checks stand in `check_<kind>.py`: `findings(dataset, sources) -> list[str]`, a
+sentence for everything that is wrong, without patient attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+from pydicom import uid
+from pydicom.dataset import Dataset
+from pydicom.uid import UID
+
+from dicom_profiles import check_ct_denoised
+from dicom_profiles.provenance import read_private
+from dicom_profiles.source import Sources
+
+KindCheck: TypeAlias = Callable[[Dataset, Sources], list[str]]
+"""(object, the sources by input key) to what is wrong with it."""
+
+IMAGE_CLASSES: frozenset[UID] = frozenset(
+    {
+        uid.CTImageStorage,
+        uid.DigitalMammographyXRayImageStorageForPresentation,
+        uid.PositronEmissionTomographyImageStorage,
+    }
+)
+"""Classes of derived images: one object for each slice of the first source."""
+
+KIND_CHECKS: Mapping[str, KindCheck] = {
+    "DEN": check_ct_denoised.findings,
+}
+"""Kind of an object, see `kind_of`, to its own checks."""
+
+KIND_OF_CLASS: Mapping[UID, str] = {uid.SegmentationStorage: "SEG", uid.ParametricMapStorage: "PM"}
+"""Kind of objects that carry no provenance block."""
+
+PLACE_NOT_KEPT: Mapping[UID, frozenset[str]] = {
+    # PS3.3 C.8.9.5: PET says its orientation by codes, and Patient Position shall be absent.
+    uid.PositronEmissionTomographyImageStorage: frozenset(
+        {"PatientPosition", "GantryDetectorTilt"}
+    ),
+}
+"""Attributes of the source's place that a class does not have."""
+
+
+def kind_of(ds: Dataset) -> str:
+    """Short name of what an object is ("DEN"), "" for reports and labels."""
+    own = read_private(ds, "kind")
+    return str(own) if own else KIND_OF_CLASS.get(UID(str(ds.get("SOPClassUID", ""))), "")
+
+
+def own_findings(ds: Dataset, sources: Sources) -> list[str]:
+    """What the checks of its kind find."""
+    check = KIND_CHECKS.get(kind_of(ds))
+    return check(ds, sources) if check else []
