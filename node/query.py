@@ -40,11 +40,11 @@ def count_instances(peer: PeerSettings, config: Config, study_uid: str, series_u
     try:
         model = StudyRootQueryRetrieveInformationModelFind
         with associated(peer, _hasty(config), [model]) as association:
-            found = _find(association, series, peer)
+            found = find(association, series, peer)
             counts = [one.get("NumberOfSeriesRelatedInstances") for one in found]
             if not found or all(count is not None for count in counts):
                 return sum(int(count) for count in counts if count is not None)
-            return len(_find(association, images, peer))
+            return len(find(association, images, peer))
     except (DispatchError, RuntimeError, ValueError, OSError) as error:
         raise QueryError(f"{peer.name} did not answer a query: {error}") from error
 
@@ -63,7 +63,12 @@ def _query(level: str, study_uid: str, series_uid: str) -> Dataset:
     return query
 
 
-def _find(association: Association, query: Dataset, peer: PeerSettings) -> list[Dataset]:
+def find(association: Association, query: Dataset, peer: PeerSettings) -> list[Dataset]:
+    """What a peer answers to a study root query (PS3.4 C.4.1).
+
+    Raises:
+        QueryError: it ends the query otherwise than with success, or says nothing.
+    """
     found = []
     for status, identifier in association.send_c_find(
         query, StudyRootQueryRetrieveInformationModelFind
