@@ -1,0 +1,1 @@
+"""Low-energy contrast mammogram in, virtual recombined image out."""

@@ -1,0 +1,208 @@
+"""Pairs as the networks of `cesm_vce` are trained on: framed, kept, varied.
+
+A source is `simulated:COUNT`, `null:COUNT` (iodine independent of the tissue), `cdd:ROOT` (CDD-CESM)
+or `excerpt:FOLDER` (see `trainers.readers.cdd_cesm`); `@SHARE` after it gives its part of a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+from tqdm import tqdm
+
+from pipelines.cesm_vce.framing import BACKGROUND_SHARE, SIZE, framed, resized, scale_of
+from trainers.dual_energy import Iodine, draw_breast, image_breast
+from trainers.readers.cdd_cesm import MammogramPair, read_cdd_cesm, read_excerpt
+
+WITHOUT_IODINE = 0.2
+"""Share of simulated pairs that were made before the injection."""
+
+VARIED = 0.3
+"""Probability of each variation."""
+
+LARGEST_SHIFT, LARGEST_ZOOM, LARGEST_TURN = 0.1, 0.1, 15.0
+"""Share of the side, share, degrees (arXiv 2308.00471)."""
+
+GAMMAS = (0.6, 1.6)
+"""Of the low-energy image: vendors' ways to present differ."""
+
+Planes = npt.NDArray[np.float32]
+"""(n, SIZE, SIZE) float32."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Framed pairs of one source.
+
+    Attributes:
+        names: for reports.
+        patients: one each.
+        low: low-energy images, 0 to 1, air 0.
+        recombined: what is wanted, 0 to 1, 0 outside the breast.
+        enhancement: what iodine made of it, where it is known; else zeros.
+        lesions: 1 inside a finding.
+        share: of a batch.
+    """
+
+    names: tuple[str, ...]
+    patients: tuple[str, ...]
+    low: Planes
+    recombined: Planes
+    enhancement: Planes
+    lesions: Planes
+    share: float = 1.0
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def of(self, patients: Iterable[str], *, without: bool = False) -> Pairs:
+        """Only pairs of these patients, or all but those."""
+        wanted = set(patients)
+        places = [i for i, one in enumerate(self.patients) if (one in wanted) != without]
+        return Pairs(
+            tuple(self.names[i] for i in places),
+            tuple(self.patients[i] for i in places),
+            *(table[places] for table in (self.low, self.recombined, self.enhancement)),
+            self.lesions[places],
+            self.share,
+        )
+
+
+def read_source(source: str, kept: Path, seed: int = 1) -> Pairs:
+    """Read or simulate one source, or find it among what an earlier run kept.
+
+    Args:
+        source: see above.
+        kept: folder of prepared pairs.
+        seed: of simulated pairs.
+    """
+    place, _, share = source.partition("@")
+    kind, _, rest = place.partition(":")
+    if kind in ("simulated", "null"):
+        file = kept / f"{kind}_{rest}_{seed}.npz"
+        if not file.exists():
+            save(framed_pairs(simulated(int(rest), kind == "null", seed), int(rest)), file)
+        return load(file, float(share or 1))
+    readers = {"cdd": read_cdd_cesm, "excerpt": read_excerpt}
+    if kind not in readers:
+        raise ValueError(f"A source is simulated:, null:, cdd: or excerpt:, got {source!r}.")
+    pairs = framed_pairs((pair, None) for pair in readers[kind](Path(rest)))
+    return Pairs(**{**vars(pairs), "share": float(share or 1)})
+
+
+Simulated = tuple[MammogramPair, npt.NDArray[np.float32] | None]
+"""A pair, and what the iodine made of it where that is known."""
+
+
+def simulated(count: int, independent: bool, seed: int) -> Iterator[Simulated]:
+    """Simulated pairs; of the null case when `independent`."""
+    for index in range(count):
+        random = np.random.default_rng([seed, index])
+        breast = draw_breast(random)
+        iodine = Iodine.INDEPENDENT if independent else Iodine.CORRELATED
+        if not independent and random.random() < WITHOUT_IODINE:
+            iodine = Iodine.NONE
+        made = image_breast(breast, iodine, SIZE, int(SIZE * random.uniform(0.5, 0.8)))
+        name = f"simulated {seed}.{index}"
+        pair = MammogramPair(name, name, made.low_energy, made.recombined, made.lesions)
+        yield pair, made.enhancement
+
+
+def framed_pairs(pairs: Iterable[Simulated], count: int | None = None) -> Pairs:
+    """Put every pair into the network's square."""
+    names: list[str] = []
+    patients: list[str] = []
+    tables: list[tuple[npt.NDArray[np.float32], ...]] = []
+    for pair, enhancement in tqdm(pairs, total=count, unit="pair", leave=False):
+        put = framed(pair.low_energy)
+        nothing = np.zeros_like(pair.low_energy)
+        lesions = nothing if pair.lesions is None else pair.lesions.astype(np.float32)
+        parts = (pair.low_energy, pair.recombined, nothing if enhancement is None else enhancement)
+        squares = [resized(put.frame.pad(part), SIZE) for part in (*parts, lesions)]
+        tables.append(tuple(np.where(put.breast, square, 0.0) for square in squares))
+        names.append(pair.name)
+        patients.append(pair.patient)
+    low, recombined, made, inside = (
+        np.array(column, np.float32) for column in zip(*tables, strict=True)
+    )
+    return Pairs(tuple(names), tuple(patients), low, recombined, made, inside)
+
+
+def save(pairs: Pairs, file: Path) -> None:
+    """Keep prepared pairs, as half-precision numbers."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    planes = {
+        name: getattr(pairs, name).astype(np.float16)
+        for name in ("low", "recombined", "enhancement", "lesions")
+    }
+    with file.with_suffix(".part").open("wb") as part:
+        np.savez_compressed(part, names=pairs.names, patients=pairs.patients, **planes)
+    file.with_suffix(".part").rename(file)
+
+
+def load(file: Path, share: float = 1.0) -> Pairs:
+    """Prepared pairs."""
+    with np.load(file) as found:
+        planes = [
+            found[name].astype(np.float32)
+            for name in ("low", "recombined", "enhancement", "lesions")
+        ]
+        names, patients = (tuple(str(v) for v in found[k]) for k in ("names", "patients"))
+    return Pairs(names, patients, *planes, share=share)
+
+
+def draw_batch(
+    sources: Sequence[Pairs], count: int, random: np.random.Generator, *, paired: bool = True
+) -> Mapping[str, Planes]:
+    """Draw varied pairs: `seen`, `wanted` and `lesions`, (count, 1, SIZE, SIZE) each.
+
+    Args:
+        sources: by whose share they are drawn.
+        count: pairs.
+        random: decides everything.
+        paired: else what is wanted is that of another pair (CycleGAN without pairs).
+    """
+    shares = np.array([source.share for source in sources])
+    drawn = []
+    for _ in range(count):
+        source = sources[random.choice(len(sources), p=shares / shares.sum())]
+        place = int(random.integers(len(source)))
+        seen, wanted, lesions = varied(source, place, random)
+        if not paired:
+            wanted = varied(source, int(random.integers(len(source))), random)[1]
+        drawn.append((seen, wanted, lesions))
+    columns = (np.array(column, np.float32)[:, None] for column in zip(*drawn, strict=True))
+    return dict(zip(("seen", "wanted", "lesions"), columns, strict=True))
+
+
+def varied(
+    pairs: Pairs, place: int, random: np.random.Generator
+) -> tuple[npt.NDArray[np.float32], ...]:
+    """One pair moved, turned, zoomed, mirrored, its low-energy display changed."""
+    planes = [pairs.low[place], pairs.recombined[place], pairs.lesions[place]]
+    moves = random.random(4) < VARIED
+    angle = np.radians(random.uniform(-LARGEST_TURN, LARGEST_TURN)) if moves[0] else 0.0
+    zoom = random.uniform(1 - LARGEST_ZOOM, 1 + LARGEST_ZOOM) if moves[1] else 1.0
+    shift = random.uniform(-LARGEST_SHIFT, LARGEST_SHIFT, 2) * SIZE if moves[2] else np.zeros(2)
+    if moves[:3].any():
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / zoom
+        middle = np.full(2, (SIZE - 1) / 2)
+        offset = middle - turn @ (middle + shift)
+        planes = [ndimage.affine_transform(p, turn, offset, order=1) for p in planes]
+    if moves[3]:
+        planes = [plane[:, ::-1] for plane in planes]
+    low, wanted, lesions = planes
+    gamma = np.exp(random.uniform(*np.log(GAMMAS)))
+    return seen_of(low**gamma), wanted, lesions
+
+
+def seen_of(low: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """A framed low-energy image, air 0, as the network sees it."""
+    breast = low > BACKGROUND_SHARE * float(low.max())
+    seen = scale_of(low[breast]).apply(low)
+    return np.where(breast, seen, np.float32(0.0))
