@@ -122,11 +122,12 @@ class Dataset(CardPart):
 
 
 class Figure(CardPart):
-    """One measured figure: what, on what, before and after."""
+    """One measured figure: what, on what, of the output and of what it is compared with."""
 
     measure: str
     data: str
-    input: float
+    compared_with: str = Field("input", description="the input, or the best trivial baseline")
+    input: float = Field(description="figure of what it is compared with")
     output: float
     unit: str
 

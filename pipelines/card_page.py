@@ -117,10 +117,10 @@ def _evaluation(card: ModelCard) -> Iterator[str]:
     yield from (
         "### Measured",
         "",
-        "| data | measure | before | after | unit |",
-        "|---|---|---|---|---|",
+        "| data | measure | compared with | its figure | ours | unit |",
+        "|---|---|---|---|---|---|",
     )
     for figure in card.evaluation:
-        numbers = f"{figure.input:g} | {figure.output:g}"
+        numbers = f"{figure.compared_with} | {figure.input:g} | {figure.output:g}"
         yield f"| {figure.data} | {figure.measure} | {numbers} | {figure.unit} |"
     yield ""

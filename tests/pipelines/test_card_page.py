@@ -17,7 +17,7 @@ def test_everything_that_a_reader_must_know_is_on_the_page() -> None:
 def test_figures_stand_in_a_table() -> None:
     figure = Figure(measure="RMSE", data="chest", input=40.5, output=12, unit="HU")
     card = catalog.card("ldct_denoise").model_copy(update={"evaluation": (figure,)})
-    assert "| chest | RMSE | 40.5 | 12 | HU |" in card_page(card)
+    assert "| chest | RMSE | input | 40.5 | 12 | HU |" in card_page(card)
     assert "### Measured" not in card_page(card.model_copy(update={"evaluation": ()}))
 
 

@@ -1,6 +1,20 @@
 """Evaluation: what a model does on data that it has not seen, beside baselines, in one run.
 
-The files:
+One command for every pipeline (`vscanner evaluate NAME --data PLACES --out RESULTS`):
+
+    case.py                  the interface: cases, methods, measures, a view
+    measures.py              measures and quantities from `trainers.metrics`
+    served.py                the pipeline as it is served, as a method
+    command.py               the command: read, measure, write
+    measuring.py             every method in every region, one case in memory at a time
+    results.py               the figures as rows, to and from JSON
+    summary.py               means over patients, with intervals
+    paired_tests.py          Wilcoxon's test over patients, Holm's correction
+    agreement.py             Bland and Altman
+    report.py, report.html   the report; its charts and pictures are in charts.py
+    card_figures.py          figures into the model card
+
+Low-dose CT, with measures of its own:
 
     ldct_denoise.py          the command: table, phantom, JSON and Markdown
     denoisers.py             the network and its rivals under one signature

@@ -35,6 +35,8 @@ class Exhibit:
         place: what it is of.
         measure: label of the headline measure.
         value: ours, in the whole case.
+        value_unit: of the value.
+        unit: of truth and outputs.
         slice_index: which slice: where our mean absolute error is largest.
         inputs: (rows, columns) by key.
         truth: (rows, columns).
@@ -45,6 +47,8 @@ class Exhibit:
     place: Place
     measure: str
     value: float
+    value_unit: str
+    unit: str
     slice_index: int
     inputs: Mapping[str, Voxels]
     truth: Voxels
@@ -171,6 +175,8 @@ def exhibit(case: Case, row: Row, outputs: Mapping[str, Voxels]) -> Exhibit:
         row.place,
         row.measure,
         row.measurement.value,
+        row.measurement.unit,
+        case.truth.unit,
         index,
         inputs,
         case.truth.voxels[index].copy(),

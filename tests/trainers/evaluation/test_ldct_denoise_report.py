@@ -25,7 +25,8 @@ from trainers.evaluation.ldct_denoise_report import (
 )
 from trainers.evaluation.low_dose_table import table
 from trainers.evaluation.training_record import RecordError, sha256, training_record
-from trainers.ldct_denoise import Run, Settings, read_stacks
+from trainers.ldct_denoise import Players, Settings, read_stacks
+from trainers.training.run import Run
 
 
 @pytest.fixture(scope="module")
@@ -95,9 +96,10 @@ def test_the_record_is_made_from_the_runs_files(tmp_path: Path) -> None:
     for name in ("A_CT", "B_CT"):
         write_nifti(phantom_series(3, name=name), tmp_path)
         sources.append(f"x=2@{tmp_path / name}.nii.gz")
-    run = Run(Settings(steps=5, device="cpu"), tmp_path / "run")
-    read_stacks(sources, run.settings, tmp_path / "run" / "bank")
-    run.save()
+    settings = Settings(steps=5, device="cpu")
+    with Run(settings, tmp_path / "run") as run:
+        read_stacks(sources, settings, tmp_path / "run" / "bank")
+        run.save(Players.of(run, settings).denoiser.weights())
     record = training_record(tmp_path / "run", sources[:1], sources[1:])
     assert record["weights_sha256"] == sha256(tmp_path / "run" / "weights.safetensors")
     assert record["settings"]["steps"] == 5

@@ -1,0 +1,142 @@
+"""The one command of every pipeline's evaluation: read cases, measure, write report and JSON.
+
+    vscanner evaluate NAME --data test:/data/patients validation:/data/others --out results/NAME
+
+Writes OUT.html, one file that needs nothing else, and OUT.json with every figure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from trainers.evaluation.card_figures import fill_card
+from trainers.evaluation.case import OURS, Case, Evaluation, EvaluationError
+from trainers.evaluation.measuring import WorstCases, measure_cases
+from trainers.evaluation.report import Findings, figure_text, findings, html_report
+from trainers.evaluation.results import SPLITS, Results
+from trainers.evaluation.served import model_facts
+from trainers.metrics.measurement import MetricError
+
+console = Console(stderr=True, highlight=False)
+
+
+def evaluate(evaluation: Evaluation, argv: Sequence[str] | None = None) -> int:
+    """Read the command line, measure, write; 1 with a sentence when something is wrong."""
+    options = parser_of(evaluation).parse_args(argv)
+    try:
+        found = run(evaluation, options)
+        if options.card:
+            fill_card(options.out.with_suffix(".json"))
+    except (EvaluationError, MetricError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(overview(found))
+    return 0
+
+
+def parser_of(evaluation: Evaluation) -> argparse.ArgumentParser:
+    """The command's arguments and those of the pipeline's own."""
+    parser = argparse.ArgumentParser(
+        prog=f"vscanner evaluate {evaluation.pipeline}",
+        description=f"{evaluation.title}: measure the served model beside its baselines.",
+    )
+    parser.add_argument(
+        "--data",
+        nargs="+",
+        required=True,
+        metavar="[SPLIT:]PLACE",
+        help=f"where cases are; SPLIT is one of {', '.join(SPLITS)} (default test)",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="written: OUT.html and OUT.json")
+    parser.add_argument("--limit", type=int, help="cases of a place (default all)")
+    parser.add_argument("--card", action="store_true", help="fill the model card with the figures")
+    evaluation.add_arguments(parser)
+    return parser
+
+
+def run(evaluation: Evaluation, options: argparse.Namespace) -> Findings:
+    """Measure every place and write both files."""
+    facts: dict[str, Any] = {
+        "format": 1,
+        **model_facts(evaluation.pipeline),
+        "created": datetime.now(UTC).date().isoformat(),
+        "settings": settings_of(options),
+        "headline": evaluation.measures[0].label,
+        "better": {
+            measure.label: measure.better
+            for measure in (*evaluation.lesion_measures, *evaluation.measures)
+        },
+        "sources": [],
+    }
+    results, worst = Results(facts), WorstCases(evaluation.measures[0])
+    methods = evaluation.methods(options)
+    for split, place in (split_and_place(source) for source in options.data):
+        cases = islice(evaluation.cases(place, options), options.limit)
+        measured = measure_cases(evaluation, cases, methods, split, results, worst)
+        facts["sources"].append(_watched(measured, split, place))
+    found = findings(evaluation, results)
+    _write(options.out.with_suffix(".json"), json.dumps(found.to_json(), indent=1) + "\n")
+    page = html_report(evaluation, found, worst.worst_first())
+    _write(options.out.with_suffix(".html"), page)
+    return found
+
+
+def split_and_place(source: str) -> tuple[str, str]:
+    """`validation:/data/a` to its two parts; `test` where no split is named."""
+    split, colon, place = source.partition(":")
+    return (split, place) if colon and split in SPLITS else ("test", source)
+
+
+def settings_of(options: argparse.Namespace) -> dict[str, Any]:
+    """The options, without paths of this machine."""
+    left_out = ("data", "out", "card")
+    return {
+        key: value
+        for key, value in vars(options).items()
+        if key not in left_out and isinstance(value, (int, float, str, bool))
+    }
+
+
+def _watched(measured: Iterator[Case], split: str, place: str) -> dict[str, Any]:
+    """Take the cases, say where we are, count them."""
+    patients: set[str] = set()
+    cases = 0
+    with console.status(f"{split}: measuring ...") as status:
+        for case in measured:
+            patients.add(case.patient)
+            cases += 1
+            status.update(f"{split}: {cases} cases measured, last {case.patient} {case.name}")
+    if not cases:
+        raise EvaluationError(f"No case was found in {place}; name a folder that holds some.")
+    name = Path(place).name or place
+    return {"split": split, "name": name, "patients": len(patients), "cases": cases}
+
+
+def overview(found: Findings) -> str:
+    """The headline figures as a small table for the terminal."""
+    lines = ["split, group | region | measure | method | mean ± deviation | patients"]
+    for line in found.summaries:
+        if line.cell.kind != "whole":
+            continue
+        unit = "" if line.unit == "1" else f" {line.unit}"
+        where = ", ".join(part for part in (line.cell.split, line.cell.group) if part)
+        mark = "*" if line.method == OURS else " "
+        lines.append(
+            f"{where} | {line.cell.region} | {line.cell.measure} | {mark}{line.method} | "
+            f"{figure_text(line.mean)} ± {figure_text(line.deviation)}{unit} | {line.n}"
+        )
+    return "\n".join(lines)
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
