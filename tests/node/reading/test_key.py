@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import hashlib
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from node.reading.errors import ReadingError, WrongKey
+from node.reading.key import CaseTruth, Key, open_key, write_key
+from tests.node.reading.conftest import Made
+
+
+def test_the_published_digest_is_that_of_the_file(made: Made) -> None:
+    digest = hashlib.sha256(made.key.read_bytes()).hexdigest()
+    assert digest == made.reading.study.key_sha256
+    key = open_key(made.key, made.reading.study)
+    assert key.counts() == {"real": 2, "synthetic": 2}
+    assert made.key.stat().st_mode & 0o077 == 0
+
+
+def test_a_changed_key_is_refused(made: Made, tmp_path: Path) -> None:
+    text = made.key.read_text()
+    swapped = text.replace('"real"', '"x"').replace('"synthetic"', '"real"')
+    for changed in (swapped, text + " ", ""):
+        other = tmp_path / "other.key"
+        other.write_text(changed)
+        with pytest.raises(WrongKey, match="was changed"):
+            open_key(other, made.reading.study)
+    with pytest.raises(WrongKey, match="cannot be read"):
+        open_key(tmp_path / "nowhere.key", made.reading.study)
+
+
+def test_a_key_is_never_overwritten(made: Made) -> None:
+    key = open_key(made.key, made.reading.study)
+    with pytest.raises(ReadingError, match="never overwritten"):
+        write_key(key, made.key)
+
+
+def test_the_digest_cannot_be_guessed_back_to_the_truth(made: Made) -> None:
+    """All 16 truths of four cases, with everything else known but the random number."""
+    key, commitment = open_key(made.key, made.reading.study), made.reading.study.key_sha256
+    for truths in product(("real", "synthetic"), repeat=len(key.cases)):
+        cases = {
+            token: CaseTruth.model_validate({**case.model_dump(), "truth": truth})
+            for (token, case), truth in zip(key.cases.items(), truths, strict=True)
+        }
+        guess = Key(name=key.name, seed=key.seed, resampled=key.resampled, cases=cases)
+        assert guess.commitment() != commitment
+    assert key.commitment() == commitment

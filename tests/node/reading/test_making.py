@@ -1,0 +1,84 @@
+"""What lies on the node must not tell real from synthetic, whoever looks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+
+from dicom_profiles.reading import open_series
+from node.reading.errors import ReadingError
+from node.reading.folder import ReadingFolder
+from node.reading.key import open_key
+from tests.node.reading.conftest import Made
+from tests.node.reading.patients import reading_of
+
+
+def test_nothing_in_the_folder_tells_the_truth(made: Made, dicom: Path) -> None:
+    folder = made.reading.folder
+    words = {"real", "synthetic"}
+    for path in dicom.rglob("*.dcm"):
+        header = pydicom.dcmread(path, stop_before_pixels=True)
+        words |= {header.SeriesInstanceUID, header.SOPInstanceUID, header.PatientID}
+        words |= {str(header.SeriesDescription), header.StudyInstanceUID}
+    study = json.loads((folder / "study.json").read_text())
+    said = json.dumps({name: study[name] for name in study if name not in ("tags", "question")})
+    assert not [word for word in words if word in said]
+    assert {path.name for path in folder.iterdir()} == {"study.json", "cases"}
+    assert {path.name for path in (folder / "cases").iterdir()} == set(study["cases"])
+
+
+def test_all_cases_have_one_size_and_one_time(made: Made) -> None:
+    facts = [path.stat() for path in (made.reading.folder / "cases").iterdir()]
+    assert {fact.st_size for fact in facts} == {6 * 64 * 64 * 2}
+    assert len({fact.st_mtime_ns for fact in facts}) == 1
+
+
+def test_cases_are_written_in_an_order_that_tells_nothing(made: Made) -> None:
+    folder = made.reading.folder / "cases"
+    written = sorted(made.reading.study.cases, key=lambda case: (folder / case).stat().st_ctime_ns)
+    assert written == sorted(written)
+
+
+def test_pixels_are_those_of_the_source_in_full_range(made: Made, dicom: Path) -> None:
+    key = open_key(made.key, made.reading.study)
+    sources = {}
+    for folder in sorted(dicom.glob("*/*")):
+        source = open_series(sorted(folder.glob("*.dcm")))
+        sources[source.series_instance_uid] = source.load().voxels
+    for token, case in key.cases.items():
+        raw = (made.reading.folder / "cases" / token).read_bytes()
+        hu = np.frombuffer(raw, dtype="<u2").reshape(6, 64, 64).astype(int) - 1024
+        wanted = np.clip(np.rint(sources[case.series]), -1024, 3071)
+        assert np.array_equal(hu, wanted)
+        third = np.frombuffer(made.reading.slice_pixels(token, 3), dtype="<u2")
+        assert np.array_equal(third.astype(int) - 1024, wanted[2].ravel())
+
+
+def test_a_shorter_case_may_begin_anywhere(tmp_path: Path, dicom: Path) -> None:
+    made = reading_of(dicom, tmp_path / "r", tmp_path / "key", slices=2, pairs=True)
+    key = open_key(tmp_path / "key", made.study)
+    firsts = {case.first_slice for case in key.cases.values()}
+    assert firsts <= set(range(5))
+    assert len(firsts) > 1
+
+
+def test_names_are_taken_once_and_lead_nowhere_else(
+    made: Made, dicom: Path, tmp_path: Path
+) -> None:
+    root = made.reading.folder.parent
+    with pytest.raises(ReadingError, match="a reading chest-1 already"):
+        reading_of(dicom, root, tmp_path / "again.key")
+    with pytest.raises(ReadingError, match="small letters"):
+        reading_of(dicom, root, tmp_path / "out.key", name="../chest")
+    assert not (tmp_path / "again.key").exists()
+
+
+def test_no_reading_without_its_key(made: Made, dicom: Path) -> None:
+    with pytest.raises(ReadingError, match="never overwritten"):
+        reading_of(dicom, made.reading.folder.parent, made.key, name="chest-2")
+    assert not (made.reading.folder.parent / "chest-2").exists()
+    assert ReadingFolder(made.reading.folder).study == made.made.study

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from node.reading.errors import UnfitMaterial
+from node.reading.material import find_candidates
+from tests.node.reading.patients import patients, write_real
+from tests.synthetic import write_ct_series
+
+
+def test_each_series_is_one_candidate(tmp_path: Path) -> None:
+    found = find_candidates(*([folder] for folder in patients(tmp_path, 2)))
+    assert [(one.truth, one.patient, one.modality) for one in found] == [
+        *(("real", "/PHANTOM-0", "CT"), ("real", "/PHANTOM-1", "CT")),
+        *(("synthetic", "/PHANTOM-0", "CT"), ("synthetic", "/PHANTOM-1", "CT")),
+    ]
+
+
+def test_headers_must_say_what_the_folder_says(tmp_path: Path) -> None:
+    real, synthetic = patients(tmp_path, 1)
+    with pytest.raises(UnfitMaterial, match="given as real, but its headers say synthetic"):
+        find_candidates([synthetic], [real])
+    with pytest.raises(UnfitMaterial, match="given as synthetic, but nothing"):
+        find_candidates([real], [real])
+
+
+def test_a_scout_is_a_stack_of_its_own_and_a_localizer_none(tmp_path: Path) -> None:
+    folder = write_real(tmp_path, "P1", series_uid="1.2.3", frame_of_reference="1.2.4")
+    write_ct_series(
+        folder / "scout",
+        slices=1,
+        series_uid="1.2.3",
+        study_uid="1.2.5",
+        ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"],
+    )
+    found = find_candidates([folder], [])
+    assert [one.source.shape[0] for one in found] == [6]
+
+
+def test_words_in_the_pixels_are_refused(tmp_path: Path) -> None:
+    folder = write_real(tmp_path, "P1", BurnedInAnnotation="YES")
+    with pytest.raises(UnfitMaterial, match="burned into its pixels"):
+        find_candidates([folder], [])
+
+
+def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnfitMaterial, match="holds no images"):
+        find_candidates([tmp_path], [])
+    with pytest.raises(UnfitMaterial, match="There is no folder"):
+        find_candidates([tmp_path / "nowhere"], [])
