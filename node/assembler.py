@@ -32,6 +32,7 @@ from node.jobs import JobLedger
 from node.open_series import OpenSeries, SeriesReader
 from node.positions import Positions
 from node.questions import Questions
+from node.receiving.performed_steps import performed_count
 from node.routed_jobs import make_jobs, state_after
 from node.routing import compile_rules
 from node.spool import Spool
@@ -147,6 +148,9 @@ class Assembler:
             released=self._released(row) if self._is_settled(row, now) else None,
             can_ask=self._questions.can_ask(row.source_ae),
             answer=self._questions.answer(row.series_instance_uid),
+            performed=(
+                performed_count(self.database, row.series_instance_uid) if look_closer else None
+            ),
             positions=opened.positions() if look_closer else Positions(),
         )
         return decide(facts, self.config.assembly, now)

@@ -4,6 +4,7 @@ Evidence, the strongest first:
 
     forced          a person said so
     peer count      the sender, asked by C-FIND, holds as many images as are here
+    step            the scanner's performed procedure step (MPPS) ended and lists as many
     image count     Images in Acquisition is reached without a gap
     no gap          the slices follow each other regularly, and none came for the quiet time
     released        the association was released, and none came for the quiet time
@@ -56,6 +57,7 @@ class EvidenceKind(StrEnum):
 
     FORCED = "forced"
     PEER_COUNT = "peer_count"
+    PERFORMED_STEP = "performed_step"
     IMAGE_COUNT = "image_count"
     NO_GAP = "no_gap"
     RELEASED = "released"
@@ -119,6 +121,7 @@ class SeriesFacts:
         released: the latest association ended so; None when it has not ended or is unknown.
         can_ask: the sender is a peer that may be asked.
         answer: the sender's latest answer.
+        performed: images that the scanner's ended procedure steps list; None when none lists any.
         positions: what the slice positions show.
     """
 
@@ -129,6 +132,7 @@ class SeriesFacts:
     released: bool | None = None
     can_ask: bool = False
     answer: PeerAnswer | None = None
+    performed: int | None = None
     positions: Positions = field(default_factory=Positions)
 
 
@@ -186,6 +190,9 @@ def _by_counts(facts: SeriesFacts) -> tuple[EvidenceKind, str] | None:
         return None
     if answer and answer.instances == n and answer.count == n:
         return EvidenceKind.PEER_COUNT, f"The sender holds {n} images, and all are here."
+    if facts.performed == n:
+        text = f"The scanner's procedure step made {n} images, and all are here."
+        return EvidenceKind.PERFORMED_STEP, text
     if positions.regular and positions.images_in_acquisition == n:
         text = f"The scanner announced {n} images, and all are here without a gap."
         return EvidenceKind.IMAGE_COUNT, text
@@ -222,6 +229,11 @@ def what_is_missing(facts: SeriesFacts) -> list[str]:
     answer = facts.answer
     if answer and answer.count is not None and answer.count > facts.instances:
         found.append(f"The sender holds {answer.count} images, {facts.instances} are here.")
+    if facts.performed is not None and facts.performed > facts.instances:
+        found.append(
+            f"The scanner's procedure step made {facts.performed} images, "
+            f"{facts.instances} are here."
+        )
     if facts.positions.regular is False:
         found.append(facts.positions.finding)
     return found
@@ -251,6 +263,7 @@ def _complete(
         "seconds_since_first": round((now - facts.opened).total_seconds(), 1),
         "seconds_since_last": round((now - facts.last_received).total_seconds(), 1),
         "sender_count": answer.count if answer else None,
+        "performed_step_count": facts.performed,
         "slices_regular": positions.regular,
         "images_in_acquisition": positions.images_in_acquisition,
         "association_released": facts.released,

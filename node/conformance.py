@@ -30,6 +30,7 @@ from pipelines import catalog
 VERIFICATION = "1.2.840.10008.1.1"
 COMMITMENT = "1.2.840.10008.1.20.1"
 FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+PERFORMED_STEP = "1.2.840.10008.3.1.2.3.3"
 CREATED_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.2",
     "1.2.840.10008.5.1.4.1.1.88.34",
@@ -87,6 +88,7 @@ def overview(config: Config) -> Lines:
         (class_name(VERIFICATION), "uncompressed", "yes", "yes"),
         (class_name(COMMITMENT), "uncompressed", "yes", "no"),
         (class_name(FIND), "uncompressed", "yes", "no"),
+        (class_name(PERFORMED_STEP), "uncompressed", "no", "yes"),
     ]
     for uid in STORAGE_CLASSES:
         created = "yes" if uid in CREATED_CLASSES else "no"
@@ -113,9 +115,10 @@ def implementation_model(config: Config) -> Lines:
     yield f"One application entity, `{config.node.ae_title}`, is Storage SCP and SCU. In order:"
     yield ""
     yield "1. An instance is stored as received, undecoded, and synced to disk before `0000H`."
-    yield "2. A series counts as complete by evidence: the sender's count by C-FIND; no gap in the"
-    yield "   slice positions; the association released; a quiet time; a limit. Late images open"
-    yield "   a new revision. The end of a study is not signalled by DICOM storage."
+    yield "2. A series counts as complete by evidence: the sender's count by C-FIND; the list of the"
+    yield "   scanner's procedure step (MPPS); no gap in the slice positions; the association"
+    yield "   released; a quiet time; a limit. Late images open a new revision. The end of a study"
+    yield "   is not signalled by DICOM storage."
     yield "3. Rules over attributes pick the series; synthetic images are refused by five signs."
     yield "4. A gate holds the series against the model's scope; a refusal is a sentence."
     yield "5. Derived objects are written, checked, sent in this order: images, report, label."
@@ -200,7 +203,14 @@ def _commitment_and_find(config: Config) -> Lines:
     yield "destination's index is asked by C-FIND (or QIDO-RS). Received instances are deleted"
     yield "only after commitment."
     yield ""
-    yield "### 4.5 Query SCU (C-FIND, study root)"
+    yield "### 4.5 Modality Performed Procedure Step SCP"
+    yield ""
+    yield "N-CREATE (IN PROGRESS) and N-SET are taken from peers that may call. Kept are the state"
+    yield "and, by series, how many instances the step lists; an ended step's list is evidence that"
+    yield "a series is complete. `0106H` status value not allowed, `0110H` the step had ended,"
+    yield "`0111H` it exists already, `0112H` it is unknown. Nothing is forwarded."
+    yield ""
+    yield "### 4.6 Query SCU (C-FIND, study root)"
     yield ""
     yield "Level SERIES with Number of Series Related Instances (0020,1209), which the peer may"
     yield "leave out: then level IMAGE. Asked when no image of a series has come for"

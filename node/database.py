@@ -158,6 +158,23 @@ commitments = sa.Table(
     sa.Column("answered", UTCDateTime),
 )
 
+performed_steps = sa.Table(
+    "performed_steps",  # Modality Performed Procedure Steps, PS3.4 annex F
+    metadata,
+    sa.Column("sop_instance_uid", sa.String(64), primary_key=True),
+    sa.Column("state", sa.String(16), nullable=False),  # IN PROGRESS, COMPLETED, DISCONTINUED
+    sa.Column("source_ae", sa.String(16), nullable=False),
+    sa.Column("updated", UTCDateTime, nullable=False),
+)
+
+performed_series = sa.Table(
+    "performed_series",  # what a step made, by series
+    metadata,
+    sa.Column("step_instance_uid", sa.String(64), primary_key=True),
+    sa.Column("series_instance_uid", sa.String(64), primary_key=True, index=True),
+    sa.Column("instance_count", sa.Integer, nullable=False),
+)
+
 executors = sa.Table(
     "executors",  # one row a worker process; one without a row must end: others take its jobs
     metadata,

@@ -178,18 +178,30 @@ def orthanc_settings(server: OrthancServer) -> dict[str, object]:
     }
 
 
+def certificate(folder: Path, name: str) -> dict[str, str]:
+    """A self-signed certificate and its key, made by OpenSSL: paths."""
+    file, key = folder / f"{name}.pem", folder / f"{name}.key"
+    kind = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}"]
+    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(file)]
+    subprocess.run([program("openssl"), *kind, *names], check=True, capture_output=True)
+    return {"certificate": str(file), "key": str(key)}
+
+
 @contextlib.contextmanager
 def run_orthanc(
-    folder: Path, our_ae_title: str = "VSCANNER", our_port: int | None = None
+    folder: Path,
+    our_ae_title: str = "VSCANNER",
+    our_port: int | None = None,
+    **changes: object,
 ) -> Iterator[OrthancServer]:
-    """Start Orthanc in `folder`; `our_port` is where it finds us."""
+    """Start Orthanc in `folder`; `our_port` is where it finds us, `changes` are of its settings."""
     binary = program("Orthanc")
     folder.mkdir(parents=True, exist_ok=True)
     server = OrthancServer(
         "ORTHANC", free_port(), free_port(), our_ae_title, our_port or free_port(), folder
     )
     settings = folder / "orthanc.json"
-    settings.write_text(json.dumps(orthanc_settings(server)))
+    settings.write_text(json.dumps({**orthanc_settings(server), **changes}))
     environment = {**os.environ, "TCP_NODELAY": "1"}  # else 40 ms an instance are lost to Nagle
     with running([binary, str(settings)], folder / "orthanc.log", env=environment) as process:
         wait_until(

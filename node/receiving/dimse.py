@@ -7,16 +7,21 @@ from dataclasses import dataclass
 
 # PS3.7 table E.1-1
 AFFECTED_SOP_CLASS_UID, COMMAND_FIELD, MESSAGE_ID = 0x0002, 0x0100, 0x0110
+REQUESTED_SOP_CLASS_UID, REQUESTED_SOP_INSTANCE_UID = 0x0003, 0x1001
 MESSAGE_ID_BEING_RESPONDED_TO, COMMAND_DATA_SET_TYPE, STATUS = 0x0120, 0x0800, 0x0900
 ERROR_COMMENT, AFFECTED_SOP_INSTANCE_UID, EVENT_TYPE_ID = 0x0902, 0x1000, 0x1002
 
-C_STORE_RQ, C_ECHO_RQ, C_CANCEL_RQ, N_EVENT_REPORT_RQ = 0x0001, 0x0030, 0x0FFF, 0x0100
+C_STORE_RQ, C_ECHO_RQ, C_CANCEL_RQ = 0x0001, 0x0030, 0x0FFF
+N_EVENT_REPORT_RQ, N_SET_RQ, N_CREATE_RQ = 0x0100, 0x0120, 0x0140
 RESPONSE = 0x8000  # added to the Command Field of a request
 NO_DATA_SET = 0x0101
 
 # PS3.4 table B.2-1 (A700H and after) and PS3.7 annex C
 SUCCESS = 0x0000
+INVALID_ATTRIBUTE_VALUE = 0x0106
 PROCESSING_FAILURE = 0x0110
+DUPLICATE_SOP_INSTANCE = 0x0111
+NO_SUCH_OBJECT_INSTANCE = 0x0112
 SOP_CLASS_NOT_SUPPORTED = 0x0122
 UNRECOGNIZED_OPERATION = 0x0211
 OUT_OF_RESOURCES = 0xA700
@@ -33,7 +38,10 @@ class CommandError(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """What is needed of a request's command set; absent UIDs are empty."""
+    """What is needed of a request's command set; absent UIDs are empty.
+
+    The UIDs are the affected ones, or the requested ones of an N-SET (PS3.7 10.3.3).
+    """
 
     command_field: int
     message_id: int
@@ -63,8 +71,8 @@ def read_request(command: bytes | bytearray) -> Request:
         _number(values, COMMAND_FIELD),
         0 if COMMAND_FIELD in values and MESSAGE_ID not in values else _number(values, MESSAGE_ID),
         _number(values, COMMAND_DATA_SET_TYPE) != NO_DATA_SET,
-        _text(values, AFFECTED_SOP_CLASS_UID),
-        _text(values, AFFECTED_SOP_INSTANCE_UID),
+        _text(values, AFFECTED_SOP_CLASS_UID) or _text(values, REQUESTED_SOP_CLASS_UID),
+        _text(values, AFFECTED_SOP_INSTANCE_UID) or _text(values, REQUESTED_SOP_INSTANCE_UID),
         _number(values, EVENT_TYPE_ID) if EVENT_TYPE_ID in values else 0,
     )
 

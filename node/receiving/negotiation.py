@@ -25,6 +25,7 @@ from pynetdicom.presentation import (
     negotiate_as_acceptor,
 )
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
+    ModalityPerformedProcedureStep,
     StorageCommitmentPushModel,
     Verification,
 )
@@ -130,7 +131,8 @@ def supported_contexts() -> tuple[PresentationContext, ...]:
     echo = build_context(Verification, basic)
     report = build_context(StorageCommitmentPushModel, basic)
     report.scu_role, report.scp_role = False, True  # the peer is the SCP that reports to us
-    return (echo, report, *storage)
+    step = build_context(ModalityPerformedProcedureStep, basic)
+    return (echo, report, step, *storage)
 
 
 def _refusal(request: A_ASSOCIATE, config: Config, is_full: bool) -> Refusal | None:

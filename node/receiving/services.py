@@ -1,31 +1,43 @@
 """The services of the receiver: a message comes in piece by piece, a response goes out.
 
-C-ECHO (PS3.4 annex A), C-STORE (PS3.4 annex B), N-EVENT-REPORT of storage commitment (annex J);
-every other operation is answered as unrecognized (PS3.7 C.5).
+C-ECHO (PS3.4 annex A), C-STORE (annex B), N-EVENT-REPORT of storage commitment (annex J),
+N-CREATE and N-SET of performed procedure steps (annex F); every other operation is answered as
+unrecognized (PS3.7 C.5).
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Protocol, TypeAlias
 
-from pynetdicom.sop_class import StorageCommitmentPushModel  # type: ignore[attr-defined]
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]
+    ModalityPerformedProcedureStep,
+    StorageCommitmentPushModel,
+)
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from node.receiving import dimse
 from node.receiving.dimse import Request
 from node.receiving.negotiation import Context
+from node.receiving.performed_steps import create_step, read_step, set_step
 from node.receiving.reports import read_report, record_report
-from node.spooling.elements import encoding_of
+from node.spooling.elements import Encoding, encoding_of
 from node.spooling.errors import InstanceMismatch, SpoolError, SpoolFull, UnreadableDataset
 from node.spooling.file_meta import ReceivedFacts
 from node.spooling.incoming import Incoming, IncomingFile, InstanceIdentity
 
 log = logging.getLogger(__name__)
 
-MAX_REPORT_BYTES = 1 << 26  # of a commitment report: some 400,000 instances
+MAX_REPORT_BYTES = 1 << 26  # of a report: some 400,000 instances
+
+STORAGE = (dimse.C_STORE_RQ,)
+OPERATIONS: Mapping[str, tuple[int, ...]] = {
+    StorageCommitmentPushModel: (dimse.N_EVENT_REPORT_RQ,),
+    ModalityPerformedProcedureStep: (dimse.N_CREATE_RQ, dimse.N_SET_RQ),
+}
+"""Operations of the services that go into the database; every other context is for storage."""
 
 # PS3.4 table B.2-1
 STATUS_OF_ERROR: dict[type[SpoolError], int] = {
@@ -111,34 +123,43 @@ class StoreMessage:
         self.comment = str(error)
 
 
-class ReportMessage:
-    """An N-EVENT-REPORT request of storage commitment."""
+Record: TypeAlias = Callable[[Engine, bytes, Encoding], int]
+"""Writes what a message says into the database; gives the DIMSE status."""
+
+
+class RecordMessage:
+    """A message whose data set goes into the database: a report, a procedure step."""
 
     def __init__(
-        self, request: Request, transfer_syntax: str, database: Callable[[], Engine]
+        self,
+        request: Request,
+        transfer_syntax: str,
+        database: Callable[[], Engine],
+        record: Record,
     ) -> None:
         self.request = request
         self.status = dimse.SUCCESS
         self.comment = ""
         self._transfer_syntax = transfer_syntax
         self._database = database
+        self._record = record
         self._data = bytearray()
 
     def write(self, fragment: memoryview) -> None:
-        """Collect the report; one beyond the bound stays cut short, and is refused as such."""
+        """Collect the data set; one beyond the bound stays cut short, and is refused as such."""
         if len(self._data) <= MAX_REPORT_BYTES:
             self._data += fragment
 
     def finish(self) -> None:
-        """Write it into the database; when that fails the peer should report again."""
+        """Record it; when that fails the peer should say it again."""
         try:
-            report = read_report(bytes(self._data), encoding_of(self._transfer_syntax))
-            record_report(self._database(), report, self.request.event_type_id)
+            encoding = encoding_of(self._transfer_syntax)
+            self.status = self._record(self._database(), bytes(self._data), encoding)
         except (UnreadableDataset, SQLAlchemyError) as error:
             self.status = dimse.PROCESSING_FAILURE
-            self.comment = "the report could not be recorded"
-            facts = {"action": "commitment_report_failed"}
-            log.warning("a commitment report failed: %s", error, extra=facts)
+            self.comment = "the message could not be recorded"
+            facts = {"action": "record_failed", "sop_class_uid": self.request.sop_class_uid}
+            log.warning("a message could not be recorded: %s", error, extra=facts)
 
     def discard(self) -> None:
         """Nothing is to be removed."""
@@ -154,16 +175,36 @@ def message_for(
     """The message that a request begins, in its presentation context."""
     if request.command_field == dimse.C_ECHO_RQ:
         return PlainMessage(request, dimse.SUCCESS)
-    known = (dimse.C_STORE_RQ, dimse.N_EVENT_REPORT_RQ)
-    is_report_context = context.abstract_syntax == StorageCommitmentPushModel
-    is_report = request.command_field == dimse.N_EVENT_REPORT_RQ
-    if request.command_field not in known or is_report != is_report_context:
+    if request.command_field not in OPERATIONS.get(context.abstract_syntax, STORAGE):
         return PlainMessage(request, dimse.UNRECOGNIZED_OPERATION)
     if request.sop_class_uid != context.abstract_syntax:  # PS3.7 9.1.1.1.9
         sentence = "the SOP Class is not that of the presentation context"
         return PlainMessage(request, dimse.SOP_CLASS_NOT_SUPPORTED, sentence)
     if not request.has_data_set:
         return PlainMessage(request, dimse.CANNOT_UNDERSTAND, "wanted a data set, got none")
-    if is_report:
-        return ReportMessage(request, context.transfer_syntax, database)
+    if context.abstract_syntax in OPERATIONS:
+        record = _recorder(request, facts.source_ae)
+        return RecordMessage(request, context.transfer_syntax, database, record)
     return StoreMessage(request, facts, incoming)
+
+
+def _recorder(request: Request, calling_ae: str) -> Record:
+    """What is to be recorded of this operation."""
+
+    def report(database: Engine, data: bytes, encoding: Encoding) -> int:
+        record_report(database, read_report(data, encoding), request.event_type_id)
+        return dimse.SUCCESS
+
+    def create(database: Engine, data: bytes, encoding: Encoding) -> int:
+        step = read_step(data, encoding)
+        return create_step(database, request.sop_instance_uid, step, calling_ae)
+
+    def change(database: Engine, data: bytes, encoding: Encoding) -> int:
+        return set_step(database, request.sop_instance_uid, read_step(data, encoding))
+
+    recorders: Mapping[int, Record] = {
+        dimse.N_EVENT_REPORT_RQ: report,
+        dimse.N_CREATE_RQ: create,
+        dimse.N_SET_RQ: change,
+    }
+    return recorders[request.command_field]

@@ -72,6 +72,7 @@ VERDICT_WORDING = {
 EVIDENCE_KINDS = {
     "forced": "A person's word",
     "peer_count": "Count of the sender",
+    "performed_step": "List of the scanner's procedure step",
     "image_count": "Count announced by the scanner",
     "no_gap": "No gap in the slice positions, then quiet",
     "released": "Association released, then quiet",

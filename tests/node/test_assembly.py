@@ -53,6 +53,12 @@ PENDING = PeerAnswer(at(1), 100, None, pending=True)
         (replace(FACTS, answer=answer(90)), 6, EvidenceKind.NO_GAP),
         (replace(FACTS, answer=answer(None)), 6, EvidenceKind.NO_GAP),
         (replace(FACTS, answer=answer(100), positions=GAP), 300, None),
+        (replace(FACTS, performed=100), 1.5, EvidenceKind.PERFORMED_STEP),
+        (replace(FACTS, performed=100), 0.5, None),  # still arriving
+        (replace(FACTS, performed=120), 300, None),  # more are to come
+        (replace(FACTS, performed=120), 581, EvidenceKind.LIMIT),
+        (replace(FACTS, performed=90), 6, EvidenceKind.NO_GAP),
+        (replace(FACTS, performed=100, positions=GAP), 300, None),
         (replace(FACTS, positions=Positions(True, "", 100)), 1.5, EvidenceKind.IMAGE_COUNT),
         (replace(FACTS, positions=Positions(True, "", 120)), 6, EvidenceKind.NO_GAP),
         (replace(FACTS, positions=Positions(False, "gap", 100)), 6, None),

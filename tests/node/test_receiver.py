@@ -41,7 +41,7 @@ from tests.node.receiving.running import (
     store_command,
 )
 from tests.node.receiving.test_reports import report_dataset
-from tests.servers import LOOPBACK, program, wait_until
+from tests.servers import LOOPBACK, certificate, program, wait_until
 
 
 @pytest.fixture
@@ -211,15 +211,6 @@ def test_what_was_received_is_admitted(receiver: Receiver, config: Config) -> No
         pass
     assert len(spool.series_paths(slices[0].SeriesInstanceUID)) == 4
     assert spool.last_release(slices[0].SeriesInstanceUID) is not None
-
-
-def certificate(folder: Path, name: str) -> dict[str, str]:
-    """A self-signed certificate, made by OpenSSL."""
-    key, file = folder / f"{name}.key", folder / f"{name}.pem"
-    kind = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-    names = ["-subj", "/CN=localhost", "-keyout", str(key), "-out", str(file)]
-    subprocess.run([program("openssl"), *kind, *names], check=True, capture_output=True)
-    return {"certificate": str(file), "key": str(key)}
 
 
 def answer_over_tls(config: Config, context: ssl.SSLContext) -> bytes:
