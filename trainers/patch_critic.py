@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 
 CENTRE_HU, SCALE_HU = 50.0, 250.0
 
@@ -32,13 +32,3 @@ class PatchCritic(nn.Module):
         """Map (B, 1, H, W) HU to (B, 1, h, w) scores."""
         scores: Tensor = self.layers((image - CENTRE_HU) / SCALE_HU)
         return scores
-
-
-def average_gradients(critic: nn.Module) -> None:
-    """Keep one critic under `torchrun`: every process takes the mean of all gradients."""
-    if not distributed.is_initialized():
-        return
-    for parameter in critic.parameters():
-        if parameter.grad is not None:
-            distributed.all_reduce(parameter.grad)
-            parameter.grad /= distributed.get_world_size()

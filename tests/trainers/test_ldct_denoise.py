@@ -14,16 +14,20 @@ from pipelines.catalog import weights_path
 from tests.servers import free_port
 from tests.trainers.phantom_series import phantom_series, write_nifti
 from trainers.ldct_denoise import (
-    Run,
+    Players,
     Settings,
     kept_stack,
-    learning_rate,
     loss_of,
+    main,
     read_source,
     read_stacks,
     train,
+    update,
 )
 from trainers.noise_bank import Stack, build_stack, draw_patches
+from trainers.training.feeding import as_tensors
+from trainers.training.randomness import random_of
+from trainers.training.run import Run
 
 LOWERED = 0.97
 SETTINGS = Settings(steps=20, batch=4, patch=32, warmup=2, draws=3, save_every=10, device="cpu")
@@ -44,23 +48,35 @@ def same(first: Path, second: Path) -> bool:
     return all(torch.equal(value, two[key]) for key, value in one.items())
 
 
-def loss_on_fixed_patches(run: Run, stack: Stack) -> float:
+def loss_on_fixed_patches(players: Players, stack: Stack) -> float:
     patches = draw_patches([stack], 16, 32, np.random.default_rng(99))
     with torch.no_grad():
-        output = run.network(torch.from_numpy(patches.low))
+        output = players.network(torch.from_numpy(patches.low))
     sigma = torch.from_numpy(patches.inserted_sigma)
     return float(loss_of(output, torch.from_numpy(patches.full), sigma))
+
+
+def trained(settings: Settings, out: Path, stack: Stack, *, resume: bool = False) -> Players:
+    with Run(settings, out) as run:
+        players = Players.of(run, settings)
+        if resume:
+            run.resume()
+            assert run.step == 3
+        train(run, players, [stack], [])
+    return players
 
 
 def test_twenty_steps_from_trained_weights_lower_the_loss_and_are_saved(
     stack: Stack, tmp_path: Path
 ) -> None:
-    run = Run(replace(SETTINGS, rate=3e-4, average=0.5), tmp_path)
-    run.start_from(weights_path("ldct_denoise"))
-    before = loss_on_fixed_patches(run, stack)
-    train(run, [stack], [stack])
-    assert loss_on_fixed_patches(run, stack) < LOWERED * before
-    for key, value in run.averaged.state_dict().items():
+    settings = replace(SETTINGS, rate=3e-4, average=0.5)
+    with Run(settings, tmp_path) as run:
+        players = Players.of(run, settings)
+        players.denoiser.start_from(load_file(weights_path("ldct_denoise")))
+        before = loss_on_fixed_patches(players, stack)
+        train(run, players, [stack], [stack])
+    assert loss_on_fixed_patches(players, stack) < LOWERED * before
+    for key, value in players.averaged.state_dict().items():
         assert torch.equal(weights(tmp_path)[key], value)
     assert list((tmp_path / "tensorboard").iterdir())
     assert not list(tmp_path.glob("*.part"))
@@ -71,28 +87,29 @@ def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(
     stack: Stack, tmp_path: Path, adversarial: float
 ) -> None:
     settings = replace(SETTINGS, steps=6, save_every=3, adversarial=adversarial)
-    whole = Run(settings, tmp_path / "whole")
-    train(whole, [stack], [])
-    stopped = Run(settings, tmp_path / "stopped")
-    for step in range(3):
-        random = np.random.default_rng([settings.seed, 0, step])
-        stopped.update(draw_patches([stack], settings.batch, settings.patch, random))
-    stopped.save()
-    again = Run(settings, tmp_path / "stopped")
-    again.resume()
-    assert again.step == 3
-    train(again, [stack], [])
+    trained(settings, tmp_path / "whole", stack)
+    with Run(settings, tmp_path / "stopped") as run:
+        players = Players.of(run, settings)
+        for step in range(3):
+            random = random_of(settings.seed, 0, step)
+            drawn = draw_patches([stack], settings.batch, settings.patch, random)
+            update(run, players, [as_tensors(vars(drawn), pin=False)])
+        run.step = 3
+        run.save(players.denoiser.weights())
+    trained(settings, tmp_path / "stopped", stack, resume=True)
     assert same(tmp_path / "whole", tmp_path / "stopped")
 
 
 def test_the_adversarial_term_trains_critic_and_network(stack: Stack, tmp_path: Path) -> None:
-    run = Run(replace(SETTINGS, steps=2, adversarial=0.1), tmp_path)
-    assert run.critic is not None
-    before = [p.detach().clone() for p in run.critic.parameters()]
-    train(run, [stack], [])
-    moved = [not torch.equal(a, b) for a, b in zip(before, run.critic.parameters(), strict=True)]
+    settings = replace(SETTINGS, steps=2, adversarial=0.1)
+    with Run(settings, tmp_path) as run:
+        players = Players.of(run, settings)
+        assert players.critic is not None
+        critic = players.critic.networks
+        before = [p.detach().clone() for p in critic.parameters()]
+        train(run, players, [stack], [])
+    moved = [not torch.equal(a, b) for a, b in zip(critic.parameters(), before, strict=True)]
     assert any(moved)
-    run.start_from(tmp_path / "weights.safetensors")
 
 
 def test_errors_in_soft_tissue_count_most_and_in_proportion_to_noise() -> None:
@@ -103,13 +120,6 @@ def test_errors_in_soft_tissue_count_most_and_in_proportion_to_noise() -> None:
     ]
     assert losses[0] == pytest.approx(100 / 26**2)
     assert losses[0] > losses[1] > losses[2] > 0
-
-
-def test_the_learning_rate_rises_then_falls() -> None:
-    rates = [learning_rate(step, Settings(steps=100, warmup=10)) for step in range(101)]
-    assert rates[0] < rates[9] == pytest.approx(1e-3)
-    assert rates[10:] == sorted(rates[10:], reverse=True)
-    assert rates[100] == pytest.approx(1e-5)
 
 
 def test_sources_of_every_kind_are_read(tmp_path: Path) -> None:
@@ -137,13 +147,16 @@ def test_the_command_says_what_it_takes() -> None:
     assert "torchrun" in shown.stdout
 
 
-def test_it_runs_in_a_process_group_and_goes_on(
-    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_command_trains_in_a_process_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     group = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0", "MASTER_ADDR": "127.0.0.1"}
     for name, value in (group | {"MASTER_PORT": str(free_port())}).items():
         monkeypatch.setenv(name, value)
-    settings = replace(SETTINGS, steps=2, adversarial=0.01)
-    train(Run(settings, tmp_path), [stack], [])
-    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 2
+    source = str(write_nifti(phantom_series(3), tmp_path))
+    knobs = ["--steps=2", "--batch=2", "--patch=32", "--draws=3", "--adversarial=0.01"]
+    main(["--train", source, "--out", str(tmp_path / "run"), *knobs])
+    state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
+    assert state["step"] == 2
+    assert set(state["parts"]) == {"denoiser", "critic", "stopping"}
     assert not torch.distributed.is_initialized()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from trainers.patch_critic import PatchCritic, average_gradients
+from trainers.patch_critic import PatchCritic
 
 
 def test_a_score_sees_seventy_pixels() -> None:
@@ -30,7 +30,6 @@ def test_it_learns_to_tell_noise_from_flat() -> None:
         loss = (critic(noisy) - 1).square().mean() + critic(flat).square().mean()
         optimiser.zero_grad()
         loss.backward()
-        average_gradients(critic)
         optimiser.step()
     assert critic(noisy).mean() > critic(flat).mean() + 0.3
 

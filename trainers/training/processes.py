@@ -24,13 +24,15 @@ class Processes:
     def __init__(self, device: str) -> None:
         on_gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
         self.device = torch.device(("cuda" if device == "auto" else device) if on_gpu else "cpu")
-        self.rank, self.count = 0, 1
+        self.rank, self.count, self._ours = 0, 1, False
         if "RANK" not in os.environ:
             return
         if on_gpu:
             self.device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
             torch.cuda.set_device(self.device)
-        distributed.init_process_group("nccl" if on_gpu else "gloo")
+        if not self._joined:
+            distributed.init_process_group("nccl" if on_gpu else "gloo")
+            self._ours = True
         self.rank, self.count = distributed.get_rank(), distributed.get_world_size()
 
     @property
@@ -43,8 +45,8 @@ class Processes:
         return distributed.is_initialized()
 
     def leave(self) -> None:
-        """Leave the group; nothing where there is none."""
-        if self._joined:
+        """Leave the group, if it was us who joined it."""
+        if self._ours and self._joined:
             distributed.destroy_process_group()
 
     def wait(self) -> None:

@@ -61,7 +61,8 @@ class Run:
         self._kept: dict[str, Stateful] = {"stopping": self.stopping}
         self._told: dict[str, list[float | Tensor]] = {}
         self._board: Board | None = None
-        self._since, self._from = time.monotonic(), 0
+        self._from = 0
+        self._since = self._began = time.monotonic()
 
     def __enter__(self) -> Run:
         return self
@@ -155,6 +156,7 @@ class Run:
                 break
             seed_torch(settings.seed, rank, self.step)
             self.step += 1
+            self._began = time.monotonic()
             yield batches
             self.board.at(self.step)
 
@@ -243,7 +245,7 @@ class Run:
         return means
 
     def _images_per_s(self) -> float:
-        """Of all processes, since the last report; what reports themselves took is left out."""
+        """Of all processes, from the last report to the begin of this step: no validation in it."""
         settings = self.settings
-        images = (self.step - self._from) * settings.batch * settings.accumulate
-        return images * self.processes.count / max(1e-9, time.monotonic() - self._since)
+        images = (self.step - 1 - self._from) * settings.batch * settings.accumulate
+        return images * self.processes.count / max(1e-9, self._began - self._since)

@@ -1,17 +1,9 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 from torch import nn
 
-from tests.trainers.training.starting import torchrun
 from trainers.training.processes import Processes
-
-
-def test_two_processes_agree(tmp_path: Path) -> None:
-    torchrun("tests.trainers.training.two_processes", str(tmp_path))
-    assert (tmp_path / "made").exists()
 
 
 def test_alone_nothing_is_sent() -> None:

@@ -115,9 +115,7 @@ def test_deterministic_runs_give_the_same_bits(tmp_path: Path) -> None:
 
 
 def test_two_processes_take_the_mean_gradient_stop_and_go_on(tmp_path: Path) -> None:
-    script, knobs = "tests.trainers.training.toy", ("--dropout", "0", "--average", "0")
-    torchrun(script, "--out", str(tmp_path), "--steps", "8", *knobs)
-    torchrun(script, "--out", str(tmp_path), "--steps", "12", "--resume", *knobs)
+    torchrun("tests.trainers.training.two_processes", str(tmp_path))  # asserts inside, too
     settings = replace(SETTINGS, dropout=0.0, average=0.0)
     with Run(settings, tmp_path / "alone") as run:
         learner = learner_of(run, settings)

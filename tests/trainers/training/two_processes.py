@@ -1,4 +1,8 @@
-"""What two processes must agree on; started by `torchrun` in a test, fails by assertion."""
+"""What two processes must agree on; started by `torchrun` in a test, fails by assertion.
+
+Then they train the toy for 8 steps, and a second run goes on to 12: all in one start, which takes
+seconds.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from tests.trainers.training import toy
 from trainers.training.processes import Processes
 
 
@@ -32,6 +37,9 @@ def main(folder: Path) -> None:
         assert path.exists() == (rank == 1)
         path.write_text("made")
     processes.wait()
+    knobs = ["--out", str(folder), "--dropout", "0", "--average", "0"]
+    toy.main([*knobs, "--steps", "8"])
+    toy.main([*knobs, "--steps", "12", "--resume"])
     processes.leave()
 
 
