@@ -13,7 +13,7 @@ from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
-from dicom_profiles import check_ct_denoised
+from dicom_profiles import check_ct_denoised, check_mg_virtual_contrast
 from dicom_profiles.provenance import read_private
 from dicom_profiles.source import Sources
 
@@ -31,6 +31,7 @@ IMAGE_CLASSES: frozenset[UID] = frozenset(
 
 KIND_CHECKS: Mapping[str, KindCheck] = {
     "DEN": check_ct_denoised.findings,
+    "VCE": check_mg_virtual_contrast.findings,
 }
 """Kind of an object, see `kind_of`, to its own checks."""
 

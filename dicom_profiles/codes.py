@@ -34,6 +34,7 @@ def _own(value: str, meaning: str) -> Code:
 
 
 DENOISED = _own("DEN", "Denoised by a neural network")
+VIRTUAL_CONTRAST = _own("VCE", "Contrast enhancement predicted by a neural network")
 QUALITY_VERDICT = _own("QCV", "Quality control verdict")
 QUALITY_REASON = _own("QCR", "Reason for the quality control verdict")
 INTENDED_USE = _own("USE", "Intended use")

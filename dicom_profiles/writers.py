@@ -9,9 +9,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from dicom_profiles import ct_denoised
+from dicom_profiles import ct_denoised, mg_virtual_contrast
 from dicom_profiles.derived import DerivedSeries
 from dicom_profiles.errors import DerivedObjectError
+from dicom_profiles.projection import SourceProjection
 from dicom_profiles.provenance import Derivation
 from dicom_profiles.series import SourceSeries
 from dicom_profiles.source import Sources
@@ -40,7 +41,19 @@ def _denoised_ct(
     return (ct_denoised.write_denoised_ct(source, images, derivation, folder),)
 
 
-WRITERS: Mapping[str, Writer] = {"ldct_denoise": _denoised_ct}
+def _virtual_contrast(
+    sources: Sources, images: Images, _: Companions, derivation: Derivation, folder: Path
+) -> tuple[DerivedSeries, ...]:
+    source = sources[mg_virtual_contrast.INPUT]
+    if not isinstance(source, SourceProjection):
+        raise DerivedObjectError("Virtual contrast needs a mammogram, got a stack of slices.")
+    return (mg_virtual_contrast.write_virtual_contrast(source, images, derivation, folder),)
+
+
+WRITERS: Mapping[str, Writer] = {
+    "cesm_vce": _virtual_contrast,
+    "ldct_denoise": _denoised_ct,
+}
 """Pipeline to writer: a new derived object is one file of this package and one line here."""
 
 

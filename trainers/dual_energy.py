@@ -50,6 +50,9 @@ PLAIN_GREY = 0.22
 GREY_PER_MG = 0.25
 """Display value of 1 mg/cm2 of iodine."""
 
+NEGLIGIBLE = 1e-4
+"""Energies with less than this share of the signal are left out."""
+
 QUANTA_PER_MM2 = 1e6
 """Detected quanta of an exposure without a breast, in effect: matches the grain of CDD-CESM."""
 
@@ -354,7 +357,7 @@ def _log_signal(
         tables["iodine_cm2_per_g"] / 1000.0,
     )
     for weight, adipose, glandular, iodine in zip(*columns, strict=True):
-        if weight > 0:
+        if weight > NEGLIGIBLE:
             path = adipose * adipose_cm + glandular * glandular_cm + iodine * iodine_mg
             signal += weight * np.exp(-path)
     return np.asarray(np.log(signal))

@@ -1,7 +1,8 @@
 """The shipped network, and which networks this pipeline can serve; used by training, too.
 
-A residual U-Net that folds the image 2 x 2 into channels, so that every convolution works at half
-the resolution or less. The networks of the papers stand in `generators.py`; a site that trains one
+A residual U-Net that folds the image 4 x 4 into channels, so that every convolution works at a
+quarter of the resolution or less: enhancement is smooth, and detail comes from the low-energy image
+(`carry.py`). The networks of the papers stand in `generators.py`; a site that trains one
 of them names it in the weights (`generator` in the file's metadata), and it is served the same way.
 """
 
@@ -13,6 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipelines.cesm_vce.generators import Autoencoder, Generator, ResidualGenerator, UNetGenerator
+
+FOLD = 4
+"""Rows and columns that are folded into channels."""
 
 
 class ResidualBlock(nn.Module):
@@ -34,33 +38,33 @@ class FoldedUNet(Generator):
     """The shipped network: convolutions, ReLU, addition and pixel shuffles only.
 
     Args:
-        channels: features at 1/2, 1/4, 1/8 ... of the resolution.
+        channels: features at 1/4, 1/8, 1/16 ... of the resolution.
     """
 
-    def __init__(self, channels: tuple[int, ...] = (16, 32, 64, 96)) -> None:
+    def __init__(self, channels: tuple[int, ...] = (32, 64, 96)) -> None:
         super().__init__()
         pairs = list(itertools.pairwise(channels))
-        self.head = nn.Conv2d(4, channels[0], 3, padding=1)
+        self.head = nn.Conv2d(FOLD * FOLD, channels[0], 3, padding=1)
         self.encoders = nn.ModuleList(ResidualBlock(fine) for fine, _ in pairs)
         self.downs = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in pairs)
         self.bottom = nn.Sequential(ResidualBlock(channels[-1]), ResidualBlock(channels[-1]))
         self.ups = nn.ModuleList(nn.Conv2d(coarse, 4 * fine, 1) for fine, coarse in pairs)
         self.decoders = nn.ModuleList(ResidualBlock(fine) for fine, _ in pairs)
-        self.tail = nn.Conv2d(channels[0], 4, 3, padding=1)
+        self.tail = nn.Conv2d(channels[0], FOLD * FOLD, 3, padding=1)
 
     def correction(self, seen: Tensor) -> Tensor:
         """(B, 1, H, W), sides multiples of 16, to log odds of the display value."""
-        features = self.head(functional.pixel_unshuffle(seen, 2))  # (B, c0, H/2, W/2)
+        features = self.head(functional.pixel_unshuffle(seen, FOLD))  # (B, c0, H/4, W/4)
         skips: list[Tensor] = []
         for encode, down in zip(self.encoders, self.downs, strict=True):
             features = encode(features)
             skips.append(features)
             features = down(features)
-        features = self.bottom(features)  # (B, c3, H/16, W/16)
+        features = self.bottom(features)  # (B, c2, H/16, W/16)
         for up, decode in zip(reversed(self.ups), reversed(self.decoders), strict=True):
             features = functional.pixel_shuffle(up(features), 2) + skips.pop()
             features = decode(features)
-        return functional.pixel_shuffle(self.tail(functional.relu(features)), 2)
+        return functional.pixel_shuffle(self.tail(functional.relu(features)), FOLD)
 
 
 GENERATORS: dict[str, type[Generator]] = {

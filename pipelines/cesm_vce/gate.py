@@ -1,0 +1,48 @@
+"""The gate: is this mammogram in the scope of the model card? From headers alone, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from dicom_profiles.source import Source
+from pipelines import scope_checks
+from pipelines.card import ModelCard, Scope
+from pipelines.cesm_vce.recognition import KINDS, recognise
+from pipelines.contract import GateVerdict
+
+
+def gate(inputs: Mapping[str, Source], card: ModelCard) -> GateVerdict:
+    """Hold the mammogram against the card.
+
+    Args:
+        inputs: `{"LE": projection}`.
+        card: the model card.
+    """
+    return scope_checks.verdict(inputs, card, CHECKS, "one low-energy mammogram")
+
+
+def low_energy(source: Source, scope: Scope) -> Iterator[str]:
+    """The low-energy image, as it is shown; no other image of the examination."""
+    found = recognise(source.headers)
+    if found.kind not in KINDS and found.kind != "synthetic":
+        yield f"This is no low-energy image for presentation. {found.reasons[0]}"
+
+
+def without_implant(source: Source, scope: Scope) -> Iterator[str]:
+    """No implant: the model has not seen any."""
+    if "YES" in scope_checks.values(source, "BreastImplantPresent"):
+        yield "The breast has an implant; the model was not trained on implants."
+
+
+CHECKS: tuple[scope_checks.Check, ...] = (
+    scope_checks.modality,
+    scope_checks.acquired,
+    low_energy,
+    scope_checks.image_type,
+    scope_checks.size,
+    scope_checks.spacing,
+    scope_checks.acquisition,
+    without_implant,
+    scope_checks.lossless,
+)
+"""All checks, in the order in which their reasons are given."""
