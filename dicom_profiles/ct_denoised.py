@@ -22,16 +22,17 @@ from dicom_profiles.ct_pixels import CtEncoding, store
 from dicom_profiles.derived import (
     DerivedKind,
     DerivedSeries,
+    encoded_references,
     image_common,
     refuse_anonymous,
-    source_references,
 )
+from dicom_profiles.element_bytes import text_bytes
 from dicom_profiles.errors import DerivedObjectError
 from dicom_profiles.inherited import SLICE_TAGS, STUDY_TAGS, empty_ct_elements
 from dicom_profiles.overlay import overlay_plane
 from dicom_profiles.part10 import ElementEncoder, Encoded, FileEncoder, FolderWriter
 from dicom_profiles.pixels import SliceFacts, declared_padding, pixel_digest
-from dicom_profiles.provenance import Derivation, Provenance, private_block
+from dicom_profiles.provenance import Derivation, Provenance, private_text
 from dicom_profiles.series import SourceInstance, SourceSeries
 from dicom_profiles.storage import is_lossy, lossy_method
 
@@ -45,6 +46,14 @@ DENOISED_CT = DerivedKind(
 INPUT = "CT"
 """Key of the source among the pipeline's inputs."""
 IMAGE_TYPE = ["DERIVED", "SECONDARY", "AXIAL", "", "SYNTHETIC", "AI_DENOISED"]
+
+SOP_INSTANCE_UID = 0x00080018
+WINDOW_KEYWORDS = (
+    "WindowCenter",
+    "WindowWidth",
+    "WindowCenterWidthExplanation",
+    "VOILUTFunction",
+)
 
 # Center, width and name of the windows offered where the source has none.
 WINDOWS = (("40", "400", "SOFT TISSUE"), ("-600", "1600", "LUNG"), ("400", "1800", "BONE"))
@@ -88,7 +97,7 @@ class _Pixels:
 
     instance: SourceInstance
     facts: SliceFacts
-    stored: bytes
+    stored: memoryview
     encoding: CtEncoding
     digest: str
 
@@ -99,7 +108,7 @@ def _make_pixels(
     """Stored values and digest of one slice: the part of the work that threads can share."""
     instance, facts, hu = work
     pixels, encoding = store(hu, instance.header, facts.padding)
-    return _Pixels(instance, facts, pixels.tobytes(), encoding, pixel_digest(pixels))
+    return _Pixels(instance, facts, pixels.data.cast("B"), encoding, pixel_digest(pixels))
 
 
 class _SliceEncoder:
@@ -123,24 +132,27 @@ class _SliceEncoder:
 
     def encode(self, index: int, made: _Pixels) -> tuple[str, bytes]:
         """SOP Instance UID and Part 10 file of one slice."""
-        header = made.instance.header
+        header, encode = made.instance.header, self._elements
         uid = uids.instance_uid(self._series_uid, index, made.digest)
-        own = _pixel_elements(made.stored, made.encoding, header)
-        own.update(_windows(header))
-        own.update(_compression(made.instance))
-        own.update(source_references(header))
-        digests = {
-            "source_pixels_sha256": made.facts.digest,
-            "output_pixels_sha256": made.digest,
-        }
-        own.update(private_block(digests))
-        own.SOPInstanceUID = UID(uid)
+        padding = declared_padding(header)
         elements = {
             **self._common,
-            **self._elements.copy(header, SLICE_TAGS),
-            **self._elements.encode(own),
+            **encode.copy(header, SLICE_TAGS),
+            **encode.kept((made.encoding, padding), lambda: _rescale(made.encoding, padding)),
+            **encode.kept(_values(header, WINDOW_KEYWORDS), lambda: _windows(header)),
+            **self._compression(made.instance),
+            **encoded_references(header),
+            **private_text("source_pixels_sha256", made.facts.digest),
+            **private_text("output_pixels_sha256", made.digest),
+            SOP_INSTANCE_UID: text_bytes(SOP_INSTANCE_UID, "UI", uid),
         }
-        return uid, self._files.encode(elements, uid)
+        return uid, self._files.encode(elements, uid, made.stored)
+
+    def _compression(self, instance: SourceInstance) -> Encoded:
+        """Lossy Image Compression; only slices that have lost something differ in it."""
+        if _has_lost(instance):
+            return self._elements.encode(_compression(instance))
+        return self._elements.kept("lossless", lambda: _compression(instance))
 
 
 def _paired(
@@ -180,28 +192,30 @@ def _ct_common(source: SourceSeries, series_uid: str) -> Dataset:
     return ds
 
 
-def _pixel_elements(stored: bytes, encoding: CtEncoding, header: Dataset) -> Dataset:
-    """Image Pixel and rescale of one slice (PS3.3 C.7.6.3, C.8.2.1)."""
+def _rescale(encoding: CtEncoding, padding: tuple[int, int] | None) -> Dataset:
+    """Rescale and padding of one slice (PS3.3 C.7.6.3, C.7.5.1, C.8.2.1)."""
     ds = Dataset()
     ds.PixelRepresentation = int(encoding.signed)
     ds.RescaleSlope, ds.RescaleIntercept = encoding.slope, encoding.intercept
-    declared = declared_padding(header)
-    if declared is not None:
+    if padding is not None:
         vr = "SS" if encoding.signed else "US"
-        value, limit = declared
+        value, limit = padding
         ds.add_new("PixelPaddingValue", vr, value)
         if limit != value:
             ds.add_new("PixelPaddingRangeLimit", vr, limit)
-    ds.add_new("PixelData", "OW", stored)
     return ds
+
+
+def _values(header: Dataset, keywords: tuple[str, ...]) -> tuple[str, ...]:
+    """Values of attributes as text, to tell whether two slices have the same."""
+    return tuple(str(header.get(keyword)) for keyword in keywords)
 
 
 def _windows(header: Dataset) -> Dataset:
     """VOI LUT (PS3.3 C.11.2): the source's windows, which its readers know; else the usual ones."""
     ds = Dataset()
     if header.get("WindowCenter") is not None and header.get("WindowWidth") is not None:
-        for keyword in ("WindowCenter", "WindowWidth", "WindowCenterWidthExplanation",
-                        "VOILUTFunction"):  # fmt: skip
+        for keyword in WINDOW_KEYWORDS:
             if keyword in header:
                 ds[keyword] = header[keyword]
         return ds
@@ -211,12 +225,18 @@ def _windows(header: Dataset) -> Dataset:
     return ds
 
 
+def _has_lost(instance: SourceInstance) -> bool:
+    """Whether the pixels have ever been compressed with loss."""
+    syntax = str(instance.header.file_meta.TransferSyntaxUID)
+    return instance.header.get("LossyImageCompression") == "01" or is_lossy(syntax)
+
+
 def _compression(instance: SourceInstance) -> Dataset:
     """Lossy Image Compression: once 01, always 01 (PS3.3 C.7.6.1.1.5)."""
     header = instance.header
     syntax = str(header.file_meta.TransferSyntaxUID)
     ds = Dataset()
-    if header.get("LossyImageCompression") != "01" and not is_lossy(syntax):
+    if not _has_lost(instance):
         ds.LossyImageCompression = "00"
         return ds
     ds.LossyImageCompression = "01"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from pathlib import Path
 
 from pydicom.dataset import Dataset
@@ -16,6 +17,7 @@ from pydicom.sr.coding import Code
 from pydicom.uid import CTImageStorage
 
 from dicom_profiles import codes
+from dicom_profiles.element_bytes import sequence_bytes, text_bytes
 from dicom_profiles.equipment import (
     INSTANCE_CREATOR_UID,
     MODEL_NAME,
@@ -23,6 +25,7 @@ from dicom_profiles.equipment import (
     own_equipment,
 )
 from dicom_profiles.errors import DerivedObjectError
+from dicom_profiles.part10 import ElementEncoder
 from dicom_profiles.provenance import Derivation, private_characteristics
 from dicom_profiles.source import Source, Sources, reference_of
 
@@ -31,6 +34,9 @@ PREFIX = "SYNTHETIC"
 SERIES_NUMBER_BASE = 90_000
 """Derived series sort after everything acquired."""
 SERIES_NUMBER_STEP = 1_000
+REFERENCED_SERIES, REFERENCED_INSTANCES = 0x00081115, 0x0008114A
+REFERENCED_CLASS, REFERENCED_INSTANCE = 0x00081150, 0x00081155
+SOURCE_IMAGES, SERIES_INSTANCE_UID = 0x00082112, 0x0020000E
 COMMENT = (
     "SYNTHETIC - AI GENERATED - NOT ACQUIRED. Research use only, not for primary diagnosis. "
     "Verify against the source images."
@@ -167,6 +173,35 @@ def source_references(*headers: Dataset) -> Dataset:
     ds.SourceImageSequence = Sequence(images)
     ds.ReferencedSeriesSequence = Sequence(map(_referenced_series, series.items()))
     return ds
+
+
+def encoded_references(*headers: Dataset) -> dict[int, bytes]:
+    """The same as `source_references`, as encoded elements: a series has thousands of them."""
+    images: list[bytes] = []
+    series: dict[str, list[bytes]] = {}
+    for header in headers:
+        instance = text_bytes(REFERENCED_CLASS, "UI", str(header.SOPClassUID)) + text_bytes(
+            REFERENCED_INSTANCE, "UI", str(header.SOPInstanceUID)
+        )
+        images.append(instance + _image_purpose())
+        series.setdefault(str(header.SeriesInstanceUID), []).append(instance)
+    named = [
+        sequence_bytes(REFERENCED_INSTANCES, instances) + text_bytes(SERIES_INSTANCE_UID, "UI", uid)
+        for uid, instances in series.items()
+    ]
+    return {
+        SOURCE_IMAGES: sequence_bytes(SOURCE_IMAGES, images),
+        REFERENCED_SERIES: sequence_bytes(REFERENCED_SERIES, named),
+    }
+
+
+@lru_cache(maxsize=1)
+def _image_purpose() -> bytes:
+    """What the items of all source images end with, encoded."""
+    ds = Dataset()
+    ds.SpatialLocationsPreserved = "YES"
+    ds.PurposeOfReferenceCodeSequence = codes.code_sequence([codes.SOURCE_IMAGE])
+    return b"".join(ElementEncoder(None).encode(ds).values())
 
 
 def _referenced_series(named: tuple[str, list[Dataset]]) -> Dataset:

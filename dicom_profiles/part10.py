@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Hashable, Mapping, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -19,9 +19,17 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_data_element
+from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
+from dicom_profiles.element_bytes import (
+    LONG_LENGTH_VRS,
+    element_bytes,
+    element_head,
+    sequence_bytes,
+    text_bytes,
+)
 from dicom_profiles.equipment import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 WRITING_THREADS = 4
@@ -35,6 +43,10 @@ REPEATING_VRS = frozenset({"CS", "DS", "IS", "US", "SS", "FD", "DA", "TM", "LO",
 Encoded = dict[int, bytes]
 """Encoded elements (Explicit VR Little Endian) by tag."""
 
+PIXEL_DATA = 0x7FE00010
+INSTANCE_UID_IN_META, GROUP_LENGTH_OF_META = 0x00020003, 0x00020000
+PREAMBLE = b"\0" * 128 + b"DICM"
+
 
 class ElementEncoder:
     """Encodes elements in Explicit VR Little Endian and remembers those copied unchanged.
@@ -46,10 +58,17 @@ class ElementEncoder:
     def __init__(self, specific_character_set: str | list[str] | None) -> None:
         self._encodings = convert_encodings(specific_character_set)
         self._remembered: dict[tuple[int, str, bytes | str], bytes] = {}
+        self._kept: dict[Hashable, Encoded] = {}
 
     def encode(self, ds: Dataset) -> Encoded:
         """Every element of a data set of ours."""
         return {int(element.tag): self._small(element) for element in ds}
+
+    def kept(self, key: Hashable, make: Callable[[], Dataset]) -> Encoded:
+        """Every element of a data set that is made and encoded once for each key."""
+        if key not in self._kept:
+            self._kept[key] = self.encode(make())
+        return self._kept[key]
 
     def copy(self, source: Dataset, tags: Set[BaseTag]) -> Encoded:
         """Elements of a source as they came.
@@ -62,6 +81,8 @@ class ElementEncoder:
             element = source.get_item(tag)
             if same_encoding and isinstance(element, RawDataElement) and element.value:
                 found[int(tag)] = self._raw(element)
+            elif element is not None and element.VR == "SQ":
+                found[int(tag)] = self._written(source[tag])  # its items may be of any kind
             else:
                 found[int(tag)] = self._small(source[tag])
         return found
@@ -76,16 +97,32 @@ class ElementEncoder:
         return self._remembered[key]
 
     def _raw(self, element: RawDataElement) -> bytes:
-        key = (int(element.tag), str(element.VR), bytes(element.value or b""))
+        tag, vr, value = int(element.tag), str(element.VR), bytes(element.value or b"")
+        key = (tag, vr, value)
         if key not in self._remembered:
-            self._remembered[key] = self._element(element)
+            plain = vr not in LONG_LENGTH_VRS and len(value) % 2 == 0
+            self._remembered[key] = (
+                element_bytes(tag, vr, value) if plain else self._written(element)
+            )
         return self._remembered[key]
 
-    def _element(self, element: DataElement | RawDataElement) -> bytes:
+    def _element(self, element: DataElement) -> bytes:
+        if element.VR == "UI" and isinstance(element.value, str):
+            return text_bytes(int(element.tag), "UI", element.value)
+        if element.VR == "SQ" and isinstance(element.value, Sequence):
+            return sequence_bytes(int(element.tag), map(self._item, element.value))
+        return self._written(element)
+
+    def _written(self, element: DataElement | RawDataElement) -> bytes:
+        """An element as pydicom writes it."""
         buffer = DicomBytesIO()
         buffer.is_little_endian, buffer.is_implicit_VR = True, False
         write_data_element(buffer, element, self._encodings)
         return buffer.getvalue()
+
+    def _item(self, item: Dataset) -> bytes:
+        """One item of a sequence of ours: items have no character set of their own."""
+        return b"".join([self._small(element) for element in item])
 
 
 class FileEncoder:
@@ -99,7 +136,6 @@ class FileEncoder:
     """
 
     def __init__(self, sop_class_uid: str, ae_title: str) -> None:
-        self._encoder = ElementEncoder(None)
         meta = FileMetaDataset()
         meta.FileMetaInformationVersion = b"\x00\x01"
         meta.MediaStorageSOPClassUID = UID(sop_class_uid)
@@ -107,17 +143,27 @@ class FileEncoder:
         meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
         meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
         meta.SourceApplicationEntityTitle = ae_title[:16]
-        self._common = self._encoder.encode(meta)
+        self._common = ElementEncoder(None).encode(meta)
 
-    def encode(self, elements: Mapping[int, bytes], sop_instance_uid: str) -> bytes:
-        """A whole Part 10 file in Explicit VR Little Endian."""
-        own = Dataset()
-        own.MediaStorageSOPInstanceUID = UID(sop_instance_uid)
-        group = _joined({**self._common, **self._encoder.encode(own)})
-        length = Dataset()
-        length.add_new("FileMetaInformationGroupLength", "UL", len(group))
-        head = _joined(self._encoder.encode(length))
-        return b"".join((b"\0" * 128, b"DICM", head, group, _joined(elements)))
+    def encode(
+        self, elements: Mapping[int, bytes], sop_instance_uid: str, pixels: bytes | memoryview = b""
+    ) -> bytes:
+        """A whole Part 10 file in Explicit VR Little Endian.
+
+        Args:
+            elements: of the data set.
+            sop_instance_uid: of the instance.
+            pixels: value of Pixel Data (7FE0,0010), 16 bits a sample; none when empty. Given apart,
+                the largest part of a file is copied once only.
+        """
+        own = text_bytes(INSTANCE_UID_IN_META, "UI", sop_instance_uid)
+        group = _sorted({**self._common, INSTANCE_UID_IN_META: own})
+        length = sum(map(len, group)).to_bytes(4, "little")
+        parts = [PREAMBLE, element_bytes(GROUP_LENGTH_OF_META, "UL", length), *group]
+        if not pixels:
+            return b"".join([*parts, *_sorted(elements)])
+        head = element_head(PIXEL_DATA, "OW", len(pixels))
+        return b"".join((*parts, *_sorted(elements), head, pixels))
 
 
 def encode_dataset(ds: Dataset, ae_title: str) -> bytes:
@@ -126,8 +172,9 @@ def encode_dataset(ds: Dataset, ae_title: str) -> bytes:
     return FileEncoder(ds.SOPClassUID, ae_title).encode(elements, ds.SOPInstanceUID)
 
 
-def _joined(elements: Mapping[int, bytes]) -> bytes:
-    return b"".join([elements[tag] for tag in sorted(elements)])
+def _sorted(elements: Mapping[int, bytes]) -> list[bytes]:
+    """Elements in the order of their tags (PS3.5 7.1)."""
+    return [elements[tag] for tag in sorted(elements)]
 
 
 class FolderWriter:

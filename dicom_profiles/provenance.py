@@ -15,12 +15,15 @@ from datetime import datetime
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
+from dicom_profiles.element_bytes import text_bytes
 from dicom_profiles.equipment import SOFTWARE_VERSION, ModelIdentity
 from dicom_profiles.errors import DerivedObjectError
 from dicom_profiles.source import Sources, all_instance_uids
 from dicom_profiles.uids import JSON, PROFILE_VERSION, canonical_json, job_uid
 
 PRIVATE_GROUP = 0x0099
+FIRST_BLOCK = 0x10
+"""Ours are the only private elements of the group, so they get its first block (PS3.5 7.8.1)."""
 PRIVATE_CREATOR = "VSCANNER PROVENANCE 1.0"
 SCHEMA_VERSION = "1"
 RESEARCH_ONLY = "RESEARCH_ONLY"
@@ -174,6 +177,13 @@ def private_block(values: Mapping[str, object]) -> Dataset:
         offset, vr = ELEMENTS[name]
         block.add_new(offset, vr, value)
     return ds
+
+
+def private_text(name: str, text: str) -> dict[int, bytes]:
+    """One text element of the block, encoded, by its tag; the creator is the block's own."""
+    offset, vr = ELEMENTS[name]
+    tag = PRIVATE_GROUP << 16 | FIRST_BLOCK << 8 | offset
+    return {tag: text_bytes(tag, vr, text)}
 
 
 def read_private(ds: Dataset, name: str) -> object:

@@ -9,6 +9,7 @@ from pydicom.dataset import Dataset
 from dicom_profiles.ct_denoised import DENOISED_CT
 from dicom_profiles.derived import (
     derivation_description,
+    encoded_references,
     identification,
     series_description,
     series_number,
@@ -16,6 +17,7 @@ from dicom_profiles.derived import (
     synthesis_time,
     utc_offset,
 )
+from dicom_profiles.part10 import ElementEncoder
 from dicom_profiles.provenance import Derivation
 from tests.synthetic import write_ct_dataset
 
@@ -93,3 +95,11 @@ def test_a_slice_names_its_source() -> None:
     assert item.SpatialLocationsPreserved == "YES"
     assert item.PurposeOfReferenceCodeSequence[0].CodeValue == "121322"
     assert ds.ReferencedSeriesSequence[0].SeriesInstanceUID == source.SeriesInstanceUID
+
+
+@pytest.mark.parametrize("inputs", [1, 2])
+def test_references_encoded_directly_are_the_same(inputs: int) -> None:
+    headers = [write_ct_dataset() for _ in range(inputs)]
+    headers[-1].SeriesInstanceUID = "1.2.9"
+    encoded = ElementEncoder(None).encode(source_references(*headers))
+    assert encoded_references(*headers) == encoded

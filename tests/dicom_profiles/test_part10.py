@@ -6,6 +6,11 @@ from pathlib import Path
 
 import pydicom
 import pytest
+from pydicom.charset import convert_encodings
+from pydicom.dataset import Dataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_data_element
+from pydicom.sequence import Sequence
 from pydicom.uid import CTImageStorage, ImplicitVRLittleEndian
 
 from dicom_profiles import inherited
@@ -91,3 +96,40 @@ def test_every_file_and_the_folder_are_synced(
         files.write("1.dcm", b"b")
     assert sorted(synced[:-1]) == ["0.dcm.part", "1.dcm.part"]
     assert synced[-1] == "new"
+
+
+def test_nested_items_are_encoded_as_pydicom_encodes_them() -> None:
+    ds = write_ct_dataset()
+    inner, outer = Dataset(), Dataset()
+    inner.ReferencedSOPInstanceUID = "1.2.345"
+    inner.PurposeOfReferenceCodeSequence = Sequence([Dataset()])
+    outer.ReferencedInstanceSequence = Sequence([inner, Dataset()])
+    outer.TextValue, outer.PersonName = "Größe", "Phantom^Jürgen"
+    ds.SourceImageSequence = Sequence([outer])
+    ds.ReferencedSeriesSequence = Sequence([])
+    encodings = convert_encodings(ds.SpecificCharacterSet)
+    for tag, encoded in ElementEncoder(ds.SpecificCharacterSet).encode(ds).items():
+        buffer = DicomBytesIO()
+        buffer.is_little_endian, buffer.is_implicit_VR = True, False
+        write_data_element(buffer, ds[tag], encodings)
+        assert encoded == buffer.getvalue()
+
+
+def test_pixels_given_apart_make_the_same_file() -> None:
+    ds = write_ct_dataset()
+    elements = ElementEncoder(ds.SpecificCharacterSet).encode(ds)
+    whole = FileEncoder(CTImageStorage, "A").encode(elements, "1.2.3")
+    del elements[0x7FE00010]
+    assert FileEncoder(CTImageStorage, "A").encode(elements, "1.2.3", ds.PixelData) == whole
+
+
+def test_what_is_kept_is_made_once() -> None:
+    encoder, ds, made = ElementEncoder("ISO_IR 192"), write_ct_dataset(), []
+
+    def make() -> Dataset:
+        made.append(1)
+        return ds
+
+    assert encoder.kept("a", make) is encoder.kept("a", make)
+    assert encoder.kept(("b", 1), make) == encoder.kept("a", make)
+    assert len(made) == 2
