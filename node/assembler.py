@@ -33,9 +33,10 @@ from node.open_series import OpenSeries, SeriesReader
 from node.positions import Positions
 from node.questions import Questions
 from node.receiving.performed_steps import performed_count
-from node.routed_jobs import make_jobs, state_after
+from node.routed_jobs import decision_json, make_jobs, reason_after, state_after
 from node.routing import compile_rules
 from node.spool import Spool
+from node.study_groups import StudyGroups
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,7 @@ class Assembler:
         self.rules = compile_rules(config.routes)
         self._reader = SeriesReader(config.node.data_dir, database)
         self._questions = Questions(config, clock)
+        self._study_groups = StudyGroups(database, self._reader, self.rules, config.assembly)
         self._failures: dict[str, tuple[int, datetime]] = {}
 
     def close(self) -> None:
@@ -124,7 +126,7 @@ class Assembler:
         if opened is None:  # a long series: its headers are read in portions
             return now
         if row.state == SeriesState.COMPLETE:
-            return self._route(row, opened, row.evidence)
+            return self._route(row, opened, row.evidence, now)
         decision = self._decide(row, opened, now)
         if decision.ask:
             self._questions.ask(row, opened.count)
@@ -136,7 +138,7 @@ class Assembler:
         evidence = decision.evidence.to_json()
         evidence["findings"] += opened.findings
         self._mark_complete(row, opened, evidence, now)
-        return self._route(row, opened, evidence)
+        return self._route(row, opened, evidence, now)
 
     def _decide(self, row: Any, opened: OpenSeries, now: datetime) -> AssemblyDecision:
         look_closer = row.force_complete or self._is_settled(row, now)
@@ -203,12 +205,20 @@ class Assembler:
             reason=evidence["sentence"],
         )
 
-    def _route(self, row: Any, opened: OpenSeries, evidence: dict[str, Any]) -> datetime:
-        """Ask the rules, make the jobs, close the revision."""
+    def _route(
+        self, row: Any, opened: OpenSeries, evidence: dict[str, Any], now: datetime
+    ) -> datetime:
+        """Ask the rules, wait for partners, make the jobs, close the revision."""
         explanation = opened.explanation(self.rules, row.source_ae)
-        jobs = make_jobs(self.ledger, self.config, explanation, row, evidence)
-        state = state_after(explanation)
-        self._update(row, state=state, decision=explanation.to_json(), reason=explanation.reason)
+        groups = self._study_groups.groups_of(row, explanation)
+        due = self._study_groups.wait_until(row, groups, evidence, now)
+        if due is not None:
+            missing = ", ".join(dict.fromkeys(key for group in groups for key in group.missing))
+            self._say(row, f"Complete; waiting for a {missing} of the same study to come.")
+            return min(due, now + timedelta(seconds=IDLE_S))
+        jobs = make_jobs(self.ledger, self.config, (explanation, groups), row, evidence)
+        state, reason = state_after(explanation, groups), reason_after(explanation, groups)
+        self._update(row, state=state, decision=decision_json(explanation, groups), reason=reason)
         self._reader.forget(row.series_instance_uid)
         self._questions.forget(row.series_instance_uid)
         facts = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,19 +12,36 @@ from dicom_profiles.series import SourceInstance
 from node.assembly import Evidence, folder_evidence
 from node.config import Config, RouteSettings
 from node.errors import CommandError
+from node.pairing import Group, Member, group_stacks
 from node.positions import examine_positions
-from node.routing import Explanation, Rule, compile_rules, route_series
+from node.routed_jobs import decision_json
+from node.routing import Explanation, Rule, StackFinding, compile_rules, route_series
 from pipelines import catalog
 
 
 @dataclass(frozen=True, eq=False)
 class FolderSeries:
-    """One series of a folder and the decision about it."""
+    """One series of a folder and the decision about it.
+
+    Attributes:
+        groups: of inputs of one job, in which one of its stacks is.
+    """
 
     series_instance_uid: str
     instances: tuple[SourceInstance, ...]
     evidence: Evidence
     explanation: Explanation
+    groups: tuple[Group, ...] = ()
+
+    @property
+    def study_instance_uid(self) -> str:
+        """Study Instance UID."""
+        return str(self.instances[0].header.StudyInstanceUID)
+
+    def group_of(self, finding: StackFinding) -> Group | None:
+        """The group in which a stack of this series is."""
+        found = (g for g in self.groups if any(m.finding is finding for m in g.members))
+        return next(found, None)
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
@@ -32,7 +49,7 @@ class FolderSeries:
             "series": self.series_instance_uid,
             "instances": len(self.instances),
             "evidence": self.evidence.to_json(),
-            **self.explanation.to_json(),
+            **decision_json(self.explanation, self.groups),
         }
 
 
@@ -87,4 +104,20 @@ def explain_folder(contents: FolderContents, rules: Sequence[Rule]) -> list[Fold
         source_ae = str(instances[0].header.file_meta.get("SourceApplicationEntityTitle", ""))
         explanation = route_series(rules, instances, source_ae)
         found.append(FolderSeries(uid, tuple(instances), evidence, explanation))
-    return found
+    return list(_grouped(found))
+
+
+def _grouped(found: Sequence[FolderSeries]) -> Iterator[FolderSeries]:
+    """The same series, with the groups of inputs that their studies hold."""
+    groups: list[Group] = []
+    for study in dict.fromkeys(series.study_instance_uid for series in found):
+        members = [
+            Member(series.series_instance_uid, finding)
+            for series in found
+            if series.study_instance_uid == study
+            for finding in series.explanation.inputs
+        ]
+        groups += group_stacks(members)
+    for series in found:
+        own = (group for group in groups if series.series_instance_uid in group.series)
+        yield replace(series, groups=tuple(own))

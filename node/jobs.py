@@ -281,8 +281,13 @@ class JobLedger:
         return self._run_again(job_id, "retried", RETRIABLE)
 
     def release(self, job_id: str) -> Job:
-        """Let a held job go on: a person has looked at it and takes it as it is."""
-        return self._run_again(job_id, "released", {JobState.HELD}, accept_held=True)
+        """Let a held job go on: a person has looked at it and takes it as it is.
+
+        A job that was held before its first step has no result yet: what comes of it is judged
+        like any other.
+        """
+        seen = sa.or_(jobs.c.accept_held, jobs.c.step != "")
+        return self._run_again(job_id, "released", {JobState.HELD}, accept_held=seen)
 
     def cancel(self, job_id: str) -> Job:
         """Stop a job: at once while it waits, after the present batch or instance while it runs."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from dicom_profiles.errors import ProfileError, UnreadableInstance
 from dicom_profiles.reading import read_header
-from dicom_profiles.series import SourceSeries
+from dicom_profiles.source import source_of
 from node.config import RouteSettings
 from node.errors import NodeError
 from node.folder_decisions import FolderSeries
+from node.pairing import Group
 from node.routed_jobs import model_of
-from node.routing import Outcome, Rule, StackFinding, input_key
+from node.routing import Outcome, Rule, StackFinding
 from node.steps.check import check_step
 from node.steps.folder import JobFolder, JobInput
 from node.steps.gate import gate_step
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 Load = Callable[[str], "Pipeline"]
+Paths = Mapping[str, tuple[Path, ...]]
+"""Input key to the files of a source, in slice order."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +48,13 @@ class Answer:
         series_instance_uid: the source series.
         label: what the stack is.
         instances: how many images it has.
-        state: WRITTEN, REFUSED, HELD, FAILED, SET_ASIDE or UNROUTED.
+        state: WRITTEN, REFUSED, HELD, FAILED, SET_ASIDE, UNROUTED, or JOINED when the stack is
+            a further input of another stack's job.
         route: that took it, "" when none did.
         reason: one sentence.
         qc_verdict: of the quality record.
         files: derived files, in the order of sending.
+        inputs: input key to the source series, where there was a job.
     """
 
     series_instance_uid: str
@@ -61,6 +66,7 @@ class Answer:
     qc_verdict: str = ""
     files: tuple[Path, ...] = ()
     findings: tuple[str, ...] = field(default=())
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
@@ -74,6 +80,7 @@ class Answer:
             "qc": self.qc_verdict,
             "files": [str(path) for path in self.files],
             "findings": list(self.findings),
+            "inputs": dict(self.inputs),
         }
 
 
@@ -121,23 +128,27 @@ class FolderProcessor:
             route,
             finding.reason,
         )
-        wanted = finding.outcome == Outcome.TAKEN
-        if self.ungated and finding.outcome == Outcome.REFUSED:
-            wanted = True
+        group = series.group_of(finding)
+        if group is not None:
+            answer = _answer_of_group(answer, group, finding, ungated=self.ungated)
+            wanted = answer.state == Outcome.TAKEN.upper()
+        else:
+            wanted = self.ungated and finding.outcome == Outcome.REFUSED
         if not wanted:
             return answer
         try:
-            return self._translate(answer, finding, self.routes[route], progress)
+            sources = _paths_of_group(group) if group else _paths_of_stack(finding)
+            return self._translate(answer, sources, self.routes[route], progress)
         except (NodeError, ProfileError, PipelineError) as error:
             return replace(answer, state="FAILED", reason=str(error))
 
     def _translate(
-        self, answer: Answer, finding: StackFinding, route: RouteSettings, progress: Progress
+        self, answer: Answer, sources: Paths, route: RouteSettings, progress: Progress
     ) -> Answer:
         self.out_dir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".vscanner-", dir=self.out_dir) as folder:
             job = JobFolder(Path(folder))
-            job.prepare(self._input_of(finding, route))
+            job.prepare(self._input_of(sources, route))
             verdict = gate_step(job)
             if not verdict.accepted:
                 return replace(answer, state="REFUSED", reason=verdict.reason)
@@ -164,27 +175,52 @@ class FolderProcessor:
         state = "HELD" if verdict == "RED" else "WRITTEN"
         return replace(answer, state=state, reason=reasons, qc_verdict=verdict, files=tuple(kept))
 
-    def _input_of(self, finding: StackFinding, route: RouteSettings) -> JobInput:
-        paths = self._sorted_paths(finding)
+    def _input_of(self, sources: Paths, route: RouteSettings) -> JobInput:
         model = model_of(route)
-        text = "\n".join(sorted(str(header.SOPInstanceUID) for header in finding.stack.headers))
+        uids = (
+            str(read_header(path).SOPInstanceUID) for paths in sources.values() for path in paths
+        )
+        text = "\n".join(sorted(uids))
         return JobInput(
             **model,
             job_id=hashlib.sha256(f"{text}\n{model}".encode()).hexdigest()[:32],
-            sources={input_key(route.pipeline): paths},
+            sources=sources,
             created=datetime.now(UTC),
             ae_title=self.ae_title,
             ungated=self.ungated,
         )
 
-    def _sorted_paths(self, finding: StackFinding) -> tuple[Path, ...]:
-        series = SourceSeries.of(finding.stack.instances)
-        return tuple(instance.path.resolve() for instance in series.instances)
-
     def _pipeline(self, name: str) -> Pipeline:
         if name not in self._pipelines:
             self._pipelines[name] = self._load(name)
         return self._pipelines[name]
+
+
+def _answer_of_group(
+    answer: Answer, group: Group, finding: StackFinding, *, ungated: bool
+) -> Answer:
+    """What the group of a stack says of it, before anything is translated."""
+    inputs = {member.key: member.series_instance_uid for member in group.members}
+    said = " ".join(part for part in (answer.reason, group.sentence) if part)
+    answer = replace(answer, reason=said, inputs=inputs)
+    if group.members[0].finding is not finding:
+        return replace(answer, state="JOINED")
+    if not group.verdict.accepted and not ungated:
+        return replace(answer, state="REFUSED", reason=group.verdict.reason)
+    return replace(answer, state="HELD", reason=group.held) if group.held else answer
+
+
+def _paths_of_group(group: Group) -> Paths:
+    return {
+        member.key: tuple(one.path.resolve() for one in member.source.instances)
+        for member in group.members
+    }
+
+
+def _paths_of_stack(finding: StackFinding) -> Paths:
+    """A stack that the gate refuses, for research."""
+    source = finding.source or source_of(finding.stack.instances)
+    return {finding.input_key: tuple(one.path.resolve() for one in source.instances)}
 
 
 def _is_same_instance(path: Path, earlier: Path) -> bool:

@@ -3,14 +3,15 @@
 Synthetic images are never taken (five signs). A rule matches when all conditions of its `when` hold
 in every image. The first matching rule whose pipeline recognises the stack takes it; a rule that
 names a description, a protocol, a dose or the sender is the site's own word, and is believed
-without recognition. The gate of the pipeline then accepts or refuses, with a sentence.
+without recognition. Where the recognition is in doubt (below 0.8), or hints contradict each other,
+a person decides. The gate of the pipeline then accepts or refuses, with a sentence.
 
 Everything here is pure: headers and settings in, an explanation out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -19,15 +20,16 @@ from pydicom import Dataset
 
 from dicom_profiles.errors import ProfileError
 from dicom_profiles.recognition import Recognition, synthetic_signs
-from dicom_profiles.series import SourceInstance, SourceSeries
+from dicom_profiles.series import SourceInstance
+from dicom_profiles.source import Source, source_of
 from node.conditions import Condition, Finding, parse_conditions
 from node.config import RouteSettings
 from node.stacks import Stack, split_series
 from pipelines import catalog, gates
 from pipelines.contract import GateVerdict
 
-ACCEPTED_CONFIDENCE = 0.5
-"""From here on the recognition of a pipeline accepts a stack without the site's word."""
+CONTRADICTORY = 0.5
+"""Below this confidence hints contradict each other: not even the site's word is enough."""
 
 SITE_WORDS = (
     "SeriesDescription",
@@ -53,6 +55,7 @@ class Outcome(StrEnum):
     """What becomes of a stack."""
 
     TAKEN = "taken"  # a rule takes it and the gate accepts it
+    HELD = "held"  # a rule takes it, but what it is is in doubt: a person decides
     REFUSED = "refused"  # a rule takes it and the gate refuses it
     SET_ASIDE = "set_aside"  # refused, while another stack of the series was accepted
     UNROUTED = "unrouted"  # no rule takes it
@@ -93,6 +96,8 @@ class RuleFinding:
         recognised: it is surely what the pipeline translates.
         takes: all conditions hold, and it is recognised or the site's word counts.
         reason: one sentence.
+        input_key: which input of the pipeline it is, "" when it is none.
+        doubt: why a person has to decide first, "" when nobody has to.
     """
 
     route: str
@@ -102,6 +107,8 @@ class RuleFinding:
     recognised: bool
     takes: bool
     reason: str
+    input_key: str = ""
+    doubt: str = ""
 
     @property
     def matches(self) -> bool:
@@ -116,6 +123,7 @@ class RuleFinding:
             "matches": self.matches,
             "takes": self.takes,
             "reason": self.reason,
+            "input": self.input_key or None,
             "conditions": [condition.to_json() for condition in self.conditions],
             "recognition": {
                 "kind": self.recognition.kind,
@@ -136,7 +144,9 @@ class StackFinding:
         signs: why it counts as synthetic; none for an acquired one.
         rules: every rule, in order.
         taken_by: the first rule that takes it.
-        gate: what the pipeline's gate says; None when no rule takes it.
+        gate: what the pipeline's gate says of this stack alone; None when no rule takes it, or
+            when the pipeline takes it only together with another.
+        source: the stack, proven to be one grid or one projection; None when it is not.
     """
 
     stack: Stack
@@ -146,6 +156,12 @@ class StackFinding:
     rules: tuple[RuleFinding, ...] = ()
     taken_by: RuleFinding | None = None
     gate: GateVerdict | None = None
+    source: Source | None = None
+
+    @property
+    def input_key(self) -> str:
+        """Which input of the pipeline it is, "" when no rule takes it."""
+        return self.taken_by.input_key if self.taken_by else ""
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
@@ -159,6 +175,7 @@ class StackFinding:
             "synthetic": list(self.signs),
             "route": taken.route if taken else None,
             "pipeline": taken.pipeline if taken else None,
+            "input": self.input_key or None,
             "gate": {"accepted": gate.accepted, "reasons": list(gate.reasons)} if gate else None,
             "rules": [rule.to_json() for rule in self.rules],
         }
@@ -183,11 +200,16 @@ class Explanation:
         return f"{first.reason} {aside} other image(s) were set aside ({labels})."
 
     @property
-    def jobs(self) -> tuple[StackFinding, ...]:
-        """The stacks of which jobs are made: the accepted ones, else the largest refused one."""
-        accepted = tuple(one for one in self.stacks if one.outcome == Outcome.TAKEN)
-        refused = tuple(one for one in self.stacks if one.outcome == Outcome.REFUSED)
-        return accepted or refused[:1]
+    def inputs(self) -> tuple[StackFinding, ...]:
+        """The stacks that may be inputs of jobs."""
+        return tuple(one for one in self.stacks if one.outcome in (Outcome.TAKEN, Outcome.HELD))
+
+    @property
+    def refused(self) -> tuple[StackFinding, ...]:
+        """The stacks of which refused jobs are made: every projection, else the largest stack."""
+        found = [one for one in self.stacks if one.outcome == Outcome.REFUSED]
+        largest = [one for one in found if not one.stack.is_projection][:1]
+        return (*largest, *(one for one in found if one.stack.is_projection))
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
@@ -214,14 +236,15 @@ def route_series(
         source_ae: AE title of the sender.
     """
     found = [route_stack(rules, stack, source_ae) for stack in split_series(instances)]
-    if any(one.outcome == Outcome.TAKEN for one in found):
+    if any(one.outcome in (Outcome.TAKEN, Outcome.HELD) for one in found):
         found = [_set_aside(one) for one in found]
-    found.sort(key=lambda one: (one.outcome != Outcome.TAKEN, -len(one.stack.instances)))
+    order = list(Outcome)[:2]
+    found.sort(key=lambda one: (one.outcome not in order, -len(one.stack.instances)))
     return Explanation(tuple(found))
 
 
 def _set_aside(finding: StackFinding) -> StackFinding:
-    if finding.outcome != Outcome.REFUSED:
+    if finding.outcome != Outcome.REFUSED or finding.stack.is_projection:
         return finding
     return replace(finding, outcome=Outcome.SET_ASIDE)
 
@@ -238,11 +261,14 @@ def route_stack(rules: Sequence[Rule], stack: Stack, source_ae: str) -> StackFin
     taken = next((finding for finding in findings if finding.takes), None)
     if taken is None:
         return StackFinding(stack, Outcome.UNROUTED, why_unrouted(findings), signs, findings)
-    verdict = judge(taken, stack.instances)
-    if verdict.accepted:
-        reason = f"Route '{taken.route}' takes it to {taken.pipeline}."
-        return StackFinding(stack, Outcome.TAKEN, reason, signs, findings, taken, verdict)
-    return StackFinding(stack, Outcome.REFUSED, verdict.reason, signs, findings, taken, verdict)
+    verdict, source = judge(taken, stack.instances)
+    if verdict is not None and not verdict.accepted:
+        outcome, reason = Outcome.REFUSED, verdict.reason
+    elif taken.doubt:
+        outcome, reason = Outcome.HELD, taken.doubt
+    else:
+        outcome, reason = Outcome.TAKEN, f"Route '{taken.route}' takes it to {taken.pipeline}."
+    return StackFinding(stack, outcome, reason, signs, findings, taken, verdict, source)
 
 
 def _signs(headers: Sequence[Dataset]) -> tuple[str, ...]:
@@ -270,13 +296,39 @@ def hold_rule(
     pipeline = rule.settings.pipeline
     if pipeline not in recognised:
         recognised[pipeline] = gates.recognise(pipeline, headers)
-    recognition, key = recognised[pipeline]
+    seen, key = recognised[pipeline]
     conditions = tuple(condition.evaluate(headers, source_ae) for condition in rule.conditions)
     failed = next((condition for condition in conditions if not condition.holds), None)
-    known = key is not None and recognition.confidence >= ACCEPTED_CONFIDENCE
-    takes = failed is None and (known or rule.site_word)
-    reason = _why(rule, failed, recognition, known=known)
-    return RuleFinding(rule.settings.name, pipeline, conditions, recognition, known, takes, reason)
+    known = key is not None and seen.confidence >= gates.accepted_confidence(pipeline)
+    takes = failed is None and (key is not None or rule.site_word)
+    believed = known or (rule.site_word and seen.confidence >= CONTRADICTORY)
+    doubt = "" if believed or key is None else _doubt(seen, key)
+    reason = _why(rule, failed, seen, known=known) if not (takes and doubt) else doubt
+    return RuleFinding(
+        rule.settings.name,
+        pipeline,
+        conditions,
+        seen,
+        known,
+        takes,
+        reason,
+        key or only_input(pipeline) or "",
+        doubt,
+    )
+
+
+def only_input(pipeline: str) -> str | None:
+    """The input of a pipeline that has but one: the site's word is then enough to name it."""
+    keys = tuple(catalog.card(pipeline).inputs)
+    return keys[0] if len(keys) == 1 else None
+
+
+def _doubt(seen: Recognition, key: str) -> str:
+    return (
+        f"It is not certain that this is the input {key} ({seen.kind}, confidence "
+        f"{seen.confidence:.1f}: {' '.join(seen.reasons)}) Look at the images, then release or "
+        "cancel the job."
+    )
 
 
 def _why(rule: Rule, failed: Finding | None, seen: Recognition, *, known: bool) -> str:
@@ -309,26 +361,29 @@ def _share_that_holds(finding: RuleFinding) -> float:
     return sum(held) / len(held) if held else 1.0
 
 
-def judge(rule: RuleFinding, instances: Sequence[SourceInstance]) -> GateVerdict:
-    """The gate's verdict from headers; a stack that is no regular grid is refused as well."""
+def judge(
+    rule: RuleFinding, instances: Sequence[SourceInstance]
+) -> tuple[GateVerdict | None, Source | None]:
+    """The gate's verdict from headers about a stack alone, and the stack as a source.
+
+    A stack that is no regular grid is refused as well. There is no verdict where the pipeline
+    takes such an input only together with another (`node.pairing`).
+    """
+    seen = rule.recognition
+    sure = not rule.recognised and seen.confidence >= gates.SURE
+    # "This is no CT image" helps a technologist more than what such an object lacks.
+    other_kind = seen.reasons if sure else ()
     try:
-        series = SourceSeries.of(instances)
+        source = source_of(instances)
     except ProfileError as error:
-        seen = rule.recognition
-        sure = not rule.recognised and seen.confidence >= ACCEPTED_CONFIDENCE
-        # "This is no CT image" helps a technologist more than what such an object lacks.
-        return GateVerdict.from_reasons((*(seen.reasons if sure else ()), str(error)))
-    return gates.gate(rule.pipeline, {input_key(rule.pipeline): series})
-
-
-def input_key(pipeline: str) -> str:
-    """The one input of a pipeline, as its card names it."""
-    (key,) = catalog.card(pipeline).inputs
-    return key
-
-
-def sources_of(finding: StackFinding) -> Mapping[str, list[str]]:
-    """SOP Instance UIDs of a job's stack by input key, sorted so that a repeat is the same job."""
-    assert finding.taken_by is not None
-    uids = sorted(str(header.SOPInstanceUID) for header in finding.stack.headers)
-    return {input_key(finding.taken_by.pipeline): uids}
+        return GateVerdict.from_reasons((*other_kind, str(error))), None
+    if not rule.input_key:
+        reasons = " ".join(seen.reasons)
+        text = f"It is no input of {rule.pipeline} ({seen.kind}: {reasons})"
+        return GateVerdict.from_reasons((text,)), source
+    if (rule.input_key,) not in catalog.card(rule.pipeline).accepted_sets:
+        return None, source
+    verdict = gates.gate(rule.pipeline, {rule.input_key: source})
+    if verdict.accepted and other_kind:
+        verdict = GateVerdict.from_reasons(other_kind)
+    return verdict, source

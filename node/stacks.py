@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from pydicom import Dataset
 
+from dicom_profiles.projection import PROJECTION_CLASSES
 from dicom_profiles.series import SourceInstance
 
 SAME_COSINE = 0.01
@@ -21,13 +22,29 @@ SAME_COSINE = 0.01
 SAME_SPACING = 0.001
 """Largest relative difference of Pixel Spacing within a stack."""
 
+SAME_ECHO_MS = 0.05
+"""Largest difference of Echo Time within a stack; 3 T dual echo has 1.15 ms between echoes."""
+
+CONTRAST_TERMS = frozenset(
+    (
+        *("M", "P", "R", "I"),  # magnitude, phase, real, imaginary
+        *("IP", "IN_PHASE", "INPHASE", "OP", "OUT_PHASE", "OPP_PHASE", "OUTPHASE"),
+        *("W", "WATER", "F", "FAT", "FF", "FAT_FRACTION", "WATER_FRACTION"),
+        *("T2_STAR", "R2_STAR"),
+    )
+)
+"""Values of Image Type (0008,0008) that tell images of one MR acquisition apart."""
+
+VIEW = ("ImageLaterality", "ViewPosition")
+"""What tells the projections of a study apart, for people (PS3.3 C.8.11.7)."""
+
 MAIN_AXES = ("sagittal", "coronal", "axial")  # normal along x, y, z of the patient (LPS)
 OBLIQUE_BELOW = 0.9
 
 
 @dataclass(frozen=True, eq=False)
 class Stack:
-    """Images of one series that belong together.
+    """Images of one series that belong together, or one projection of it.
 
     Attributes:
         instances: in no particular order.
@@ -38,6 +55,11 @@ class Stack:
     instances: tuple[SourceInstance, ...]
     label: str
     difference: str
+
+    @property
+    def is_projection(self) -> bool:
+        """Whether it is one projection (a mammogram), which stands for itself."""
+        return self.headers[0].get("SOPClassUID") in PROJECTION_CLASSES if self.instances else False
 
     @property
     def headers(self) -> tuple[Dataset, ...]:
@@ -56,6 +78,9 @@ class Kind:
     matrix: tuple[str, str]
     orientation: tuple[float, ...]
     spacing: tuple[float, ...]
+    echo: tuple[float, ...] = ()
+    contrast: frozenset[str] = frozenset()
+    projection: str = ""
 
     def differences(self, other: Kind) -> list[str]:
         """What separates two stacks, in words; nothing when they are one."""
@@ -67,6 +92,9 @@ class Kind:
             "matrix": self.matrix != other.matrix,
             "orientation": not _close(self.orientation, other.orientation, SAME_COSINE),
             "pixel spacing": not _close(self.spacing, other.spacing, SAME_SPACING),
+            "echo": not _close(self.echo, other.echo, SAME_ECHO_MS),
+            "contrast": self.contrast != other.contrast,
+            "projection": self.projection != other.projection,
         }
         return [name for name, differs in found.items() if differs]
 
@@ -101,7 +129,29 @@ def kind_of(header: Dataset) -> Kind:
         matrix=(str(header.get("Rows", "")), str(header.get("Columns", ""))),
         orientation=numbers(header.get("ImageOrientationPatient"), 6),
         spacing=tuple(float(np.log(value)) for value in spacing if value > 0),
+        **_told_apart(header, image_type),
     )
+
+
+def _told_apart(header: Dataset, image_type: Sequence[str]) -> dict[str, Any]:
+    """What tells images of one place apart: the echo of an MR, the projection itself."""
+    if header.get("SOPClassUID") in PROJECTION_CLASSES:
+        return {"projection": str(header.get("SOPInstanceUID", ""))}
+    if header.get("Modality") != "MR":
+        return {}
+    # PS3.3 C.8.3.1: one acquisition may give several echoes and several kinds of images.
+    echo = (header.get("EchoTime"), *_first(header.get("EchoNumbers")))
+    return {
+        "echo": numbers([part for part in echo if part is not None]),
+        "contrast": CONTRAST_TERMS & {value.upper() for value in image_type},
+    }
+
+
+def _first(value: Any) -> tuple[Any, ...]:
+    """The first of an attribute's values, nothing when it has none."""
+    if value is None or value == "":
+        return ()
+    return (value if isinstance(value, (int, float, str)) else next(iter(value), None),)
 
 
 def label_of(kind: Kind, header: Dataset) -> str:
@@ -113,6 +163,11 @@ def label_of(kind: Kind, header: Dataset) -> str:
         words.append("localiser")
     elif kind.derived:
         words.append("derived")
+    words += [
+        str(header.get(keyword)) for keyword in VIEW if kind.projection and header.get(keyword)
+    ]
+    if kind.echo:
+        words.append(f"TE {kind.echo[0]:g} ms")
     text = " ".join(words)
     return f"{text}, {kind.matrix[0]} x {kind.matrix[1]}" if all(kind.matrix) else text
 
@@ -124,13 +179,13 @@ def plane_of(orientation: Sequence[float]) -> str:
     return MAIN_AXES[axis] if normal[axis] >= OBLIQUE_BELOW else "oblique"
 
 
-def numbers(value: Any, count: int) -> tuple[float, ...]:
+def numbers(value: Any, count: int | None = None) -> tuple[float, ...]:
     """The numbers of an attribute, or none when it has not that many finite ones."""
     try:
         found = tuple(float(part) for part in value)
     except (TypeError, ValueError):
         return ()
-    return found if len(found) == count and np.isfinite(found).all() else ()
+    return found if count in (None, len(found)) and np.isfinite(found).all() else ()
 
 
 def _close(one: tuple[float, ...], other: tuple[float, ...], limit: float) -> bool:

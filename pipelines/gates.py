@@ -16,6 +16,19 @@ if TYPE_CHECKING:
     from dicom_profiles.source import Source
 
 
+SURE = 0.8
+"""From this confidence on a recognition is believed, unless a pipeline names another limit."""
+
+
+def accepted_confidence(name: str) -> float:
+    """From which confidence on a pipeline takes what it recognises without asking a person.
+
+    A pipeline whose rule is narrow, and whose gate follows, may name a lower one (`ACCEPTED`).
+    """
+    catalog.folder(name)
+    return float(getattr(import_module(f"pipelines.{name}.recognition"), "ACCEPTED", SURE))
+
+
 def gate(name: str, inputs: Mapping[str, Source]) -> GateVerdict:
     """Ask the gate of a pipeline.
 

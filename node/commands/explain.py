@@ -21,6 +21,7 @@ FILE_COLUMNS = 400  # into a file or a pipe, a sentence stays on its line
 MARKS = {True: "[green]✓[/green]", False: "[red]✗[/red]"}
 OUTCOME_STYLES = {
     Outcome.TAKEN: "green",
+    Outcome.HELD: "yellow",
     Outcome.REFUSED: "red",
     Outcome.SET_ASIDE: "yellow",
     Outcome.UNROUTED: "yellow",
@@ -78,6 +79,10 @@ def tree_of(series: FolderSeries) -> Tree:
         tree.add(f"[red]{escape(finding)}[/red]")
     for stack in series.explanation.stacks:
         _add_stack(tree, stack)
+    for group in series.groups:
+        if group.sentence:
+            keys = " + ".join(member.key for member in group.members)
+            tree.add(f"{MARKS[group.verdict.accepted]} job of {keys}: {escape(group.sentence)}")
     return tree
 
 

@@ -28,6 +28,7 @@ STYLES = {
     "WRITTEN": "green",
     "HELD": "yellow",
     "SET_ASIDE": "dim",
+    "JOINED": "green",
     "UNROUTED": "yellow",
     "REFUSED": "red",
     "FAILED": "bold red",

@@ -7,4 +7,7 @@ from dicom_profiles.recognition import recognise_low_dose_ct as recognise
 KINDS = {"low_dose_ct": "CT"}
 """The kinds that `recognise` gives to inputs of this pipeline, and the key of each."""
 
-__all__ = ["KINDS", "recognise"]
+ACCEPTED = 0.5
+"""The rule for low dose is narrow and the gate follows, so this confidence is enough."""
+
+__all__ = ["ACCEPTED", "KINDS", "recognise"]

@@ -165,6 +165,7 @@ def test_retry_release_and_cancel(ledger: JobLedger, state: JobState) -> None:
     allowed = {"retry": RETRIABLE, "release": {JobState.HELD}, "cancel": CANCELLABLE}
     for action, states in allowed.items():
         put(ledger, job.id, state)
+        ledger.update(job.id, step="check")
         run = ledger.require(job.id).run
         if state not in states:
             with pytest.raises(WrongJobState):
@@ -175,6 +176,14 @@ def test_retry_release_and_cancel(ledger: JobLedger, state: JobState) -> None:
             after = getattr(ledger, action)(job.id)
             assert (after.state, after.run) == (JobState.QUEUED, run + 1)
             assert after.accept_held is (action == "release")
+
+
+def test_who_releases_a_job_that_was_never_begun_has_not_seen_its_result(
+    ledger: JobLedger,
+) -> None:
+    job, _ = ledger.create(REQUEST, JobState.HELD, "Is it in phase?")
+    after = ledger.release(job.id)
+    assert (after.state, after.accept_held) == (JobState.QUEUED, False)
 
 
 def test_waiting_in_order_of_urgency(ledger: JobLedger) -> None:

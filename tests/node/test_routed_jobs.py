@@ -2,29 +2,43 @@ from __future__ import annotations
 
 from node.assembly import SeriesState
 from node.config import RouteSettings
+from node.pairing import Group, Member
 from node.routed_jobs import first_state, model_of, state_after
 from node.routing import Explanation, Outcome, StackFinding
 from node.stacks import Stack
 from pipelines import catalog
+from pipelines.contract import GateVerdict
+
+ACCEPTED = GateVerdict.from_reasons(())
+REFUSED = GateVerdict.from_reasons(("why",))
 
 
 def finding(outcome: Outcome) -> StackFinding:
     return StackFinding(Stack((), "axial CT", ""), outcome, "why")
 
 
-def test_the_state_of_a_series_follows_its_stacks() -> None:
-    def state(*outcomes: Outcome) -> SeriesState:
-        return state_after(Explanation(tuple(map(finding, outcomes))))
+def group(outcome: Outcome = Outcome.TAKEN, verdict: GateVerdict = ACCEPTED) -> Group:
+    return Group((Member("1.2.3", finding(outcome)),), (), (), verdict)
 
-    assert state(Outcome.TAKEN, Outcome.SET_ASIDE) == SeriesState.ROUTED
+
+def test_the_state_of_a_series_follows_its_stacks_and_their_groups() -> None:
+    def state(*outcomes: Outcome, groups: tuple[Group, ...] = ()) -> SeriesState:
+        return state_after(Explanation(tuple(map(finding, outcomes))), groups)
+
+    assert state(Outcome.TAKEN, Outcome.SET_ASIDE, groups=(group(),)) == SeriesState.ROUTED
+    assert state(Outcome.TAKEN, groups=(group(verdict=REFUSED),)) == SeriesState.REFUSED
     assert state(Outcome.UNROUTED, Outcome.REFUSED) == SeriesState.REFUSED
     assert state(Outcome.UNROUTED) == SeriesState.UNROUTED
     assert state() == SeriesState.UNROUTED
 
 
-def test_a_refused_job_carries_the_gates_sentence() -> None:
-    assert [str(part) for part in first_state(finding(Outcome.REFUSED))] == ["REFUSED", "why"]
-    assert [str(part) for part in first_state(finding(Outcome.TAKEN))] == ["QUEUED", ""]
+def test_the_first_state_of_a_job_carries_its_sentence() -> None:
+    def state(one: Group) -> list[str]:
+        return [str(part) for part in first_state(one)]
+
+    assert state(group(verdict=REFUSED)) == ["REFUSED", "why"]
+    assert state(group(Outcome.HELD)) == ["HELD", "why"]
+    assert state(group()) == ["QUEUED", ""]
 
 
 def test_the_model_is_named_to_the_bit_with_all_parameters() -> None:

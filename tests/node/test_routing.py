@@ -10,7 +10,7 @@ import pytest
 from dicom_profiles.reading import group_series, read_instances
 from dicom_profiles.series import SourceInstance
 from node.config import RouteSettings
-from node.routing import Explanation, Outcome, Rule, compile_rules, route_series, sources_of
+from node.routing import Explanation, Outcome, Rule, compile_rules, route_series
 from tests.synthetic import write_ct_series
 
 UIDS: dict[str, Any] = {
@@ -51,7 +51,7 @@ def test_the_first_rule_that_takes_it_wins_and_all_are_listed(tmp_path: Path) ->
     assert stack.taken_by.route == "route 2"
     assert [rule.takes for rule in stack.rules] == [False, True, True]
     assert stack.rules[0].conditions[0].found == "CT (12 of 12)"
-    assert len(sources_of(stack)["CT"]) == 12
+    assert (stack.input_key, len(stack.source)) == ("CT", 12)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_scouts_are_set_aside_when_the_rest_is_accepted(tmp_path: Path) -> None:
     explanation = routed(tmp_path, {"SeriesDescription": {"matches": "LOW"}})
     assert [stack.outcome for stack in explanation.stacks] == [Outcome.TAKEN, Outcome.SET_ASIDE]
     assert "2 other image(s) were set aside (coronal CT localiser" in explanation.reason
-    assert [len(stack.stack.instances) for stack in explanation.jobs] == [12]
+    assert [len(stack.stack.instances) for stack in explanation.inputs] == [12]
 
 
 def test_when_every_stack_is_refused_there_is_one_job_that_says_so(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_when_every_stack_is_refused_there_is_one_job_that_says_so(tmp_path: Pat
     write_ct_series(tmp_path / "b", slices=8, rows=96, BodyPartExamined="HEAD", **UIDS)
     explanation = routed(tmp_path, {})
     assert [stack.outcome for stack in explanation.stacks] == [Outcome.REFUSED] * 2
-    assert [len(stack.stack.instances) for stack in explanation.jobs] == [12]
+    assert [len(stack.stack.instances) for stack in explanation.refused] == [12]
 
 
 def test_a_person_may_ask_for_a_pipeline(tmp_path: Path) -> None:

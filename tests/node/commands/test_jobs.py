@@ -55,7 +55,7 @@ def test_cancel_and_retry(node: JobNode, capsys: pytest.CaptureFixture[str]) -> 
 def test_release(node: JobNode) -> None:
     job = node.make_job(4)
     with node.database.begin() as connection:
-        connection.execute(jobs.update().values(state=JobState.HELD))
+        connection.execute(jobs.update().values(state=JobState.HELD, step="check"))
     assert call(node, "release", job.id) == 0
     assert node.ledger.require(job.id).accept_held
 
