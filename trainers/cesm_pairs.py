@@ -1,7 +1,8 @@
 """Pairs as the networks of `cesm_vce` are trained on: framed, kept, varied.
 
-A source is `simulated:COUNT`, `null:COUNT` (iodine independent of the tissue), `cdd:ROOT` (CDD-CESM)
-or `excerpt:FOLDER` (see `trainers.readers.cdd_cesm`); `@SHARE` after it gives its part of a batch.
+A source is `simulated:COUNT`, `null:COUNT` (iodine independent of the tissue), `cdd:ROOT` or
+`excerpt:FOLDER` (both CDD-CESM, see `trainers.readers.cdd_cesm`); `@SHARE` after it gives its part
+of a batch.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ LARGEST_SHIFT, LARGEST_ZOOM, LARGEST_TURN = 0.1, 0.1, 15.0
 
 GAMMAS = (0.6, 1.6)
 """Of the low-energy image: vendors' ways to present differ."""
+
+PLANES = ("low", "recombined", "enhancement", "lesions")
+"""What is kept of each pair."""
 
 Planes = npt.NDArray[np.float32]
 """(n, SIZE, SIZE) float32."""
@@ -65,11 +69,13 @@ class Pairs:
         wanted = set(patients)
         places = [i for i, one in enumerate(self.patients) if (one in wanted) != without]
         return Pairs(
-            tuple(self.names[i] for i in places),
-            tuple(self.patients[i] for i in places),
-            *(table[places] for table in (self.low, self.recombined, self.enhancement)),
-            self.lesions[places],
-            self.share,
+            names=tuple(self.names[i] for i in places),
+            patients=tuple(self.patients[i] for i in places),
+            low=self.low[places],
+            recombined=self.recombined[places],
+            enhancement=self.enhancement[places],
+            lesions=self.lesions[places],
+            share=self.share,
         )
 
 
@@ -136,10 +142,7 @@ def framed_pairs(pairs: Iterable[Simulated], count: int | None = None) -> Pairs:
 def save(pairs: Pairs, file: Path) -> None:
     """Keep prepared pairs, as half-precision numbers."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    planes = {
-        name: getattr(pairs, name).astype(np.float16)
-        for name in ("low", "recombined", "enhancement", "lesions")
-    }
+    planes = {name: getattr(pairs, name).astype(np.float16) for name in PLANES}
     with file.with_suffix(".part").open("wb") as part:
         np.savez_compressed(part, names=pairs.names, patients=pairs.patients, **planes)
     file.with_suffix(".part").rename(file)
@@ -148,12 +151,9 @@ def save(pairs: Pairs, file: Path) -> None:
 def load(file: Path, share: float = 1.0) -> Pairs:
     """Prepared pairs."""
     with np.load(file) as found:
-        planes = [
-            found[name].astype(np.float32)
-            for name in ("low", "recombined", "enhancement", "lesions")
-        ]
+        planes = {name: found[name].astype(np.float32) for name in PLANES}
         names, patients = (tuple(str(v) for v in found[k]) for k in ("names", "patients"))
-    return Pairs(names, patients, *planes, share=share)
+    return Pairs(names=names, patients=patients, share=share, **planes)
 
 
 def draw_batch(

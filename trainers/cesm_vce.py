@@ -4,10 +4,10 @@ On one CPU or GPU:   python -m trainers.cesm_vce --train simulated:700 --out run
 On several GPUs:     torchrun --nproc-per-node 4 -m trainers.cesm_vce --train ... --out runs/a
 Going on:            the same command with --resume
 
-Sources are `simulated:COUNT`, `null:COUNT`, `cdd:ROOT` (CDD-CESM as published) and `excerpt:FOLDER`,
-`@SHARE` after each gives its part of a batch; see `trainers.cesm_pairs`.
+Sources are `simulated:COUNT`, `null:COUNT`, `cdd:ROOT` (CDD-CESM as published) and
+`excerpt:FOLDER`; `@SHARE` after each gives its part of a batch: see `trainers.cesm_pairs`.
 
-Five methods, by --method, the last four as Rofena et al. describe them (arXiv 2308.00471, 2505.03018):
+Five methods, by --method, the last four after Rofena et al. (arXiv 2308.00471, 2505.03018):
 
     folded_unet      the shipped one: a small residual U-Net, L1
     autoencoder      residual U-Net, L1; Adam 1e-3, weight decay 1e-5
@@ -133,7 +133,7 @@ class Supervised:
         with self.learner.step(len(batches)) as backward:
             for batch in batches:
                 with self.run.autocast():
-                    made = self.network(batch["seen"])
+                    made: Tensor = self.network(batch["seen"])
                 loss = (made.float() - batch["wanted"]).abs().mean()
                 backward(loss)
                 self.run.tell(l1=loss)
@@ -226,7 +226,11 @@ class CycleGan:
         loss = deceived + settings.cycle * cycle + settings.identity * identity
         if settings.method == "lesion_cyclegan":
             inside = batch["lesions"]
-            terms = [(fakes["wanted"], wanted), (rounds[0].float(), seen), (same[1].float(), wanted)]
+            terms = [
+                (fakes["wanted"], wanted),
+                (rounds[0].float(), seen),
+                (same[1].float(), wanted),
+            ]
             lesion = torch.stack([inside_loss(a, b, inside) for a, b in terms]).sum()
             loss = loss + settings.lesion * lesion
             self.run.tell(lesion=lesion)

@@ -252,7 +252,7 @@ def _tissue(breast: Breast, rows: int, columns: int, random: np.random.Generator
 def _thickness(
     mask: npt.NDArray[np.bool_], thickness_cm: float, rows: int
 ) -> npt.NDArray[np.float64]:
-    """Thickness in cm: the edge of a compressed breast is a half circle; the chest wall has none."""
+    """Thickness in cm: the edge of a compressed breast is a half circle, the chest wall is none."""
     distance = ndimage.distance_transform_edt(mask) * FIELD_CM / rows  # the image's edge is no end
     inward = np.minimum(distance / (thickness_cm / 2), 1.0)
     return np.asarray(np.where(mask, thickness_cm * np.sqrt(1 - (1 - inward) ** 2), 0.0))
@@ -265,7 +265,8 @@ def _density(
     random: np.random.Generator,
 ) -> npt.NDArray[np.float64]:
     """Share of glandular tissue: noise behind the nipple, pushed apart into tissue and fat."""
-    texture = _noise(*across.shape, 3.4, random)
+    rows, columns = across.shape
+    texture = _noise(rows, columns, 3.4, random)
     centre = np.exp(
         -(((across / breast.depth - 0.5) / 0.45) ** 2) - (upright / breast.half_height / 0.6) ** 2
     )

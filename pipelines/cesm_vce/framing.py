@@ -86,7 +86,7 @@ class Scale:
     def apply(self, image: Plane) -> Plane:
         """Grey values to 0..1, clipped; air is not told apart here."""
         seen = 0.5 + (image - np.float32(self.middle)) / np.float32(2 * SPREADS * self.spread)
-        return np.clip(seen, 0.0, 1.0).astype(np.float32, copy=False)
+        return np.asarray(np.clip(seen, 0.0, 1.0), np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +116,8 @@ def framed(image: Plane) -> Framed:
     """
     small = shrunk(image)
     air = air_below(small)
-    frame = Frame(*image.shape, chest_wall=chest_wall(small > air))
+    rows, columns = image.shape
+    frame = Frame(rows, columns, chest_wall(small > air))
     square = resized(frame.pad(image), SIZE)
     breast = breast_region(square, air)
     scale = scale_of(square[breast])

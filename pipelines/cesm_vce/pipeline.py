@@ -1,0 +1,217 @@
+"""The pipeline: a low-energy mammogram in, the virtual recombined image out, at its own size."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+import safetensors
+import safetensors.torch
+
+from dicom_profiles.volume import Volume
+from pipelines import catalog
+from pipelines.card import ModelCard
+from pipelines.cesm_vce import gate as gates
+from pipelines.cesm_vce.carry import carried
+from pipelines.cesm_vce.framing import SIZE, Framed, Plane, framed
+from pipelines.cesm_vce.generators import Generator as Network
+from pipelines.cesm_vce.network import build
+from pipelines.cesm_vce.quality import Calibration, QualityMeter, read_calibration
+from pipelines.contract import (
+    GateVerdict,
+    Parameters,
+    Progress,
+    QualityRecord,
+    Result,
+    Slice,
+    SliceSource,
+    Translation,
+    VolumeSource,
+    no_progress,
+)
+from pipelines.engines.choose import Trial, choose_engine
+from pipelines.engines.engine import Engine
+from pipelines.errors import InputError, RecordNotReady, WeightsError
+
+if TYPE_CHECKING:
+    from dicom_profiles.source import Source
+
+NAME = "cesm_vce"
+INPUT = "LE"
+Input = TypeVar("Input")
+
+GENERATOR = "generator"
+"""Key in the metadata of the weights: which network they are of."""
+
+CPU_TOLERANCE, GPU_TOLERANCE = 1e-3, 0.02
+"""Of an engine, in display values 0 to 1; one step of the 12-bit output is 0.00024."""
+
+
+def load(device: str = "auto", threads: int = 0) -> VirtualContrast:
+    """Load the weights that the card names into the engine that suits the device."""
+    card = catalog.card(NAME)
+    _, content = catalog.verified_weights(catalog.weights_path(NAME), card.weights.sha256)
+    network = network_of(content)
+    trial = Trial(_trial_image()[None], CPU_TOLERANCE, GPU_TOLERANCE, "of the display range")
+    engine = choose_engine(network, 0, device, threads, trial)
+    return VirtualContrast(card, engine, read_calibration(catalog.folder(NAME)))
+
+
+def network_of(weights: bytes) -> Network:
+    """The network that the weights name, with these weights, in fp32.
+
+    Raises:
+        WeightsError: no network is named, or they do not fit it.
+    """
+    try:
+        tensors = safetensors.torch.load(weights)
+        # safetensors: eight bytes with the size of the header, then the header as JSON
+        header = json.loads(weights[8 : 8 + int.from_bytes(weights[:8], "little")])
+        network = build(header.get("__metadata__", {}).get(GENERATOR, ""))
+        network.load_state_dict({key: value.float() for key, value in tensors.items()})
+    except (RuntimeError, ValueError, safetensors.SafetensorError) as error:
+        raise WeightsError(f"The weights do not fit the network: {error}") from error
+    return network
+
+
+class VirtualContrast:
+    """Predicts contrast enhancement; see `pipelines.contract.Pipeline`.
+
+    Args:
+        card: the model card.
+        engine: runs the network.
+        calibration: what the model's inputs look like, and the limits of quality.
+    """
+
+    def __init__(self, card: ModelCard, engine: Engine, calibration: Calibration) -> None:
+        self.card = card
+        self.engine = engine
+        self.calibration = calibration
+
+    def gate(self, inputs: Mapping[str, Source]) -> GateVerdict:
+        """Whether the mammogram is in the model's scope, from its header alone."""
+        return gates.gate(inputs, self.card)
+
+    def translate(
+        self,
+        inputs: Mapping[str, SliceSource],
+        parameters: Parameters | None = None,
+        progress: Progress = no_progress,
+    ) -> Translation:
+        """Start to translate `{"LE": source}`; each of its images is a mammogram of its own."""
+        source = self._only_input(inputs)
+        if 0 in source.shape:
+            raise InputError(f"The mammogram should hold rows and columns, got {source.shape}.")
+        run = _Run(self, source, self.card.parameters_from(parameters), progress)
+        return Translation(run.images(), run.record)
+
+    def __call__(
+        self, inputs: Mapping[str, Volume], parameters: Parameters | None = None
+    ) -> Result:
+        """Translate `{"LE": volume}` in memory; its values are grey values, bright is dense."""
+        source = self._only_input(inputs)
+        translation = self.translate({INPUT: VolumeSource(source)}, parameters)
+        voxels = np.stack(list(translation.slices))
+        volume = Volume(voxels, source.affine, self.card.output_unit, source.frame_of_reference)
+        return Result(volume, {}, translation.record())
+
+    def _only_input(self, inputs: Mapping[str, Input]) -> Input:
+        """The one input, by its key."""
+        if set(inputs) != {INPUT}:
+            got = ", ".join(sorted(inputs)) or "nothing"
+            raise InputError(f"{self.card.name} takes one input, {INPUT!r}; got: {got}.")
+        source = inputs[INPUT]
+        if isinstance(source, Volume) and source.unit != "1":
+            raise InputError(f"Input {INPUT!r} has no unit ('1'), got a volume in {source.unit!r}.")
+        return source
+
+    def both_answers(self, around: Framed) -> tuple[Plane, Plane]:
+        """What the network makes of a framed mammogram, as it is and mirrored (and back)."""
+        slabs = (around.seen[None], np.ascontiguousarray(around.seen[None, :, ::-1]))
+        with closing(self.engine.run(iter(slabs))) as batches:
+            made, mirrored = (np.asarray(batch[0], np.float32) for batch in batches)
+        return made, mirrored[:, ::-1]
+
+    def record(
+        self, meter: QualityMeter, values: Mapping[str, float], images: int
+    ) -> QualityRecord:
+        """The quality record of what has gone through."""
+        verdict, reasons = meter.verdict()
+        return QualityRecord(
+            verdict=verdict,
+            reasons=reasons,
+            input_distance=round(meter.input_distance(), 4),
+            measurements=meter.measurements(),
+            parameters=dict(values),
+            model={
+                "name": self.card.name,
+                "version": self.card.version,
+                "weights_sha256": self.card.weights.sha256,
+                "calibration_sha256": self.calibration.sha256,
+            },
+            engine=self.engine.facts,
+            slices=images,
+        )
+
+
+class _Run:
+    """One translation under way."""
+
+    def __init__(
+        self,
+        pipeline: VirtualContrast,
+        source: SliceSource,
+        values: Mapping[str, float],
+        progress: Progress,
+    ) -> None:
+        self._pipeline = pipeline
+        self._source = source
+        self._values = values
+        self._progress = progress
+        self._record: QualityRecord | None = None
+
+    def images(self) -> Generator[Slice, None, None]:
+        """The recombined images; the record is there before the last one is handed out."""
+        total = self._source.shape[0]
+        meter = QualityMeter(self._pipeline.calibration)
+        for done, mammogram in enumerate(_checked(self._source), start=1):
+            around = framed(mammogram)
+            made, mirrored = self._pipeline.both_answers(around)
+            meter.add(around, made, mirrored)
+            image = carried((made + mirrored) / 2, around, mammogram)
+            if done == total:
+                self._record = self._pipeline.record(meter, self._values, total)
+            self._progress(done, total)
+            yield image
+
+    def record(self) -> QualityRecord:
+        """The quality record, once it is there."""
+        if self._record is None:
+            raise RecordNotReady("The quality record exists only after the last slice.")
+        return self._record
+
+
+def _checked(source: SliceSource) -> Iterator[Slice]:
+    """The images, each held against what the source says of itself."""
+    count, rows, columns = source.shape
+    done = 0
+    for image in source.slices():
+        if image.shape != (rows, columns):
+            raise InputError(f"Every image should be {rows} x {columns}, got {image.shape}.")
+        if not np.isfinite(image).all():
+            raise InputError(f"Image {done + 1} of {count} holds values that are no numbers.")
+        done += 1
+        yield image
+    if done != count:
+        raise InputError(f"The source should give {count} images, got {done}.")
+
+
+def _trial_image() -> Plane:
+    """A round breast with texture, (SIZE, SIZE), 0 to 1."""
+    down, across = np.mgrid[0:SIZE, 0:SIZE] / SIZE
+    inside = (across / 0.45) ** 2 + ((down - 0.5) / 0.45) ** 2 < 1
+    texture = np.random.default_rng(0).normal(0.5, 0.1, (SIZE, SIZE))
+    return np.where(inside, np.clip(texture, 0, 1), 0.0).astype(np.float32)

@@ -1,0 +1,192 @@
+"""The quality record's figures and the traffic light.
+
+GREEN: nothing unusual. AMBER: look before use. RED: the node holds the result for a person.
+The mammogram is held against those that the model knows (Mahalanobis distance of a few features),
+and the network is asked twice, the second time mirrored: where both answers differ it is unsure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from pipelines.cesm_vce.framing import SIZE, Framed, Plane
+from pipelines.errors import CardError
+
+CALIBRATION_FILE = "calibration.json"
+"""Made by `trainers.publish_cesm_vce`; says in itself how."""
+
+GREEN, AMBER, RED = "GREEN", "AMBER", "RED"
+
+Features = npt.NDArray[np.float64]
+"""(len(FEATURES),) float64."""
+
+FEATURES = ("size", "at_wall", "at_front", "tone", "fine", "coarse")
+"""In this order: log odds of the breast's share of the square; shares of the chest wall's and of
+the opposite border that are breast; where the middle lies between dark and bright; how much
+neighbouring pixels differ; how much regions differ."""
+
+COARSE_SIGMA = 6.0
+"""Of the smoothing for `coarse`, in pixels of the network."""
+
+LEAST_SHARE = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """What the model's inputs look like, and the limits of its figures.
+
+    Attributes:
+        centre: (features,) mean.
+        precision: (features, features) inverse of the covariance.
+        amber_distance, red_distance: limits of the input's distance.
+        amber_unsureness, red_unsureness: limits of `unsureness`.
+        sha256: digest of the file.
+    """
+
+    centre: Features
+    precision: npt.NDArray[np.float64]
+    amber_distance: float
+    red_distance: float
+    amber_unsureness: float
+    red_unsureness: float
+    sha256: str
+
+    def distance(self, features: Features) -> float:
+        """Mahalanobis distance."""
+        away = features - self.centre
+        return float(np.sqrt(away @ self.precision @ away))
+
+
+def read_calibration(folder: Path) -> Calibration:
+    """Read the calibration beside the weights.
+
+    Raises:
+        CardError: it is absent or was made for other features.
+    """
+    try:
+        content = (folder / CALIBRATION_FILE).read_bytes()
+        values = json.loads(content)
+    except (OSError, ValueError) as error:
+        raise CardError(f"The calibration of {folder.name} cannot be read: {error}.") from error
+    if tuple(values["features"]) != FEATURES:
+        raise CardError(
+            f"The calibration of {folder.name} should be for {', '.join(FEATURES)}, got "
+            f"{', '.join(values['features'])}; make it again."
+        )
+    return Calibration(
+        centre=np.asarray(values["centre"], np.float64),
+        precision=np.asarray(values["precision"], np.float64),
+        amber_distance=float(values["amber_distance"]),
+        red_distance=float(values["red_distance"]),
+        amber_unsureness=float(values["amber_unsureness"]),
+        red_unsureness=float(values["red_unsureness"]),
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+
+
+def features_of(around: Framed) -> Features:
+    """Describe a framed mammogram."""
+    inside, seen = around.breast, around.seen
+    wall = inside[:, : SIZE // 32], inside[:, -SIZE // 32 :]
+    at_wall, at_front = wall if around.frame.chest_wall == "left" else wall[::-1]
+    share = float(np.clip(inside.mean(), LEAST_SHARE, 1 - LEAST_SHARE))
+    values = seen[inside]
+    dark, bright = np.quantile(values, (0.02, 0.98))
+    core = ndimage.binary_erosion(inside, iterations=2)
+    fine = np.abs(ndimage.laplace(seen))[core].mean() if core.any() else 0.0
+    weight = np.maximum(ndimage.gaussian_filter(inside.astype(np.float32), COARSE_SIGMA), 1e-3)
+    smooth = ndimage.gaussian_filter(seen, COARSE_SIGMA) / weight
+    return np.array(
+        [
+            np.log(share / (1 - share)),
+            at_wall.mean(),
+            at_front.mean(),
+            (np.median(values) - dark) / max(bright - dark, 1e-6),
+            np.log(fine + 1e-3),
+            smooth[inside].std(),
+        ],
+        np.float64,
+    )
+
+
+@dataclass
+class QualityMeter:
+    """Gathers the figures of the mammograms of one translation; the worst of each counts.
+
+    Attributes:
+        calibration: what the model's inputs look like.
+        figures: by name.
+        finite: every value so far is a number.
+    """
+
+    calibration: Calibration
+    figures: dict[str, float] = field(default_factory=dict)
+    finite: bool = True
+
+    def add(self, around: Framed, made: Plane, mirrored: Plane) -> None:
+        """Take one mammogram and the network's two answers, (SIZE, SIZE) each."""
+        inside = around.breast
+        mean = (made + mirrored) / 2
+        self.finite = self.finite and bool(np.isfinite(mean).all())
+        middle, high = np.quantile(mean[inside], (0.5, 0.99))
+        found = {
+            "input_distance": self.calibration.distance(features_of(around)),
+            "unsureness": float(np.abs(made - mirrored)[inside].mean()),
+            "breast_share": float(inside.mean()),
+            "plain_level": float(middle),
+            "highest_enhancement": float(high - middle),
+        }
+        for name, value in found.items():
+            self.figures[name] = max(value, self.figures.get(name, value))
+
+    def input_distance(self) -> float:
+        """Distance of the input from what the model knows."""
+        return self.figures["input_distance"]
+
+    def measurements(self) -> dict[str, float]:
+        """All figures by name, limits beside them."""
+        limits = {
+            "amber_input_distance": self.calibration.amber_distance,
+            "red_input_distance": self.calibration.red_distance,
+        }
+        found = {name: value for name, value in self.figures.items() if name != "input_distance"}
+        return {name: round(value, 4) for name, value in (limits | found).items()}
+
+    def verdict(self) -> tuple[str, tuple[str, ...]]:
+        """The light and a sentence for everything that is not green, worst first."""
+        known = self.calibration
+        findings: list[tuple[str, str]] = []
+        if not self.finite:
+            findings.append((RED, "The result holds values that are no numbers."))
+        light = _light(self.input_distance(), known.amber_distance, known.red_distance)
+        if light != GREEN:
+            how = "unlike" if light == RED else "unusual beside"
+            findings.append(
+                (
+                    light,
+                    f"The mammogram is {how} those that the model knows (distance "
+                    f"{self.input_distance():.1f}; usual is up to {known.amber_distance:.1f}).",
+                )
+            )
+        unsure = self.figures["unsureness"]
+        light = _light(unsure, known.amber_unsureness, known.red_unsureness)
+        if light != GREEN:
+            findings.append(
+                (
+                    light,
+                    f"The model is unsure: mirrored it gives values that differ by {unsure:.3f}.",
+                )
+            )
+        findings.sort(key=lambda finding: finding[0] != RED)
+        return (findings[0][0] if findings else GREEN), tuple(text for _, text in findings)
+
+
+def _light(value: float, amber: float, red: float) -> str:
+    return RED if value > red else AMBER if value > amber else GREEN
