@@ -3,6 +3,7 @@
 #   make run          node + demonstration PACS + sample study; stays up until Ctrl-C
 #   make run ONCE=1   the same, ends by itself: exit 0 when the derived series is in the PACS
 #   make test         everything: linters, types, all tests against real servers
+#   make viewer       the demonstration's derived series in OHIF, tried in Chromium
 #   make bench        figures beside named rivals, in one run
 #   make setup        only .venv/ with the pinned packages and the command .venv/bin/vscanner
 #
@@ -16,7 +17,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 PARTS := orthanc orthanc-dicomweb dcmtk postgresql chromium
 
-.PHONY: setup setup-dev parts run test lint bench clean
+.PHONY: setup setup-dev parts run test lint viewer bench clean
 
 setup: $(VENV)/.setup
 setup-dev: $(VENV)/.setup-dev
@@ -54,6 +55,11 @@ lint: setup-dev
 
 test: setup-dev parts lint
 	VSCANNER_REQUIRE_PARTS=1 $(BIN)/python -m pytest $(TESTS)
+
+viewer: setup-dev parts
+	@test -x /usr/sbin/nginx || { sudo=; test "$$(id -u)" = 0 || sudo=sudo; $$sudo apt-get install -y -qq --no-install-recommends nginx-light >/dev/null; }
+	$(BIN)/python -c 'from demo.viewer import installed; print(installed())'
+	VSCANNER_REQUIRE_PARTS=1 $(BIN)/python -m pytest tests/demo/test_viewer.py
 
 bench: setup-dev parts
 	$(BIN)/python -m benchmarks
