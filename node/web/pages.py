@@ -11,8 +11,8 @@ from node.web import actions, rows
 from node.web.api import choice, find_series, whole_number
 from node.web.attributes import SeriesHeading
 from node.web.page import render
-from node.web.pictures import KINDS, NoPicture, Stack
-from node.web.rendering import DIFFERENCE_SPAN_HU, WINDOWS, Window, window_for
+from node.web.pictures import NoPicture, Stack
+from node.web.rendering import DIFFERENCE_SPAN_HU, Window, window_for
 from node.web.site import site_of
 from node.web.standing import standing
 from node.web.steps import JobProgress, strip
@@ -69,8 +69,6 @@ def job(request: Request) -> Response:
         "sources": [each for each in sources if each],
         "actions": possible_actions(found),
         "stack": stack,
-        "KINDS": KINDS,
-        "WINDOWS": WINDOWS,
         "span": DIFFERENCE_SPAN_HU,
         **_view(request, stack, heading),
     }
@@ -93,17 +91,15 @@ def post_complete(request: Request) -> Response:
 def picture(request: Request) -> Response:
     """`GET /jobs/{id}/pictures/{kind}/{number}.png?window=soft`: one slice, counted from 1."""
     site, path = site_of(request), request.path_params
-    window = WINDOWS[choice(request, "window", tuple(WINDOWS))]
-    if path["kind"] not in KINDS:
-        raise HTTPException(404, f"A picture is one of {', '.join(KINDS)}.")
     try:
-        pair = site.pictures.stack(path["id"]).pair(path["number"])
-        etag = site.pictures.etag(pair, path["kind"], window)
+        stack = site.pictures.stack(path["id"])
+        window = stack.windows[choice(request, "window", tuple(stack.windows))]
+        etag = site.pictures.etag(stack.pair(path["number"]), path["kind"], window)
         # Asked again each time, answered from the browser's memory: a retried job shows at once.
         headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
         if request.headers.get("if-none-match") == etag:
             return Response(status_code=304, headers=headers)
-        drawn = site.pictures.draw(pair, path["kind"], window)
+        drawn = site.pictures.draw(stack, path["number"], path["kind"], window)
     except NoPicture as error:
         raise HTTPException(404, str(error)) from error
     return Response(drawn, headers=headers, media_type="image/png")
@@ -138,8 +134,11 @@ def _has_news(request: Request, stack: Stack) -> bool:
 
 def _view(request: Request, stack: Stack, heading: SeriesHeading | None) -> dict[str, object]:
     """Slice and window that the address asks for, else the middle one and the body part's."""
-    usual = window_for(heading.body_part, heading.description) if heading else WINDOWS["soft"]
-    chosen: Window = WINDOWS.get(request.query_params.get("window", ""), usual)
+    usual = next(iter(stack.windows.values()))
+    if heading:
+        fits = window_for(heading.body_part, heading.description)
+        usual = stack.windows.get(fits.name, usual)
+    chosen: Window = stack.windows.get(request.query_params.get("window", ""), usual)
     count = len(stack.pairs)
     number = whole_number(request, "slice", (count + 1) // 2)
     return {"number": min(max(1, number), max(1, count)), "window": chosen}

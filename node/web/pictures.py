@@ -7,8 +7,8 @@ and the last few decoded slices.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,26 +18,33 @@ import numpy.typing as npt
 import pydicom
 import sqlalchemy as sa
 from pydicom.errors import InvalidDicomError
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
+from dicom_profiles.check_kinds import IMAGE_CLASSES
 from dicom_profiles.errors import ProfileError
-from dicom_profiles.pixels import decode
+from dicom_profiles.reading import open_source
 from node.database import instances, jobs
-from node.web.attributes import numbers
+from node.web.attributes import numbers, text
+from node.web.displays import INVERTED, OWN, Panel, fitting, offered, panels
 from node.web.rendering import (
     RENDERING_VERSION,
     Window,
     difference,
     difference_png,
+    fused,
+    fusion_png,
     grey,
     grey_png,
+    inverted_png,
 )
 
-KINDS = ("before", "after", "difference")
 MARK = "SYNTHETIC"
 UIDS_IN_ONE_QUERY = 500
 JOBS_REMEMBERED = 16
 SLICES_REMEMBERED = 12
+READ = ["SourceImageSequence", "SOPClassUID", "Modality"]
+OWN_PERCENTILES = (1.0, 99.7)
+"""Window of an image without a scale: nearly all of its values."""
 
 
 class NoPicture(LookupError):  # noqa: N818 - the sentence says what is missing
@@ -46,19 +53,39 @@ class NoPicture(LookupError):  # noqa: N818 - the sentence says what is missing
 
 @dataclass(frozen=True)
 class SlicePair:
-    """A source slice and what became of it."""
+    """A slice of every source, and what became of it.
+
+    Attributes:
+        source_uid: SOP Instance UID of the slice that gave the grid.
+        sources: input key to file, that slice first.
+        derived: the result's file, None while there is none.
+    """
 
     source_uid: str
-    source: Path
+    sources: Mapping[str, Path]
     derived: Path | None
+
+    @property
+    def source(self) -> Path:
+        """The slice that gave the grid."""
+        return next(iter(self.sources.values()))
 
 
 @dataclass(frozen=True)
 class Stack:
-    """The slices of a job in the order of the patient's body."""
+    """The slices of a job in the order of the patient's body.
+
+    Attributes:
+        pairs: slice by slice.
+        run: of the job.
+        modalities: input key to Modality, the source that gave the grid first.
+        result: Modality of the result, "" while there is none.
+    """
 
     pairs: tuple[SlicePair, ...]
     run: int
+    modalities: Mapping[str, str]
+    result: str
 
     def pair(self, number: int) -> SlicePair:
         """A slice, counted from 1.
@@ -73,7 +100,22 @@ class Stack:
     @property
     def has_result(self) -> bool:
         """Whether there is anything to compare with."""
-        return any(pair.derived is not None for pair in self.pairs)
+        return bool(self.result)
+
+    @property
+    def source_modality(self) -> str:
+        """Modality of the source that gave the grid."""
+        return next(iter(self.modalities.values()), "")
+
+    @property
+    def panels(self) -> tuple[Panel, ...]:
+        """The pictures that there are."""
+        return panels(self.modalities, self.result)
+
+    @property
+    def windows(self) -> Mapping[str, Window]:
+        """The windows that make sense."""
+        return offered(self.source_modality, self.result)
 
 
 class PictureShelf:
@@ -107,25 +149,57 @@ class PictureShelf:
     def etag(self, pair: SlicePair, kind: str, window: Window) -> str:
         """Names the content of a picture without drawing it."""
         facts = [str(RENDERING_VERSION), kind, window.name, pair.source_uid]
-        for path in (pair.source, pair.derived):
+        for path in (*pair.sources.values(), pair.derived):
             if path is not None and path.exists():
                 facts.append(f"{path.name}:{path.stat().st_mtime_ns}")
         return '"' + hashlib.sha256("|".join(facts).encode()).hexdigest()[:32] + '"'
 
-    def draw(self, pair: SlicePair, kind: str, window: Window) -> bytes:
-        """The PNG of one slice.
+    def draw(self, stack: Stack, number: int, kind: str, window: Window) -> bytes:
+        """The PNG of one slice, counted from 1.
 
         Raises:
-            NoPicture: a file is gone, or there is no result yet.
+            NoPicture: no such picture or slice, a file is gone, or there is no result yet.
         """
-        if kind == "before":
-            return grey_png(grey(self._decoded(pair.source), window))
+        pair = stack.pair(number)
+        if kind == "before" or kind.startswith("before-"):
+            key = kind.removeprefix("before").removeprefix("-") or next(iter(pair.sources))
+            return self._draw_source(stack, pair, key, window)
         if pair.derived is None:
             raise NoPicture("This slice has no result.")
+        if kind not in {panel.kind for panel in stack.panels}:
+            raise NoPicture(f"This job has no picture {kind}.")
         after = self._decoded(pair.derived)
-        if kind == "after":
-            return grey_png(grey(after, window), MARK)
-        return difference_png(difference(self._decoded(pair.source), after), MARK)
+        if kind == "difference":
+            return difference_png(difference(self._decoded(pair.source), after), MARK)
+        shown = fitting(window, stack.result)
+        if kind == "fusion":
+            below = grey(self._decoded(pair.source), fitting(OWN, stack.source_modality))
+            return fusion_png(fused(below, after, shown), shown, MARK)
+        if stack.result in INVERTED:
+            return inverted_png(grey(after, shown, inverted=True), shown, MARK)
+        return grey_png(grey(after, self._resolved(shown, stack, "")), MARK)
+
+    def _draw_source(self, stack: Stack, pair: SlicePair, key: str, window: Window) -> bytes:
+        if key not in pair.sources:
+            raise NoPicture(f"This job has no input {key}.")
+        shown = fitting(window, stack.modalities[key])
+        values = self._decoded(pair.sources[key])
+        return grey_png(grey(values, self._resolved(shown, stack, key)))
+
+    def _resolved(self, window: Window, stack: Stack, key: str) -> Window:
+        """A window with numbers: of an image without a scale, that of the stack's middle slice.
+
+        Args:
+            window: as chosen.
+            stack: of the job.
+            key: of the source, "" for the result.
+        """
+        if window.width > 0:
+            return window
+        middle = stack.pairs[len(stack.pairs) // 2]
+        values = self._decoded((middle.sources[key] if key else middle.derived) or middle.source)
+        low, high = (float(value) for value in np.percentile(values, OWN_PERCENTILES))
+        return replace(window, centre=(low + high) / 2, width=max(high - low, 1e-6))
 
     def _decoded(self, path: Path) -> npt.NDArray[np.float32]:
         try:
@@ -138,17 +212,42 @@ class PictureShelf:
     def _build(self, job_id: str, run: int, _changed: int) -> Stack:
         with self.database.connect() as connection:
             sources = connection.scalar(sa.select(jobs.c.sources).where(jobs.c.id == job_id))
-            uids: list[str] = next(iter((sources or {}).values()), [])
-            found: list[tuple[float, str, Path]] = []
-            for start in range(0, len(uids), UIDS_IN_ONE_QUERY):
-                wanted = uids[start : start + UIDS_IN_ONE_QUERY]
-                columns = (instances.c.sop_instance_uid, instances.c.path, instances.c.attributes)
-                query = sa.select(*columns).where(instances.c.sop_instance_uid.in_(wanted))
-                for row in connection.execute(query):
-                    found.append((along_normal(row.attributes), row[0], self.data_dir / row.path))
-        results = _derived_by_source(self.data_dir / "jobs" / job_id / "derived")
-        pairs = (SlicePair(uid, path, results.get(uid)) for _, uid, path in sorted(found))
-        return Stack(tuple(pairs), run)
+            found = {key: self._slices(connection, uids) for key, uids in (sources or {}).items()}
+        results, modality = _derived_by_source(self.data_dir / "jobs" / job_id / "derived")
+        slices = next(iter(found.values()), [])
+        pairs = tuple(
+            SlicePair(
+                one.uid,
+                {key: of_key[place].path for key, of_key in found.items() if place < len(of_key)},
+                results.get(one.uid),
+            )
+            for place, one in enumerate(slices)
+        )
+        modalities = {key: of_key[0].modality for key, of_key in found.items() if of_key}
+        return Stack(pairs, run, modalities, modality)
+
+    def _slices(self, connection: Connection, uids: Sequence[str]) -> list[_SourceSlice]:
+        """The slices of one source that are still here, in order along the normal."""
+        found = []
+        for start in range(0, len(uids), UIDS_IN_ONE_QUERY):
+            wanted = uids[start : start + UIDS_IN_ONE_QUERY]
+            columns = (instances.c.sop_instance_uid, instances.c.path, instances.c.attributes)
+            query = sa.select(*columns).where(instances.c.sop_instance_uid.in_(wanted))
+            for row in connection.execute(query):
+                place = along_normal(row.attributes)
+                path, modality = self.data_dir / row.path, text(row.attributes, "Modality")
+                found.append(_SourceSlice(place, row.sop_instance_uid, path, modality))
+        return sorted(found)
+
+
+@dataclass(frozen=True, order=True)
+class _SourceSlice:
+    """One slice of a source: place along the normal in mm, UID, file, Modality."""
+
+    place: float
+    uid: str
+    path: Path
+    modality: str
 
 
 def along_normal(attributes: Mapping[str, Any]) -> float:
@@ -160,22 +259,23 @@ def along_normal(attributes: Mapping[str, Any]) -> float:
     return float(np.dot(np.cross(orientation[:3], orientation[3:]), position))
 
 
-def _derived_by_source(folder: Path) -> dict[str, Path]:
-    """Source SOP Instance UID to the derived image that names it first in its sources."""
+def _derived_by_source(folder: Path) -> tuple[dict[str, Path], str]:
+    """Source SOP Instance UID to the derived image that names it first, and their Modality."""
     found: dict[str, Path] = {}
+    modality = ""
     for path in sorted(folder.glob("*.dcm")):
         try:
-            header = pydicom.dcmread(
-                path, stop_before_pixels=True, specific_tags=["SourceImageSequence", "Rows"]
-            )
+            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=READ)
         except (InvalidDicomError, OSError):
             continue  # just being replaced; the next look finds it
         sources = header.get("SourceImageSequence")
-        if sources and "Rows" in header:
+        if sources and header.get("SOPClassUID") in IMAGE_CLASSES:
             found.setdefault(sources[0].ReferencedSOPInstanceUID, path)
-    return found
+            modality = modality or str(header.get("Modality", ""))
+    return found, modality
 
 
 def _decode(path: Path, _changed: int) -> npt.NDArray[np.float32]:
-    """A slice in HU, (rows, columns)."""
-    return decode(path).hu
+    """A slice in the unit of its modality, (rows, columns)."""
+    (image,) = open_source([path]).slices()
+    return image

@@ -58,12 +58,13 @@ def test_the_pixels_are_those_of_the_files(
     uid = send_series()
     world.assemble()
     world.finish(world.job_of(uid))
-    pair = shelf.stack(world.job_of(uid).id).pair(3)
+    stack = shelf.stack(world.job_of(uid).id)
+    pair = stack.pair(3)
     window = WINDOWS["soft"]
     source = hu_of(pair.source)
-    assert shelf.draw(pair, "before", window) == grey_png(grey(source, window))
-    assert shelf.draw(pair, "after", window) != shelf.draw(pair, "before", window)
-    after = np.asarray(Image.open(io.BytesIO(shelf.draw(pair, "after", window))))[:400:8, ::8]
+    assert shelf.draw(stack, 3, "before", window) == grey_png(grey(source, window))
+    assert shelf.draw(stack, 3, "after", window) != shelf.draw(stack, 3, "before", window)
+    after = np.asarray(Image.open(io.BytesIO(shelf.draw(stack, 3, "after", window))))[:400:8, ::8]
     wanted = grey(smooth(source, 1.0), window)[: after.shape[0]]
     assert np.abs(after.astype(int) - wanted.astype(int)).max() <= 1
 
@@ -74,16 +75,16 @@ def test_what_is_missing_is_said(
     uid = send_series()
     world.assemble()
     job = world.job_of(uid)
-    pair = shelf.stack(job.id).pair(1)
+    stack = shelf.stack(job.id)
     with pytest.raises(NoPicture, match="no result"):
-        shelf.draw(pair, "after", WINDOWS["soft"])
+        shelf.draw(stack, 1, "after", WINDOWS["soft"])
     with pytest.raises(NoPicture, match="1 to 5"):
         shelf.stack(job.id).pair(6)
     with pytest.raises(NoPicture, match="no job"):
         shelf.stack("nope")
-    pair.source.unlink()
+    stack.pair(1).source.unlink()
     with pytest.raises(NoPicture, match="no longer kept"):
-        shelf.draw(pair, "before", WINDOWS["soft"])
+        shelf.draw(stack, 1, "before", WINDOWS["soft"])
 
 
 def test_along_normal_follows_the_orientation() -> None:
