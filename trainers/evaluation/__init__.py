@@ -14,9 +14,19 @@ One command for every pipeline (`vscanner evaluate NAME --data PLACES --out RESU
     report.py, report.html   the report; its charts and pictures are in charts.py
     card_figures.py          figures into the model card
 
+The ten-layer protocol (`vscanner evaluate --protocol ten_layers`):
+
+    ten_layers.py            the command
+    layers.py                which part of the body a slice shows
+    layer_images.py          series sorted into layers
+    layer_scores.py          distances of two sets, from signatures computed once
+    layer_draws.py           model against real, real against real, at equal counts
+    layers_page.py, .html    its page
+
 Low-dose CT, with measures of its own:
 
     ldct_denoise.py          the command: table, phantom, JSON and Markdown
+    ldct_denoise_cases.py    low dose for the one command
     denoisers.py             the network and its rivals under one signature
     low_dose_table.py        PSNR, SSIM, RMSE at several doses
     phantom.py               noise power and low-contrast detectability on repeated scans

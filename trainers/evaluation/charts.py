@@ -9,6 +9,7 @@ import io
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from textwrap import wrap
 
 import matplotlib as mpl
 import numpy as np
@@ -50,7 +51,7 @@ def box_plot(values: Mapping[str, Sequence[float]], label: str, unit: str) -> st
     """
     shown = {name: list(numbers) for name, numbers in values.items() if len(numbers)}
     with look():
-        figure = Figure(figsize=(1.2 + 1.0 * len(shown), 2.9), layout="constrained")
+        figure = Figure(figsize=(1.2 + 1.05 * len(shown), 2.9), layout="constrained")
         axes = figure.subplots()
         drawn = axes.boxplot(list(shown.values()), widths=0.55, showfliers=False, patch_artist=True)
         for name, box in zip(shown, drawn["boxes"], strict=True):
@@ -58,9 +59,15 @@ def box_plot(values: Mapping[str, Sequence[float]], label: str, unit: str) -> st
         for place, (name, numbers) in enumerate(shown.items(), start=1):
             across = place + np.linspace(-0.16, 0.16, len(numbers))
             axes.plot(across, numbers, ".", color=ACCENT if name == OURS else "#444", ms=4)
-        axes.set_xticks(range(1, len(shown) + 1), list(shown), rotation=25, ha="right")
+        names = [wrapped(name) for name in shown]
+        axes.set_xticks(range(1, len(shown) + 1), names, fontsize=7.5)
         axes.set_ylabel(label if unit == "1" else f"{label} ({unit})")
-        return _svg(figure)
+        return svg_address(figure)
+
+
+def wrapped(name: str) -> str:
+    """A name in short lines, for an axis."""
+    return "\n".join(wrap(name, 15))
 
 
 def bland_altman(plot: Plot, pairs: Sequence[Pair]) -> str:
@@ -79,7 +86,7 @@ def bland_altman(plot: Plot, pairs: Sequence[Pair]) -> str:
         axes.set_xlabel(f"mean of truth and output ({plot.unit})")
         axes.set_ylabel(f"output - truth ({plot.unit})")
         axes.set_title(f"{plot.quantity}, {plot.region}", fontsize=9)
-        return _svg(figure)
+        return svg_address(figure)
 
 
 def _limits(axes: Axes, difference: Floats) -> None:
@@ -124,7 +131,7 @@ def worst_case(exhibit: Exhibit, view: View) -> str:
             _show(axes[1][column], wrong, -reach, reach, "RdBu_r", f"{name} - truth")
         bar = axes[1][columns - 1].images[0]
         figure.colorbar(bar, ax=axes[1][columns - 1], fraction=0.05, label=exhibit.unit)
-        return _png(figure)
+        return png_address(figure)
 
 
 def _chosen(methods: Sequence[str]) -> list[str]:
@@ -143,13 +150,15 @@ def _show(axis: Axes, image: Voxels, low: float, high: float, colours: str, titl
     axis.set_title(title, fontsize=8)
 
 
-def _svg(figure: Figure) -> str:
+def svg_address(figure: Figure) -> str:
+    """The figure as SVG in a data address."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     return f"data:image/svg+xml;base64,{b64encode(buffer.getvalue()).decode()}"
 
 
-def _png(figure: Figure) -> str:
+def png_address(figure: Figure) -> str:
+    """The figure as PNG in a data address."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=PICTURE_DPI, metadata={"Software": None})
     return f"data:image/png;base64,{b64encode(buffer.getvalue()).decode()}"

@@ -97,13 +97,16 @@ def split_and_place(source: str) -> tuple[str, str]:
 
 
 def settings_of(options: argparse.Namespace) -> dict[str, Any]:
-    """The options, without paths of this machine."""
+    """The options that are numbers or words; paths of this machine stay out."""
     left_out = ("data", "out", "card")
-    return {
-        key: value
-        for key, value in vars(options).items()
-        if key not in left_out and isinstance(value, (int, float, str, bool))
-    }
+    kept = {key: value for key, value in vars(options).items() if key not in left_out}
+    return {key: value for key, value in kept.items() if _is_plain(value)}
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(_is_plain(part) for part in value)
+    return isinstance(value, (int, float, str)) and "/" not in str(value)
 
 
 def _watched(measured: Iterator[Case], split: str, place: str) -> dict[str, Any]:

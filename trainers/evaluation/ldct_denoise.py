@@ -7,6 +7,10 @@ A series is a folder of DICOM or a NIfTI file with HU; `abdomen:` or `chest:` na
 which it is scored (centre 50 width 400; centre -600 width 1500), `a=` what the table calls it.
 Writes the JSON and Markdown named by --out. A training record that the JSON already holds stays in
 it; `trainers.evaluation.ldct_denoise_report` puts the figures into report and model card.
+
+With --data instead of --series it is the evaluation that every pipeline has (docs/evaluation.md):
+
+    python -m trainers.evaluation.ldct_denoise --data test:/data/a --out results/low_dose
 """
 
 from __future__ import annotations
@@ -14,21 +18,21 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import sys
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from trainers.evaluation.command import evaluate
 from trainers.evaluation.denoisers import RIVALS, STRENGTHS, Denoiser, network, unchanged
+from trainers.evaluation.ldct_denoise_cases import EVALUATION, read
 from trainers.evaluation.low_dose_table import SEED, WINDOWS, Row, table
 from trainers.evaluation.phantom import PhantomResult, evaluate_phantom
 from trainers.evaluation.simulation_check import check_simulation
 from trainers.low_dose import ELECTRONIC_PHOTONS
-from trainers.readers.dicom import read_dicom
-from trainers.readers.nifti import read_nifti
-from trainers.readers.series import TrainingSeries
 
 SHIPPED = Path(__file__).parents[2] / "pipelines" / "ldct_denoise" / "weights.safetensors"
 DOSES = (0.1, 0.25, 0.5)
@@ -39,17 +43,11 @@ console = Console(stderr=True, highlight=False)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Read the command line, measure, write."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--series", nargs="+", default=[], metavar="WINDOW:PATH")
-    parser.add_argument("--phantom", type=Path, help="folder of the low-contrast phantom")
-    parser.add_argument("--weights", type=Path, default=SHIPPED, help="(default: the shipped ones)")
-    parser.add_argument("--doses", type=float, nargs="+", default=list(DOSES))
-    parser.add_argument("--slices", type=int, default=8, help="slices a series (default 8)")
-    parser.add_argument("--seed", type=int, default=SEED, help=f"of the noise (default {SEED})")
-    parser.add_argument("--out", type=Path, required=True, help="written: OUT.json and OUT.md")
-    arguments = parser.parse_args(argv)
+    given = sys.argv[1:] if argv is None else argv
+    if "--data" in given:
+        return evaluate(EVALUATION, given)
+    parser = tables_parser()
+    arguments = parser.parse_args(given)
     wrong = [s for s in arguments.series if s.partition(":")[0] not in WINDOWS]
     if wrong:
         parser.error(f"--series wants abdomen:PATH or chest:PATH, got {wrong[0]!r}")
@@ -66,6 +64,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments.out.with_suffix(".md").write_text(text)
     print(text)
     return 0
+
+
+def tables_parser() -> argparse.ArgumentParser:
+    """The arguments of the tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--series", nargs="+", default=[], metavar="WINDOW:PATH")
+    parser.add_argument("--phantom", type=Path, help="folder of the low-contrast phantom")
+    parser.add_argument("--weights", type=Path, default=SHIPPED, help="(default: the shipped ones)")
+    parser.add_argument("--doses", type=float, nargs="+", default=list(DOSES))
+    parser.add_argument("--slices", type=int, default=8, help="slices a series (default 8)")
+    parser.add_argument("--seed", type=int, default=SEED, help=f"of the noise (default {SEED})")
+    parser.add_argument("--out", type=Path, required=True, help="written: OUT.json and OUT.md")
+    return parser
 
 
 def measure(arguments: argparse.Namespace) -> tuple[list[Row], list[PhantomResult]]:
@@ -97,14 +110,6 @@ def kept_record(path: Path) -> dict[str, Any]:
     """The training record in an earlier file, if there is one."""
     earlier = json.loads(path.read_text()) if path.exists() else {}
     return {"training": earlier["training"]} if "training" in earlier else {}
-
-
-def read(place: str) -> TrainingSeries:
-    """A NIfTI file or a folder of DICOM, with `name=` before it or not."""
-    name, _, rest = place.rpartition("=")
-    path = Path(rest)
-    series = read_nifti(path) if path.is_file() else read_dicom(path)
-    return replace(series, name=name) if name else series
 
 
 def measure_phantom(folder: Path, ours: Denoiser) -> list[PhantomResult]:

@@ -23,7 +23,8 @@ from pipelines import catalog
 from pipelines.card import read_card
 from pipelines.card_page import cards_page
 from trainers.evaluation.denoisers import network
-from trainers.evaluation.ldct_denoise import SHIPPED, read
+from trainers.evaluation.ldct_denoise import SHIPPED
+from trainers.evaluation.ldct_denoise_cases import read
 from trainers.evaluation.ldct_denoise_figures import noise_power_curves, panel
 from trainers.evaluation.training_record import sha256
 

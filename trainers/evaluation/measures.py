@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -39,6 +40,27 @@ def compared(
         return metric(case.truth.voxels, output, data_range, mask)
 
     return Measure(label or getattr(metric, "__name__", "metric").upper(), score, better, regions)
+
+
+def by_slice(metric: Metric) -> Metric:
+    """A metric of two images as the mean over the slices of two volumes; empty slices left out.
+
+    For SSIM of few or thick slices; its record counts slices.
+    """
+
+    def of_volume(real: Array, synthetic: Array, data_range: DataRange, mask: Mask) -> Measurement:
+        inside = mask.inside(real)
+        found = [
+            metric(one, other, data_range, Mask(mask.description, part))
+            for one, other, part in zip(real, synthetic, inside, strict=True)
+            if part.any()
+        ]
+        mean = float(np.mean([measurement.value for measurement in found]))
+        settings = {**found[0].settings, "mean": "over slices"}
+        return replace(found[0], value=mean, n=len(found), settings=settings)
+
+    of_volume.__name__ = getattr(metric, "__name__", "metric")
+    return of_volume
 
 
 def overlap(structure: str, find: Finder) -> Measure:

@@ -87,6 +87,11 @@ class Section:
     scatter: Sequence[tuple[str, str]]
     lesions: Sequence[Mapping[str, Any]]
 
+    @property
+    def most_patients(self) -> int:
+        """Patients of the table that has most."""
+        return max(line.n for methods in self.cells.values() for line in methods.values())
+
     def of_kind(self, kind: str) -> dict[str, dict[str, Mapping[str, Summary]]]:
         """Region to measure to method to summary."""
         found: dict[str, dict[str, Mapping[str, Summary]]] = {}
@@ -104,6 +109,26 @@ def html_report(evaluation: Evaluation, found: Findings, exhibits: Sequence[Exhi
         found: figures and what follows from them.
         exhibits: worst cases, the worst first.
     """
+    return (
+        page_environment()
+        .get_template(TEMPLATE)
+        .render(
+            evaluation=evaluation,
+            facts=found.results.facts,
+            sections=list(sections(found)),
+            records=records(found),
+            exhibits=[(exhibit, worst_case(exhibit, evaluation.view)) for exhibit in exhibits],
+            better={m.label: m.better for m in (*evaluation.measures, *evaluation.lesion_measures)},
+            best=best_methods(evaluation, found),
+            ours=OURS,
+            section_measures=columns,
+            significant=SIGNIFICANT,
+        )
+    )
+
+
+def page_environment() -> Environment:
+    """Templates of this folder; a name that is not given is an error."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -112,18 +137,7 @@ def html_report(evaluation: Evaluation, found: Findings, exhibits: Sequence[Exhi
         lstrip_blocks=True,
     )
     environment.filters |= {"figure": figure_text, "p": p_text, "range": range_text}
-    return environment.get_template(TEMPLATE).render(
-        evaluation=evaluation,
-        facts=found.results.facts,
-        sections=list(sections(found)),
-        records=records(found),
-        exhibits=[(exhibit, worst_case(exhibit, evaluation.view)) for exhibit in exhibits],
-        better={m.label: m.better for m in (*evaluation.measures, *evaluation.lesion_measures)},
-        best=best_methods(evaluation, found),
-        ours=OURS,
-        section_measures=columns,
-        significant=SIGNIFICANT,
-    )
+    return environment
 
 
 def sections(found: Findings) -> Iterator[Section]:
@@ -238,7 +252,7 @@ def figure_text(value: float | None) -> str:
         return "–"
     size = abs(value)
     if size >= 100:
-        return f"{value:.1f}"
+        return f"{value:.1f}" if size < 1e5 else f"{value:.2e}"
     if size >= 1 or size == 0:
         return f"{value:.2f}"
     return f"{value:.3f}" if size >= 0.01 else f"{value:.2g}"

@@ -106,14 +106,14 @@ def spectral_correlation(real: ImageSet, synthetic: ImageSet, data_range: DataRa
     1 for one image with itself. As in the MR-to-CT protocol, where it is divided by the value of
     two disjoint real sets; it tells little, as that paper found. Counts may differ.
     """
-    tables = [_standardised_spectra(images, data_range) for images in (real, synthetic)]
+    tables = [standardised_spectra(images, data_range) for images in (real, synthetic)]
     value = float((tables[0] @ tables[1].T).mean())
     n = min(len(real), len(synthetic))
     mask = mask_of_both(real, synthetic)
     return Measurement("spectral correlation", value, "1", data_range, mask, n)
 
 
-def _standardised_spectra(images: ImageSet, data_range: DataRange) -> Floats:
+def standardised_spectra(images: ImageSet, data_range: DataRange) -> Floats:
     """Rows of unit length and mean 0: log(1 + |FFT|) of values scaled to 0..255, (n, pixels)."""
     scaled = 255 * images.filled(data_range)
     spectra: Floats = np.log1p(np.abs(np.fft.fft2(scaled))).reshape(len(images), -1)

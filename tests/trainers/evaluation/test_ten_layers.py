@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.trainers.evaluation.test_layers import trunk
+from tests.trainers.phantom_series import write_nifti
+from trainers.evaluation.ten_layers import main
+from trainers.readers.series import TrainingSeries
+
+
+def series(folder: Path, name: str, seed: int, noise: float = 20) -> str:
+    """A trunk of 30 slices with noise of its own as a NIfTI file."""
+    images = trunk(24, 30) + np.random.default_rng(seed).normal(0, noise, (30, 48, 48))
+    return str(write_nifti(TrainingSeries(name, name, images.astype(np.float32), 2, 5), folder))
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The protocol on three real series, one alike and one much noisier."""
+    folder = tmp_path_factory.mktemp("layers")
+    real = [series(folder, f"real{i}", i) for i in range(3)]
+    made = [f"alike={series(folder, 'a', 7)}", f"noisy={series(folder, 'n', 8, 80)}"]
+    out = folder / "results" / "layers"
+    arguments = ["--real", *real, "--synthetic", *made, "--size", "32", "--out", str(out)]
+    assert main(arguments) == 0
+    return out
+
+
+def test_every_layer_has_model_baseline_and_ratio_with_spread(out: Path) -> None:
+    whole = json.loads(out.with_suffix(".json").read_text())
+    figures = [m for m in whole["measurements"] if m["name"] == "Fréchet distance"]
+    assert {m["settings"]["layer"] for m in figures} == {*range(1, 11), "average"}
+    assert {m["side"] for m in figures} == {"model", "baseline", "ratio"}
+    assert all(m["n"] >= 3 and m["data_range"] == [-150, 250, "HU"] for m in figures)
+    assert all(m["spread"] is not None and m["settings"]["repeats"] == 20 for m in figures)
+
+
+def test_what_is_alike_scores_better_than_what_is_noisy(out: Path) -> None:
+    whole = json.loads(out.with_suffix(".json").read_text())
+    ratio = {
+        m["model"]: m["value"]
+        for m in whole["measurements"]
+        if (m["name"], m["side"], m["settings"]["layer"]) == ("KL, 256 bins", "ratio", "average")
+    }
+    assert 0.7 < ratio["alike"] < 1.4
+    assert ratio["noisy"] > 3
+
+
+def test_the_page_needs_nothing_else(out: Path) -> None:
+    page = out.with_suffix(".html").read_text()
+    assert "http" not in page.replace("data:image", "")
+    assert page.count("data:image/svg+xml") == 7
+    assert "real0.nii.gz" in page
+    assert str(out.parent) not in page
+
+
+@pytest.mark.parametrize(
+    ("extra", "sentence"),
+    [
+        (["--repeats", "5"], "At least 20 draws are wanted, got 5"),
+        (["--synthetic", "place"], "MODEL=PLACE, got 'place'"),
+    ],
+)
+def test_wrong_settings_are_sentences(
+    extra: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = series(tmp_path, "real", 1)
+    given = ["--real", real, "--synthetic", f"m={real}", "--out", str(tmp_path / "x"), *extra]
+    assert main(given) == 1
+    assert sentence in capsys.readouterr().err
