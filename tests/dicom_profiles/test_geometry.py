@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dicom_profiles.errors import GeometryError
-from dicom_profiles.geometry import Plane, is_axial, slice_normal, stack_planes
+from dicom_profiles.geometry import Plane, is_axial, same_grid, slice_normal, stack_planes
 
 AXIAL = np.array([1.0, 0, 0, 0, 1, 0])
 SPACING = np.array([0.7, 0.8])
@@ -99,3 +101,49 @@ def test_tilted_slices_that_are_stacked_along_their_normal_are_a_grid() -> None:
 def test_axial_allows_a_tilted_gantry(degrees: float, axial: bool) -> None:
     angle = np.radians(degrees)
     assert is_axial(np.array([1.0, 0, 0, 0, np.cos(angle), np.sin(angle)])) is axial
+
+
+@dataclass
+class Grid:
+    """A grid in the patient's frame."""
+
+    shape: tuple[int, int, int]
+    affine: npt.NDArray[np.float64]
+    frame_of_reference: str
+
+
+def grid(
+    shape: tuple[int, int, int] = (10, 64, 48),
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    spacing: tuple[float, float, float] = (3.0, 1.0, 1.0),
+    frame_of_reference: str = "1.2.3",
+) -> Grid:
+    affine = np.eye(4)
+    affine[:3, :3] = np.diag(spacing)[::-1]
+    affine[:3, 3] = origin
+    return Grid(shape, affine, frame_of_reference)
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        ({}, ""),
+        ({"origin": (0.05, 0.0, 0.05)}, ""),
+        ({"origin": (0.0, 0.0, 0.11)}, "apart"),
+        ({"shape": (9, 64, 48)}, "10 and 9 slices"),
+        ({"shape": (10, 48, 64)}, "matrices differ: 64 x 48 and 48 x 64"),
+        ({"spacing": (3.0, 1.01, 1.0)}, "apart"),
+        ({"frame_of_reference": "1.2.4"}, "frame of reference"),
+        ({"frame_of_reference": ""}, "frame of reference"),
+    ],
+)
+def test_two_stacks_on_one_grid(other: dict[str, Any], reason: str) -> None:
+    found = same_grid(grid(), grid(**other))
+    assert bool(found) is bool(reason)
+    assert reason in " ".join(found)
+
+
+def test_a_rotation_of_less_than_a_degree_is_found() -> None:
+    turned = grid()
+    turned.affine[:3, 1:3] = turned.affine[:3, 1:3] @ [[1, 0.005], [-0.005, 1]]
+    assert "apart" in same_grid(grid(), turned)[0]
