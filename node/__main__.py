@@ -37,6 +37,7 @@ COMMANDS = (
     ("conformance", "the DICOM conformance statement of this configuration"),
     ("train", "train a model"),
     ("evaluate", "measure a model"),
+    ("reading", "blind reading: can readers tell real from synthetic?"),
 )
 """Name and purpose of every command; the module is `node.commands.<name>`."""
 

@@ -13,9 +13,10 @@
     metrics.py       /metrics for Prometheus
     pictures.py      before, after and difference pictures of a job
     rendering.py     HU to PNG
+    reading.py       blind readings: the list, one reading, the page of a reader
     stow.py          STOW-RS (PS3.18 10.5), with multipart.py reading the body
     security.py      response headers, same-origin test, known host names
     templates/, static/
 
-Nothing here imports torch, and no page needs JavaScript to be read.
+Nothing here imports torch, and no page but that of a reader needs JavaScript to be read.
 """

@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 from node.config import Config
 from node.jobs import JobLedger
 from node.spool import Spool
-from node.web import api, health, metrics, pages, stow
+from node.web import api, health, metrics, pages, reading, stow
 from node.web.page import STATIC, make_templates, render_error
 from node.web.pictures import PictureShelf
 from node.web.security import Guard
@@ -36,6 +36,7 @@ ROUTES = (
     Route("/jobs/{id}", pages.job),
     Route("/jobs/{id}/pictures/{kind}/{number:int}.png", pages.picture),
     Route("/jobs/{id}/{action}", pages.post_job, methods=["POST"]),
+    *reading.ROUTES,
     Route("/favicon.ico", pages.icon),
     Route("/api/studies", api.get_studies),
     Route("/api/series/{uid}", api.get_series),
