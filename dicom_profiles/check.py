@@ -7,9 +7,7 @@ changed; what is wrong becomes a finding, and the job is held.
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,34 +15,24 @@ from pathlib import Path
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
-from pydicom.uid import UID, SegmentationStorage
+from pydicom.uid import UID
 
 from dicom_profiles import inherited, uids
+from dicom_profiles.ahead import map_ahead
 from dicom_profiles.check_kinds import IMAGE_CLASSES, PLACE_NOT_KEPT, own_findings
+from dicom_profiles.check_object import OWN_TAGS, DerivedObject
 from dicom_profiles.derived import PREFIX
 from dicom_profiles.iod import missing_attributes
 from dicom_profiles.overlay import GROUP as OVERLAY_GROUP
 from dicom_profiles.provenance import PRIVATE_GROUP, read_private, text_sha256
 from dicom_profiles.recognition import synthetic_signs
-from dicom_profiles.source import Source, Sources, reference_of
+from dicom_profiles.source import Sources
 
 WESTERNMOST_CLOCK = timedelta(hours=14)
 """Local dates run up to this far ahead of UTC."""
 PLACE_TAGS = inherited.tags((*inherited.PLACE, "InstanceNumber"))
-SIGN_TAGS = inherited.tags(
-    (
-        "SyntheticData",
-        "ContributingEquipmentSequence",
-        "InstanceCreatorUID",
-        "DeviceUID",
-        "Manufacturer",
-        "ImageType",
-        "DerivationCodeSequence",
-    )
-)
-REFERENCED_UID = re.compile(rb"\x08\x00\x55\x11UI(..)", re.DOTALL)
-"""Tag (0008,1155) and its VR in little-endian bytes, then the length of its value."""
-SOURCE_IMAGES = 0x00082112
+PLACE_KEYWORDS = {tag: pydicom.datadict.keyword_for_tag(tag) for tag in PLACE_TAGS}
+UNREADABLE = (InvalidDicomError, OSError, EOFError, ValueError, KeyError, AttributeError)
 SIGNS_WANTED = {"image": 5, "companion": 3}
 """How many of the five signs an object of ours must show; a report has no Image Type."""
 
@@ -73,16 +61,19 @@ class _Seen:
     source_index: int | None
     referenced: tuple[str, ...]
 
+    pixels_sha256: str
+
     @classmethod
-    def of(cls, path: Path, ds: Dataset, context: _Context) -> _Seen:
-        """What matters of an object once its own faults are known."""
+    def of(cls, found: DerivedObject, context: _Context) -> _Seen:
+        """What matters of an object when it is compared with others."""
         return cls(
-            path,
-            str(ds.get("SOPInstanceUID", "")),
-            str(ds.get("SeriesInstanceUID", "")),
-            ds.get("SOPClassUID") in IMAGE_CLASSES,
-            _source_index(ds, context),
-            tuple(_referenced(ds)),
+            found.path,
+            str(found.ds.get("SOPInstanceUID", "")),
+            str(found.ds.get("SeriesInstanceUID", "")),
+            found.is_image,
+            _source_index(found, context),
+            found.references(),
+            found.pixels_sha256,
         )
 
 
@@ -91,33 +82,39 @@ class _Context:
     """What objects are compared with, and what was seen so far."""
 
     sources: Sources
+    headers: tuple[Dataset, ...]
     for_dispatch: bool
     source_index: dict[str, int]
     other_sources: frozenset[str]
     study_values: dict[int, str]
     latest_date: str
     seen: list[_Seen] = field(default_factory=list)
-    good: set[tuple[int, bytes]] = field(default_factory=set)
-    signs: dict[tuple[tuple[int, object], ...], int] = field(default_factory=dict)
+    good: set[Hashable] = field(default_factory=set)
+    texts: dict[tuple[int, bytes], str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, sources: Sources, for_dispatch: bool) -> _Context:
         """Everything that is compared often, worked out once."""
         reference, *others = sources.values()
-        first = reference.headers[0]
         return cls(
             sources,
+            reference.headers,
             for_dispatch,
             {uid: index for index, uid in enumerate(reference.sop_instance_uids)},
             frozenset(uid for other in others for uid in other.sop_instance_uids),
-            {int(tag): _text(first, tag) for tag in inherited.STUDY_TAGS},
+            {int(tag): _text(reference.headers[0], tag) for tag in inherited.STUDY_TAGS},
             (datetime.now(UTC) + WESTERNMOST_CLOCK).strftime("%Y%m%d"),
         )
 
-    @property
-    def reference(self) -> Source:
-        """The source that gave the grid."""
-        return reference_of(self.sources)
+    def text(self, ds: Dataset, tag: int) -> str:
+        """Value of an attribute as text; what slices have in common is converted once."""
+        element = ds.get_item(tag)
+        if element is None or not isinstance(element.value, bytes):
+            return _text(ds, tag)
+        key = (tag, element.value)
+        if key not in self.texts:
+            self.texts[key] = _text(ds, tag)
+        return self.texts[key]
 
 
 def check_derived(
@@ -136,26 +133,50 @@ def check_derived(
     files = sorted(paths.glob("*.dcm")) if isinstance(paths, Path) else list(paths)
     context = _Context.of(sources, for_dispatch)
     findings: list[Finding] = []
-    for path in files:
+    for path, found in zip(files, map_ahead(_read, files), strict=True):
         try:
-            ds = pydicom.dcmread(path)
-            findings.extend(Finding(path, sentence) for sentence in _faults(ds, context))
-            context.seen.append(_Seen.of(path, ds, context))
-        except (InvalidDicomError, OSError, EOFError, ValueError, KeyError, AttributeError) as e:
-            findings.append(Finding(path, f"It cannot be read ({type(e).__name__})."))
+            if isinstance(found, Exception):
+                raise found
+            seen = _Seen.of(found, context)
+            findings.extend(Finding(path, sentence) for sentence in _faults(found, seen, context))
+            context.seen.append(seen)
+        except UNREADABLE as error:
+            findings.append(Finding(path, f"It cannot be read ({type(error).__name__})."))
     folder = paths if isinstance(paths, Path) else (files[0].parent if files else Path())
     findings.extend(Finding(folder, sentence) for sentence in _series_faults(context))
     findings.extend(_unknown_references(context))
     return findings
 
 
-def _faults(ds: Dataset, context: _Context) -> Iterator[str]:
-    """Everything wrong with one object."""
-    sop_class = ds.get("SOPClassUID")
-    rules = _MASK_RULES if sop_class == SegmentationStorage else _COMPANION_RULES
-    for rule in _IMAGE_RULES if sop_class in IMAGE_CLASSES else rules:
-        yield from rule(ds, context)
-    yield from own_findings(ds, context.sources)
+def _read(path: Path) -> DerivedObject | Exception:
+    """An object, or why it cannot be read: one bad file does not keep the others from the check."""
+    try:
+        return DerivedObject.read(path)
+    except UNREADABLE as error:
+        return error
+
+
+def _faults(found: DerivedObject, seen: _Seen, context: _Context) -> Iterator[str]:
+    """Everything wrong with one object.
+
+    Images of one series share most of what they say: that is checked once, for each way in which
+    it is said.
+    """
+    if found.shared is None or found.shared not in context.good:
+        faults = list(_shared_faults(found, context))
+        if not faults:
+            context.good.add(found.shared)
+        yield from faults
+    for rule in _OWN_IMAGE_RULES if found.is_image else _OWN_RULES:
+        yield from rule(found.ds, seen, context)
+    yield from own_findings(found.ds, context.sources)
+
+
+def _shared_faults(found: DerivedObject, context: _Context) -> Iterator[str]:
+    """Faults in what the objects of one series share."""
+    rules = _MASK_RULES if found.is_mask else _COMPANION_RULES
+    for rule in _IMAGE_RULES if found.is_image else rules:
+        yield from rule(found.ds, context)
 
 
 def _labels(ds: Dataset, context: _Context) -> Iterator[str]:
@@ -167,18 +188,9 @@ def _labels(ds: Dataset, context: _Context) -> Iterator[str]:
     if ds.get("ContentQualification") != "RESEARCH":
         yield "Content Qualification should be RESEARCH."
     wanted = SIGNS_WANTED["image" if ds.get("SOPClassUID") in IMAGE_CLASSES else "companion"]
-    found = _sign_count(ds, context)
+    found = len(synthetic_signs(ds))
     if found < wanted:
         yield f"It should show {wanted} signs of a synthetic object, got {found}."
-
-
-def _sign_count(ds: Dataset, context: _Context) -> int:
-    """How many of the five signs an object shows; slices of one series all look the same."""
-    elements = [ds.get_item(tag) for tag in SIGN_TAGS if tag in ds]
-    key = tuple((int(e.tag), e.value) for e in elements if e is not None and e.is_raw)
-    if key not in context.signs:
-        context.signs[key] = len(synthetic_signs(ds))
-    return context.signs[key]
 
 
 def _image_label(ds: Dataset, context: _Context) -> Iterator[str]:
@@ -190,36 +202,39 @@ def _image_label(ds: Dataset, context: _Context) -> Iterator[str]:
 
 def _identity(ds: Dataset, context: _Context) -> Iterator[str]:
     """Patient and study as in the source, to the letter."""
-    differing = []
-    for tag in inherited.STUDY_TAGS:
-        element = ds.get_item(tag) if tag in ds else None
-        raw = element.value if element is not None and element.is_raw else None
-        if isinstance(raw, bytes) and (int(tag), raw) in context.good:
-            continue
-        if _text(ds, tag) != context.study_values[int(tag)]:
-            differing.append(pydicom.datadict.keyword_for_tag(tag))
-        elif isinstance(raw, bytes):
-            context.good.add((int(tag), raw))
+    differing = [
+        pydicom.datadict.keyword_for_tag(tag)
+        for tag in inherited.STUDY_TAGS
+        if _text(ds, tag) != context.study_values[int(tag)]
+    ]
     if differing:
         yield f"It should have the source's {', '.join(sorted(differing))}."
 
 
-def _uids(ds: Dataset, context: _Context) -> Iterator[str]:
+def _uids(ds: Dataset, seen: _Seen, context: _Context) -> Iterator[str]:
     """New UIDs for new objects; one file meta that agrees."""
-    uid = str(ds.get("SOPInstanceUID", ""))
+    uid = seen.sop_instance_uid
     if uid in context.source_index or uid in context.other_sources:
         yield "It has the SOP Instance UID of a source image."
     series = {source.series_instance_uid for source in context.sources.values()}
-    if str(ds.get("SeriesInstanceUID", "")) in series:
+    if seen.series_instance_uid in series:
         yield "It has the Series Instance UID of the source."
     if not UID(uid).is_valid or str(ds.file_meta.get("MediaStorageSOPInstanceUID", "")) != uid:
         yield "SOP Instance UID should be valid and the same in the File Meta Information."
 
 
 def _dates(ds: Dataset, context: _Context) -> Iterator[str]:
-    """No date in the future, in any date attribute."""
-    tags = ds.keys()  # iterating over the data set itself would convert every value
-    for tag in tags:
+    """No date in the future, in any date attribute that a series shares."""
+    return _late_dates(ds, ds.keys() - OWN_TAGS, context)
+
+
+def _own_dates(ds: Dataset, seen: _Seen, context: _Context) -> Iterator[str]:
+    """No date in the future, in any other."""
+    return _late_dates(ds, ds.keys() & OWN_TAGS, context)
+
+
+def _late_dates(ds: Dataset, tags: Iterable[int], context: _Context) -> Iterator[str]:
+    for tag in tags:  # iterating over the data set itself would convert every value
         element = ds.get_item(tag)
         if element is None or element.VR not in ("DA", "DT") or not element.value:
             continue
@@ -243,35 +258,30 @@ def _private(ds: Dataset, context: _Context) -> Iterator[str]:
         yield f"Private groups should be 0099 only, got {len(foreign)} other(s)."
 
 
-def _place(ds: Dataset, context: _Context) -> Iterator[str]:
+def _place(ds: Dataset, seen: _Seen, context: _Context) -> Iterator[str]:
     """The slice lies where its source lies, string for string."""
-    index = _source_index(ds, context)
-    if index is None:
+    if seen.source_index is None:
         yield "Source Image Sequence should name exactly one image of the source."
         return
-    header = context.reference.headers[index]
+    header = context.headers[seen.source_index]
     not_kept = PLACE_NOT_KEPT.get(ds.SOPClassUID, frozenset())
-    for tag in PLACE_TAGS:
-        if pydicom.datadict.keyword_for_tag(tag) in not_kept:
-            continue
-        if _text(ds, tag) != _text(header, tag):
-            yield f"{pydicom.datadict.keyword_for_tag(tag)} should be the source's."
+    for tag, keyword in PLACE_KEYWORDS.items():
+        if keyword not in not_kept and context.text(ds, tag) != _text(header, tag):
+            yield f"{keyword} should be the source's."
     if (ds.get("Rows"), ds.get("Columns")) != (header.Rows, header.Columns):
         yield "Rows and Columns should be the source's."
 
 
-def _pixels(ds: Dataset, context: _Context) -> Iterator[str]:
+def _pixels(ds: Dataset, seen: _Seen, context: _Context) -> Iterator[str]:
     """Pixels, digest and UID belong together."""
-    pixels = ds.get("PixelData") or b""
+    found, digest, index = len(ds.get("PixelData") or b""), seen.pixels_sha256, seen.source_index
     size = int(ds.get("Rows", 0)) * int(ds.get("Columns", 0)) * int(ds.get("BitsAllocated", 0)) // 8
-    digest = hashlib.sha256(pixels).hexdigest()
-    if len(pixels) != size:
-        yield f"Pixel Data should have {size} bytes, got {len(pixels)}."
+    if found != size:
+        yield f"Pixel Data should have {size} bytes, got {found}."
     if read_private(ds, "output_pixels_sha256") != digest:
         yield "Pixel Data differs from the digest in the provenance."
-    index = _source_index(ds, context)
-    series = str(ds.get("SeriesInstanceUID", ""))
-    if index is not None and uids.instance_uid(series, index, digest) != ds.get("SOPInstanceUID"):
+    uid = seen.sop_instance_uid
+    if index is not None and uids.instance_uid(seen.series_instance_uid, index, digest) != uid:
         yield "SOP Instance UID should be derived from series, slice and pixels."
 
 
@@ -284,7 +294,7 @@ def _provenance(ds: Dataset, context: _Context) -> Iterator[str]:
 def _series_faults(context: _Context) -> Iterator[str]:
     """What only shows when all objects have been looked at."""
     images = [seen for seen in context.seen if seen.is_image]
-    wanted = len(context.reference)
+    wanted = len(context.headers)
     if len(images) != wanted:
         yield f"There should be {wanted} images like in the source, got {len(images)}."
     elif {seen.source_index for seen in images} != set(range(wanted)):
@@ -312,42 +322,13 @@ def _unknown_references(context: _Context) -> Iterator[Finding]:
             )
 
 
-def _source_index(ds: Dataset, context: _Context) -> int | None:
+def _source_index(found: DerivedObject, context: _Context) -> int | None:
     """Index of the slice of the reference that an image names, None when it names none or more.
 
     The slices of other inputs at the same place may be named beside it.
     """
-    named = [uid for uid in _referenced_in(ds, SOURCE_IMAGES) if uid not in context.other_sources]
+    named = [uid for uid in found.source_images() if uid not in context.other_sources]
     return context.source_index.get(named[0]) if len(named) == 1 else None
-
-
-def _referenced(ds: Dataset) -> Iterator[str]:
-    """Every Referenced SOP Instance UID at any depth."""
-    tags = list(ds.keys())
-    for tag in tags:
-        element = ds.get_item(tag)
-        if element is not None and element.VR == "SQ":
-            yield from _referenced_in(ds, tag)
-
-
-def _referenced_in(ds: Dataset, tag: int) -> Iterator[str]:
-    """Every Referenced SOP Instance UID in one sequence.
-
-    Sequences come as bytes in Explicit VR Little Endian; thousands of items are searched
-    there, since making data sets of them takes most of the check's time.
-    """
-    element = ds.get_item(tag)
-    if element is None:
-        return
-    if isinstance(element.value, bytes):
-        for match in REFERENCED_UID.finditer(element.value):
-            start, length = match.end(), int.from_bytes(match.group(1), "little")
-            yield element.value[start : start + length].decode("ascii", "replace").rstrip("\0")
-        return
-    for item in element.value or []:
-        if "ReferencedSOPInstanceUID" in item:
-            yield str(item.ReferencedSOPInstanceUID)
-        yield from _referenced(item)
 
 
 def _text(ds: Dataset, tag: int) -> str:
@@ -359,13 +340,11 @@ def _text(ds: Dataset, tag: int) -> str:
 
 
 _Rule = Callable[[Dataset, _Context], Iterator[str]]
-_MASK_RULES: tuple[_Rule, ...] = (_identity, _uids, _dates, _required, _private)
+_OwnRule = Callable[[Dataset, _Seen, _Context], Iterator[str]]
+_MASK_RULES: tuple[_Rule, ...] = (_identity, _dates, _required, _private)
 """A mask of acquired pixels is no synthetic image and does not say that it is one."""
 _COMPANION_RULES: tuple[_Rule, ...] = (_labels, *_MASK_RULES)
-_IMAGE_RULES: tuple[_Rule, ...] = (
-    *_COMPANION_RULES,
-    _image_label,
-    _place,
-    _pixels,
-    _provenance,
-)
+_IMAGE_RULES: tuple[_Rule, ...] = (*_COMPANION_RULES, _image_label, _provenance)
+"""Rules that look at nothing but which of `OWN_TAGS` there are, and at all other elements."""
+_OWN_RULES: tuple[_OwnRule, ...] = (_uids, _own_dates)
+_OWN_IMAGE_RULES: tuple[_OwnRule, ...] = (*_OWN_RULES, _place, _pixels)

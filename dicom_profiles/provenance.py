@@ -181,9 +181,13 @@ def private_block(values: Mapping[str, object]) -> Dataset:
 
 def private_text(name: str, text: str) -> dict[int, bytes]:
     """One text element of the block, encoded, by its tag; the creator is the block's own."""
-    offset, vr = ELEMENTS[name]
-    tag = PRIVATE_GROUP << 16 | FIRST_BLOCK << 8 | offset
-    return {tag: text_bytes(tag, vr, text)}
+    tag = private_tag(name)
+    return {tag: text_bytes(tag, ELEMENTS[name][1], text)}
+
+
+def private_tag(name: str) -> int:
+    """Tag of one element of the block as we write it."""
+    return PRIVATE_GROUP << 16 | FIRST_BLOCK << 8 | ELEMENTS[name][0]
 
 
 def read_private(ds: Dataset, name: str) -> object:
