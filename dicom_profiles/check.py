@@ -18,7 +18,6 @@ from pydicom.errors import InvalidDicomError
 from pydicom.uid import UID
 
 from dicom_profiles import inherited, uids
-from dicom_profiles.ahead import map_ahead
 from dicom_profiles.check_kinds import IMAGE_CLASSES, PLACE_NOT_KEPT, own_findings
 from dicom_profiles.check_object import OWN_TAGS, DerivedObject
 from dicom_profiles.derived import PREFIX
@@ -133,7 +132,7 @@ def check_derived(
     files = sorted(paths.glob("*.dcm")) if isinstance(paths, Path) else list(paths)
     context = _Context.of(sources, for_dispatch)
     findings: list[Finding] = []
-    for path, found in zip(files, map_ahead(_read, files), strict=True):
+    for path, found in zip(files, map(_read, files), strict=True):
         try:
             if isinstance(found, Exception):
                 raise found

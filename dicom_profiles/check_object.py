@@ -52,7 +52,7 @@ class DerivedObject:
 
     @classmethod
     def read(cls, path: Path) -> DerivedObject:
-        """Read a whole file; what is slow here runs beside other threads."""
+        """Read a whole file."""
         ds = pydicom.dcmread(path)
         shared = _shared(ds)  # first of all, while elements are bytes
         return cls(path, ds, hashlib.sha256(ds.get("PixelData") or b"").hexdigest(), shared)

@@ -41,6 +41,11 @@ class CtEncoding:
         """Lowest and highest value that can be stored."""
         return SIGNED_RANGE if self.signed else UNSIGNED_RANGE
 
+    @property
+    def dtype(self) -> str:
+        """NumPy's name of the stored values."""
+        return "<i2" if self.signed else "<u2"
+
     def holds(self, lowest_hu: float, highest_hu: float) -> bool:
         """Whether HU from lowest to highest can be stored."""
         low, high = self.value_range
@@ -96,15 +101,17 @@ def store(
     exact = hu - intercept
     if slope != 1:
         exact /= slope
+    declared = declared_padding(source)
+    if padding is None and declared is None:  # most slices: nothing to restore, nothing to avoid
+        return np.rint(exact, out=exact).astype(encoding.dtype), encoding
     stored = np.rint(exact).astype(np.int32)
     mask = None if padding is None else _restore(stored, padding, encoding)
-    declared = declared_padding(source)
     if declared is not None:
         _keep_out_of_padding(stored, exact, mask, declared)
     elif mask is not None and not encoding.keeps_rescale:
         fill = stored[mask] * float(source.RescaleSlope) + float(source.RescaleIntercept)
         stored[mask] = np.rint((fill - float(intercept)) / float(slope))
-    return stored.astype("<i2" if encoding.signed else "<u2"), encoding
+    return stored.astype(encoding.dtype), encoding
 
 
 def _restore(

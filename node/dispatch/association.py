@@ -12,11 +12,9 @@ import ssl
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from types import TracebackType
 
 from pynetdicom import PYNETDICOM_IMPLEMENTATION_UID, PYNETDICOM_IMPLEMENTATION_VERSION
-from pynetdicom.dsutils import decode
 from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ
 from pynetdicom.pdu_primitives import (
     A_ASSOCIATE,
@@ -39,6 +37,7 @@ ASSOCIATE_AC, ASSOCIATE_RJ, DATA_TF, RELEASE_RQ, RELEASE_RP, ABORT = 2, 3, 4, 5,
 # Message control header, PS3.8 E.2
 IS_COMMAND, IS_LAST = 0x01, 0x02
 C_STORE_RQ, C_STORE_RSP = 0x0001, 0x8001  # PS3.7 E.1
+COMMAND_FIELD, MESSAGE_ID_RESPONDED_TO, STATUS = 0x0100, 0x0120, 0x0900  # PS3.7 E.1
 MEDIUM_PRIORITY, HAS_DATA_SET = 0, 1  # PS3.7 E.1: any value but 0101H
 
 
@@ -290,11 +289,22 @@ def _uid(uid: str) -> bytes:
 
 def _status(command: bytes, message_id: int) -> int:
     """The status of a C-STORE-RSP (PS3.7 9.3.1.2) to our request."""
-    answer = decode(BytesIO(command), True, True)
-    got = answer.get("CommandField"), answer.get("MessageIDBeingRespondedTo")
-    if got != (C_STORE_RSP, message_id) or "Status" not in answer:
+    answer = _numbers(command)
+    got = answer.get(COMMAND_FIELD), answer.get(MESSAGE_ID_RESPONDED_TO)
+    if got != (C_STORE_RSP, message_id) or STATUS not in answer:
         raise EOFError(f"wanted the response to C-STORE request {message_id}, got {got}")
-    return int(answer.Status)
+    return answer[STATUS]
+
+
+def _numbers(command: bytes) -> dict[int, int]:
+    """The US values of a command set, by element number (PS3.7 6.3.1; PS3.5 7.1.3)."""
+    found, start = {}, 0
+    while start + 8 <= len(command):
+        group, element, length = struct.unpack_from("<HHI", command, start)
+        if (group, length) == (0, 2) and start + 10 <= len(command):
+            found[element] = int.from_bytes(command[start + 8 : start + 10], "little")
+        start += 8 + length
+    return found
 
 
 def _pdata_header(context_id: int, control: int, length: int) -> bytes:

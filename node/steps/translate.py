@@ -55,14 +55,9 @@ def translate_step(
 
 
 def translated_slices(path: Path) -> Iterator[npt.NDArray[np.float32]]:
-    """The slices of a file of `translate_step`: (rows, columns) float32, read one by one."""
-    with path.open("rb") as file:
-        np.lib.format.read_magic(file)
-        header = np.lib.format.read_array_header_1_0(file)
-        count, rows, columns = header[0]
-        for _ in range(count):
-            image = np.fromfile(file, np.float32, rows * columns)
-            yield image.reshape(rows, columns)  # (rows * columns) -> (rows, columns)
+    """The slices of a file of `translate_step`: (rows, columns) float32, mapped one by one."""
+    voxels = np.load(path, mmap_mode="r", allow_pickle=False)  # (slices, rows, columns)
+    yield from voxels
 
 
 def write_companions(
