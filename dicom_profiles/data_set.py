@@ -1,7 +1,7 @@
 """A folder of de-identified images to train on, and `dataset.json`, which says what is in it.
 
     DATA_SET/dataset.json
-    DATA_SET/<patient>/<study>/<series>/<instance>.dcm     pseudonyms and salted UIDs
+    DATA_SET/<patient>/<study>/<series>/<role>/<instance>.dcm      pseudonyms and salted UIDs
 
 A series has a role, the key of the pipeline's input (`CT`, `IP`) or the name of what is to be
 learnt (`PT`), and its patient's side of the split. Everything is found by `dataset.json`; a series
@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -62,7 +61,7 @@ class DataSet:
     Attributes:
         pipeline: for which it was gathered.
         series: sorted by folder.
-        left_out: a sentence and how many series it kept out.
+        left_out: a sentence and how many series it kept out, the last time.
         deidentification: what was done to every image.
     """
 
@@ -104,7 +103,7 @@ class DataSet:
         """The set grown by further series; one that comes again replaces itself."""
         by_folder = {one.folder: one for one in (*self.series, *series)}
         rows = tuple(by_folder[folder] for folder in sorted(by_folder))
-        return replace(self, series=rows, left_out=dict(Counter(self.left_out) + Counter(left_out)))
+        return replace(self, series=rows, left_out=dict(left_out))
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values: digests, pseudonyms and counts, nobody's name."""

@@ -51,7 +51,7 @@ class Clock:
         if element.VR not in ("DA", "TM", "DT"):
             return None
         if keyword in KEPT_DATETIMES and element.value:
-            value = _plain(DT(str(element.value)))
+            value = _datetime(element.value)
             return DataElement(element.tag, "DT", _written(self._at(value), "%Y%m%d%H%M%S.%f"))
         if keyword in KEPT_TIMES and element.value:
             value = datetime.combine(self.anchor.date(), _time(element.value))
@@ -89,16 +89,32 @@ def _pair(ds: Dataset, day: str) -> datetime | None:
 
 
 def _date(value: object) -> date:
-    return DA(str(value)) or NOON.date()
+    try:
+        return DA(str(value)) or NOON.date()
+    except ValueError as error:
+        raise ProfileError(
+            "A PET needs valid dates (PS3.5 6.2, VR DA), got another text."
+        ) from error
 
 
 def _time(value: object) -> time:
-    return TM(str(value)) or time()
+    try:
+        return TM(str(value)) or time()
+    except ValueError as error:
+        raise ProfileError(
+            "A PET needs valid times (PS3.5 6.2, VR TM), got another text."
+        ) from error
 
 
-def _plain(value: datetime | None) -> datetime:
-    assert value is not None
-    return datetime.combine(value.date(), value.time())
+def _datetime(value: object) -> datetime:
+    """Date and time as they stand, the zone left out: those of one series share it."""
+    try:
+        found = DT(str(value))
+    except ValueError as error:
+        raise ProfileError(
+            "A PET needs valid times (PS3.5 6.2, VR DT), got another text."
+        ) from error
+    return datetime.combine(found.date(), found.time()) if found is not None else NOON
 
 
 def _written(value: datetime, form: str) -> str:

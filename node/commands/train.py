@@ -1,4 +1,4 @@
-"""`vscanner train`: start a trainer; its own arguments are passed through."""
+"""`vscanner train`: start a trainer, on folders, or on what one's own PACS holds."""
 
 from __future__ import annotations
 
@@ -22,26 +22,80 @@ MODULES = {"train": ("{}",), "evaluate": ("evaluate_{}", "evaluation.{}")}
 
 def add_parser(subparsers: Any) -> None:
     """Add the command's arguments."""
-    add_trainer_parser(subparsers, "train", "train a model")
+    known = ", ".join(modules_for("train")) or "none in this installation"
+    parser = subparsers.add_parser(
+        "train",
+        help="train a model",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Train a model on files, or on images gathered from one's own PACS. What the\n"
+        "list below does not name is passed to the trainer: `vscanner train NAME --help`\n"
+        f"shows its settings.\n\nNAME is one of: {known}",
+        epilog=_gathering_parser().format_help() + "\nexamples:\n"
+        "  vscanner train ldct_denoise --train ~/ct/a ~/ct/b --out runs/a\n"
+        "  vscanner train ldct_denoise --from pacs --data ~/set --studies 50 --out runs/b\n"
+        "  vscanner train ct_to_pet --from pacs --data ~/set --also 'PT={Modality: PT}' "
+        "--gather-only",
+    )
+    parser.add_argument("name", metavar="NAME", help="name of the pipeline")
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help="see below")
+
+
+def _gathering_parser() -> argparse.ArgumentParser:
+    """The options that gather images from a PACS; the trainer gets all others."""
+    parser = argparse.ArgumentParser(
+        prog="vscanner train NAME", add_help=False, allow_abbrev=False, usage=argparse.SUPPRESS
+    )
+    group = parser.add_argument_group("images from one's own PACS")
+    group.add_argument("--from", dest="peer", metavar="PEER", help="name of a peer in the config")
+    group.add_argument(
+        "--config", type=Path, default=Path("node.yaml"), help="node.yaml: peers and routes"
+    )
+    group.add_argument("--data", type=Path, metavar="DIR", help="the data set; made, or grown")
+    group.add_argument("--studies", type=int, default=0, help="studies to keep; 0 for all")
+    group.add_argument("--dates", default="", metavar="FROM-TO", help="Study Date, as 20250101-")
+    group.add_argument(
+        "--by",
+        choices=("auto", "dicomweb", "dimse"),
+        default="auto",
+        help="QIDO-RS and WADO-RS, or C-FIND and C-GET; auto takes what the peer has",
+    )
+    group.add_argument(
+        "--also",
+        action="append",
+        default=[],
+        metavar="ROLE=CONDITIONS",
+        help="further series of the same study, as 'PT={Modality: PT}'",
+    )
+    group.add_argument(
+        "--unpaired", action="store_true", help="further series also where no input is"
+    )
+    group.add_argument(
+        "--salt", type=Path, metavar="FILE", help="the site's secret; made in node.data_dir if new"
+    )
+    group.add_argument("--gather-only", action="store_true", help="train nothing")
+    return parser
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the trainer as a process of its own; its exit code is ours."""
-    return start("train", arguments.name, arguments.rest)
+    """Gather images where that is asked for; then run the trainer, whose exit code is ours."""
+    modules = modules_for("train")
+    if arguments.name not in modules:
+        known = ", ".join(modules) or "none in this installation"
+        raise CommandError(
+            f"There is nothing called {arguments.name!r} to train; there are: {known}."
+        )
+    asked, rest = _gathering_parser().parse_known_args(arguments.rest)
+    if asked.peer is None:
+        return run_module(modules[arguments.name], arguments.rest)
+    if asked.data is None:
+        raise CommandError("--from needs --data DIR: where the de-identified images are kept.")
+    # only now, since it needs a package of the extra `train`
+    from node.gathering.command import gather
 
-
-def add_trainer_parser(subparsers: Any, command: str, purpose: str) -> None:
-    """Add the arguments of `train` or `evaluate`."""
-    known = ", ".join(modules_for(command)) or "none in this installation"
-    parser = subparsers.add_parser(
-        command,
-        help=purpose,
-        description=f"Start a script of `trainers` to {purpose}. Everything after NAME is passed "
-        f"to it: `vscanner {command} NAME --help` shows its settings.",
-        epilog=f"NAME is one of: {known}",
-    )
-    parser.add_argument("name", metavar="NAME", help="name of the pipeline")
-    parser.add_argument("rest", nargs=argparse.REMAINDER, help="arguments of the script")
+    gather(arguments.name, asked)
+    if asked.gather_only:
+        return 0
+    return run_module(modules[arguments.name], ["--data", str(asked.data), *rest])
 
 
 def modules_for(command: str) -> dict[str, str]:
@@ -57,21 +111,17 @@ def modules_for(command: str) -> dict[str, str]:
     return found
 
 
-def start(command: str, name: str, rest: Sequence[str]) -> int:
-    """Run the script for a pipeline and give its exit code.
+def run_module(module: str, rest: Sequence[str]) -> int:
+    """Run a module of `trainers` as a process of its own and give its exit code.
 
     Raises:
-        CommandError: there is no such script, or its packages are not installed.
+        CommandError: the packages that it needs are not installed.
     """
-    modules = modules_for(command)
-    if name not in modules:
-        known = ", ".join(modules) or "none in this installation"
-        raise CommandError(f"There is nothing called {name!r} to {command}; there are: {known}.")
     missing = [package for package in NEEDED if find_spec(package) is None]
     if missing:
         raise CommandError(
             f"The trainers need packages that are not installed ({', '.join(missing)}); "
             "install them with: pip install 'virtual-scanner[models,train]'"
         )
-    command_line = [sys.executable, "-m", modules[name], *rest]
+    command_line = [sys.executable, "-m", module, *rest]
     return subprocess.run(command_line, check=False).returncode

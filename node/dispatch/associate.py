@@ -4,13 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
+from pynetdicom import build_role, evt
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 
+from dicom_profiles.storage import ACCEPTED_TRANSFER_SYNTAXES
 from node.config import Config, PeerSettings, TLSSettings
 from node.dispatch.errors import DestinationRefuses, DestinationUnavailable, ServiceNotOffered
+
+
+@dataclass(frozen=True)
+class Storage:
+    """What a peer may send us on an association that we opened (PS3.4 C.4.3, C-GET).
+
+    Attributes:
+        sop_classes: storage classes that we take.
+        take: gets each C-STORE request and gives its status.
+    """
+
+    sop_classes: Sequence[str]
+    take: Callable[[evt.Event], int]
+
 
 TRANSIENT_REJECTION = 2  # PS3.8 table 9-21, Result
 
@@ -25,9 +42,15 @@ def tls_context(settings: TLSSettings) -> ssl.SSLContext:
 
 @contextlib.contextmanager
 def associated(
-    peer: PeerSettings, config: Config, sop_classes: Sequence[str]
+    peer: PeerSettings, config: Config, sop_classes: Sequence[str], stored: Storage | None = None
 ) -> Iterator[Association]:
     """An association with a peer; released afterwards, aborted after an error.
+
+    Args:
+        peer: whom to call.
+        config: says who we are.
+        sop_classes: of the services that we use.
+        stored: what the peer may send us on this association (C-GET), and who takes it.
 
     Raises:
         DestinationUnavailable: nobody answers, or the peer is closed for now.
@@ -39,10 +62,14 @@ def associated(
     entity.connection_timeout = entity.network_timeout = config.jobs.answer_timeout_s
     for sop_class in sop_classes:
         entity.add_requested_context(sop_class)
+    for sop_class in stored.sop_classes if stored else ():
+        entity.add_requested_context(sop_class, list(ACCEPTED_TRANSFER_SYNTAXES))
     association = entity.associate(
         peer.host,
         peer.port,
         ae_title=peer.ae_title,
+        ext_neg=[build_role(uid, scp_role=True) for uid in (stored.sop_classes if stored else ())],
+        evt_handlers=[(evt.EVT_C_STORE, stored.take)] if stored else [],
         tls_args=(tls_context(peer.tls), peer.host) if peer.tls else None,
     )
     if not association.is_established:

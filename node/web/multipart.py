@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from email.message import Message
 
@@ -57,6 +57,14 @@ async def read_parts(chunks: AsyncIterator[bytes], boundary: str) -> AsyncIterat
     async for chunk in chunks:
         for event in reader.feed(chunk):
             yield event
+    reader.close()
+
+
+def read_parts_of(chunks: Iterable[bytes], boundary: str) -> Iterator[Event]:
+    """The same for a body that somebody else serves us, an answer to WADO-RS say."""
+    reader = _Reader(boundary)
+    for chunk in chunks:
+        yield from reader.feed(chunk)
     reader.close()
 
 

@@ -1,0 +1,122 @@
+"""An archive by DIMSE: C-FIND to find, C-GET to fetch (PS3.4 C.4.1, C.4.3; study root)."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydicom.dataset import Dataset
+from pynetdicom import evt
+from pynetdicom.association import Association
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]
+    StudyRootQueryRetrieveInformationModelFind,
+    StudyRootQueryRetrieveInformationModelGet,
+)
+
+from dicom_profiles.storage import STORAGE_CLASSES
+from node.config import Config, PeerSettings
+from node.dispatch.associate import Storage, associated
+from node.dispatch.errors import DispatchError
+from node.gathering.archive import SUMMARY_KEYWORDS, Question, SeriesSummary
+from node.gathering.errors import ArchiveError
+
+PENDING = (0xFF00, 0xFF01)  # PS3.4 table C.4-1
+SUCCESS = 0x0000
+OUT_OF_RESOURCES = 0xA700  # PS3.4 table B.2-1
+FIND, GET = StudyRootQueryRetrieveInformationModelFind, StudyRootQueryRetrieveInformationModelGet
+BROKEN = (DispatchError, RuntimeError, ValueError, OSError)
+"""What pynetdicom and our own layer raise when an association does not do what it should."""
+
+
+class DimseArchive:
+    """C-FIND and C-GET of a peer.
+
+    Args:
+        peer: whom to call.
+        config: says who we are.
+    """
+
+    finds_by, fetches_by = "C-FIND", "C-GET"
+
+    def __init__(self, peer: PeerSettings, config: Config) -> None:
+        self._peer, self._config = peer, config
+
+    def studies(self, question: Question) -> Iterator[str]:
+        """Study Instance UIDs."""
+        seen: set[str] = set()
+        for modality in question.modalities or ("",):
+            query = Dataset()
+            query.QueryRetrieveLevel = "STUDY"
+            query.StudyInstanceUID = ""
+            query.StudyDate, query.ModalitiesInStudy = question.dates, modality
+            for found in self._found(query):
+                uid = str(found.get("StudyInstanceUID", ""))
+                if uid and uid not in seen:
+                    seen.add(uid)
+                    yield uid
+
+    def series(self, study_instance_uid: str) -> list[SeriesSummary]:
+        """The series of a study."""
+        query = Dataset()
+        query.QueryRetrieveLevel = "SERIES"
+        query.StudyInstanceUID, query.SeriesInstanceUID = study_instance_uid, ""
+        for keyword in SUMMARY_KEYWORDS:
+            setattr(query, keyword, None)
+        return [
+            SeriesSummary(study_instance_uid, str(found.SeriesInstanceUID), found)
+            for found in self._found(query)
+            if found.get("SeriesInstanceUID")
+        ]
+
+    def fetch(self, series: SeriesSummary, folder: Path) -> int:
+        """Put every instance of a series into a folder."""
+        query = Dataset()
+        query.QueryRetrieveLevel = "SERIES"
+        query.StudyInstanceUID = series.study_instance_uid
+        query.SeriesInstanceUID = series.series_instance_uid
+        taken: list[Path] = []
+
+        def take(event: evt.Event) -> int:
+            path = folder / f"{len(taken):06d}.dcm"
+            try:
+                path.write_bytes(event.encoded_dataset())
+            except OSError:
+                return OUT_OF_RESOURCES
+            taken.append(path)
+            return SUCCESS
+
+        with self._associated(GET, Storage(tuple(STORAGE_CLASSES), take)) as association:
+            for status, _ in association.send_c_get(query, GET):
+                code = status.get("Status") if status else None
+                if code not in (*PENDING, SUCCESS):
+                    said = "nothing in time" if code is None else f"status {code:04X}H"
+                    raise ArchiveError(
+                        f"{self._peer.name} should send a series by C-GET, got {said} after "
+                        f"{len(taken)} instance(s)."
+                    )
+        return len(taken)
+
+    def _found(self, query: Dataset) -> list[Dataset]:
+        found = []
+        with self._associated(FIND) as association:
+            for status, identifier in association.send_c_find(query, FIND):
+                code = status.get("Status") if status else None
+                if code in PENDING and identifier is not None:
+                    found.append(identifier)
+                elif code != SUCCESS:
+                    said = "nothing in time" if code is None else f"status {code:04X}H"
+                    raise ArchiveError(
+                        f"{self._peer.name} should answer C-FIND with success, got {said}."
+                    )
+        return found
+
+    @contextlib.contextmanager
+    def _associated(self, sop_class: str, stored: Storage | None = None) -> Iterator[Association]:
+        try:
+            with associated(self._peer, self._config, [sop_class], stored) as association:
+                yield association
+        except ArchiveError:
+            raise
+        except BROKEN as error:
+            raise ArchiveError(f"{self._peer.name} cannot be asked: {error}") from error

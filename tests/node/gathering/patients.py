@@ -1,0 +1,59 @@
+"""Studies of named patients in a real PACS, and what must not be found afterwards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pydicom
+
+from tests.servers import OrthancServer
+from tests.synthetic import write_ct_series
+
+NAMES = (
+    ("Quillfeather^Ottoline", "MRN-7741239"),
+    ("Wexcombe^Ada", "MRN-5552081"),
+    ("Drumlin^Bo", "MRN-3120944"),
+)
+WORDS = (
+    *("quillfeather", "ottoline", "7741239", "wexcombe", "5552081", "drumlin", "3120944"),
+    *("perran", "ctroom7", "20250310", "acc-"),
+)
+SLICES = 6
+
+
+def fill(orthanc: OrthancServer, folder: Path) -> set[str]:
+    """Put the studies into the PACS; gives every UID that must not survive.
+
+    Each patient has a low-dose CT, the first a synthetic series besides, the second a localizer in
+    another series, the third one with a name burnt into the pixels.
+    """
+    uids: set[str] = set()
+    for number, (name, patient_id) in enumerate(NAMES):
+        about = {"PatientName": name, "PatientID": patient_id, "AccessionNumber": f"ACC-{number}7"}
+        paths = series(folder / f"{number}-low", about, "LOW DOSE CHEST")
+        study = str(pydicom.dcmread(paths[0]).StudyInstanceUID)
+        same = about | {"StudyInstanceUID": study}
+        if number == 0:
+            paths += series(folder / "synthetic", same | {"SyntheticData": "YES"}, "LOW DOSE AI")
+        if number == 1:
+            scout = same | {"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}
+            paths += series(folder / "scout", scout, "Topogram")
+        if number == 2:
+            paths += series(folder / "burnt", same | {"BurnedInAnnotation": "YES"}, "LOW DOSE 2")
+        for path in paths:
+            ds = pydicom.dcmread(path)
+            found = {str(e.value) for e in ds.iterall() if e.VR == "UI" and e.value}
+            uids |= {uid for uid in found if not uid.startswith("1.2.840.10008.")}
+            orthanc.upload(path)
+    return uids
+
+
+def series(folder: Path, about: dict[str, Any], description: str) -> list[Path]:
+    """One CT series of a patient."""
+    place = {
+        "InstitutionName": "St Perran Infirmary",
+        "StationName": "CTROOM7",
+        "ReferringPhysicianName": "Wexcombe^Ada",
+    }
+    return write_ct_series(folder, slices=SLICES, series_description=description, **(place | about))
