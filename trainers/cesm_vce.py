@@ -47,7 +47,7 @@ from trainers.training.settings import RunSettings, add_options, knob, settings_
 METHODS = ("folded_unet", "autoencoder", "pix2pix", "cyclegan", "lesion_cyclegan")
 
 RATES = {
-    "folded_unet": 2e-3,
+    "folded_unet": 1e-3,
     "autoencoder": 1e-3,
     "pix2pix": 2e-4,
     "cyclegan": 1e-5,

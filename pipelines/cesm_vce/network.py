@@ -18,6 +18,9 @@ from pipelines.cesm_vce.generators import Autoencoder, Generator, ResidualGenera
 FOLD = 4
 """Rows and columns that are folded into channels."""
 
+START_LOG_ODDS = -2.0
+"""Of the display value that an untrained network gives: between air and plain tissue."""
+
 
 class ResidualBlock(nn.Module):
     """Two 3 x 3 convolutions whose result is added to the input."""
@@ -41,7 +44,7 @@ class FoldedUNet(Generator):
         channels: features at 1/4, 1/8, 1/16 ... of the resolution.
     """
 
-    def __init__(self, channels: tuple[int, ...] = (32, 64, 96)) -> None:
+    def __init__(self, channels: tuple[int, ...] = (24, 48, 64)) -> None:
         super().__init__()
         pairs = list(itertools.pairwise(channels))
         self.head = nn.Conv2d(FOLD * FOLD, channels[0], 3, padding=1)
@@ -51,6 +54,9 @@ class FoldedUNet(Generator):
         self.ups = nn.ModuleList(nn.Conv2d(coarse, 4 * fine, 1) for fine, coarse in pairs)
         self.decoders = nn.ModuleList(ResidualBlock(fine) for fine, _ in pairs)
         self.tail = nn.Conv2d(channels[0], FOLD * FOLD, 3, padding=1)
+        # start from one dark value everywhere: a sigmoid that saturates early never recovers
+        nn.init.zeros_(self.tail.weight)
+        nn.init.constant_(self.tail.bias, START_LOG_ODDS)  # type: ignore[arg-type]
 
     def correction(self, seen: Tensor) -> Tensor:
         """(B, 1, H, W), sides multiples of 16, to log odds of the display value."""

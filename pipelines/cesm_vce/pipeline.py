@@ -181,7 +181,8 @@ class _Run:
             around = framed(mammogram)
             made, mirrored = self._pipeline.both_answers(around)
             meter.add(around, made, mirrored)
-            image = carried((made + mirrored) / 2, around, mammogram)
+            mean = np.asarray((made + mirrored) / 2, np.float32)
+            image = carried(mean, around, mammogram)
             if done == total:
                 self._record = self._pipeline.record(meter, self._values, total)
             self._progress(done, total)
