@@ -4,6 +4,8 @@ The files:
 
     __main__.py      the story, step by step
     pacs.py          the demonstration PACS: Orthanc where installed, else pynetdicom's qrscp
-    samples/         a small excerpt of a real CT with simulated low dose
-    make_samples.py  how the samples were made
+    routes.py        the routes of the node, one a sample
+    samples/         small samples, simulated or with simulated dose
+    make_samples.py  makes them anew, by making/
+    viewer.py        OHIF in front of the demonstration PACS
 """

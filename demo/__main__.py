@@ -1,4 +1,4 @@
-"""`make run`: start a PACS and the node, send the sample study, show what comes back.
+"""`make run`: start a PACS and the node, send a sample of each route, show what comes back.
 
 Without an option it stays up until Ctrl-C. `--once` ends by itself, with exit code 0 when every
 sample was answered and 1 otherwise.
@@ -20,6 +20,7 @@ from typing import Any
 
 import pydicom
 import requests
+import yaml
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -32,12 +33,13 @@ from demo.pacs import (
     free_port,
     stop_process,
 )
+from demo.routes import installed_routes
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = Path(__file__).parent / "samples"
 NODE_AE_TITLE = "VSCANNER"
-READY_TIMEOUT_S = 90.0
-ANSWER_TIMEOUT_S = 180.0
+READY_TIMEOUT_S = 300.0
+ANSWER_TIMEOUT_S = 600.0
 FINAL_STATES = ("COMMITTED", "REFUSED", "HELD", "FAILED", "CANCELLED")
 
 console = Console(highlight=False)
@@ -107,9 +109,10 @@ def say(line: str) -> None:
 
 
 def read_samples() -> list[Sample]:
-    """The sample studies, one folder each."""
+    """The sample studies of the installed routes, one folder each."""
     samples = []
-    for folder in sorted(path for path in SAMPLES.iterdir() if path.is_dir()):
+    for route in installed_routes():
+        folder = SAMPLES / route.sample
         paths = sorted(folder.glob("*.dcm"))
         header = pydicom.dcmread(paths[0], stop_before_pixels=True)
         samples.append(
@@ -153,9 +156,10 @@ def preferred_port(wanted: int) -> int:
 
 
 def write_config(pacs: PACS, folder: Path, port: int, web_port: int) -> Path:
-    """The node's configuration: one peer, one route, embedded defaults for the rest."""
+    """The node's configuration: one peer, a route a sample, embedded defaults for the rest."""
     dicomweb = f", dicomweb: {pacs.orthanc_url}/dicom-web" if pacs.orthanc_url else ""
     commitment = "true" if pacs.orthanc_url else "false"
+    routes = [route.to_yaml() for route in installed_routes()]
     config = folder / "node.yaml"
     config.write_text(f"""\
 node:
@@ -169,12 +173,7 @@ peers:
      storage_commitment: {commitment}{dicomweb}}}
 web: {{host: {LOOPBACK}, port: {web_port}}}
 assembly: {{quiet_s: 2, limit_s: 60}}
-routes:
-  - name: low-dose CT
-    pipeline: ldct_denoise
-    when: {{Modality: CT, SeriesDescription: {{matches: "(?i)low.?dose"}}}}
-    send_to: [pacs]
-""")
+{yaml.safe_dump({"routes": routes}, sort_keys=False)}""")
     return config
 
 
@@ -197,7 +196,7 @@ def await_ready(node: Node) -> None:
 def answer(sample: Sample, pacs: PACS, node: Node) -> bool:
     """Send one sample from the PACS and wait for its derived series to be there."""
     pacs.load(sample.paths)
-    say(f"\nSample        {sample.name}: {len(sample.paths)} slices, sent by C-STORE")
+    say(f"\nSample        {sample.name}: {len(sample.paths)} images, sent by C-STORE")
     pacs.send(sample.study_uid, NODE_AE_TITLE)
     job = await_job(sample, node)
     if job["state"] != "COMMITTED":

@@ -21,7 +21,7 @@ from typing import Protocol
 import pydicom
 import requests
 from pydicom.dataset import Dataset
-from pydicom.uid import UID, CTImageStorage
+from pydicom.uid import UID
 from pynetdicom import AE
 
 LOOPBACK = "127.0.0.1"
@@ -226,10 +226,9 @@ class QueryRetrievePACS:
     def load(self, paths: list[Path]) -> None:
         """C-STORE into it."""
         ae = AE("DEMOLOADER")
-        syntaxes = {
-            pydicom.dcmread(p, stop_before_pixels=True).file_meta.TransferSyntaxUID for p in paths
-        }
-        ae.add_requested_context(CTImageStorage, sorted(syntaxes))
+        metas = [pydicom.dcmread(path, stop_before_pixels=True).file_meta for path in paths]
+        for sop_class in {meta.MediaStorageSOPClassUID for meta in metas}:
+            ae.add_requested_context(sop_class, sorted({m.TransferSyntaxUID for m in metas}))
         association = ae.associate(LOOPBACK, self.dicom_port, ae_title=self.ae_title)
         if not association.is_established:
             raise DemoError("qrscp did not accept the association that brings the sample.")

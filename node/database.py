@@ -213,10 +213,11 @@ def open_database(settings: NodeSettings) -> Engine:
         sa.event.listen(engine, "connect", _tune_sqlite)
     else:
         engine = sa.create_engine(url, pool_pre_ping=True)
-    try:
-        metadata.create_all(engine)
-    except sa.exc.DBAPIError:  # another process was making the same tables at this moment
-        metadata.create_all(engine)
+    for table in metadata.sorted_tables:
+        try:
+            table.create(engine, checkfirst=True)
+        except sa.exc.DBAPIError:  # another process made the same table at this moment
+            table.create(engine, checkfirst=True)
     return engine
 
 
