@@ -84,6 +84,7 @@ def _add_create(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--title", help="what readers see (default: the name)")
     parser.add_argument("--readers", type=int, default=1, help="links to make (default: 1)")
     parser.add_argument("--slices", type=int, help="of each case (default: as all have, up to 40)")
+    parser.add_argument("--window", default="", help="shown first: soft, lung, bone, ...")
     parser.add_argument("--seed", type=int, default=0, help="of the lot (default: 0)")
     parser.add_argument(
         "--pairs", action="store_true", help="show a patient twice, real and synthetic"
@@ -102,6 +103,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _create(arguments: argparse.Namespace, config: Config) -> int:
     if not 1 <= arguments.readers <= MOST_READERS:
         raise CommandError(f"1 to {MOST_READERS} readers are possible, got {arguments.readers}.")
+    data_dir = config.node.data_dir.resolve()
+    if arguments.key.resolve().is_relative_to(data_dir):
+        raise CommandError(
+            f"The key must not lie on the node, below {data_dir}; keep it elsewhere."
+        )
     wish = Wish(
         name=arguments.name,
         title=arguments.title or arguments.name,
@@ -110,6 +116,7 @@ def _create(arguments: argparse.Namespace, config: Config) -> int:
         seed=arguments.seed,
         pairs=arguments.pairs,
         resample=arguments.resample,
+        window=arguments.window,
     )
     candidates = find_candidates(arguments.real, arguments.synthetic)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()

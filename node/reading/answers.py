@@ -20,6 +20,7 @@ from pydantic import Field, ValidationError
 from node.reading.errors import ReadingError
 from node.reading.study import Record
 from node.reading.words import LONGEST_REASON, Judgement
+from node.steps.folder import sync_folder
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class AnswerLedger:
     """The answers of one reading.
 
     Args:
-        folder: made when the first answer comes.
+        folder: of the answers, made with the reading.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -68,7 +69,7 @@ class AnswerLedger:
             file.flush()
             os.fsync(file.fileno())
         if is_new:
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
         facts = {"action": "reading_answer_kept", "reader": alias}
         log.info("A reader's answer is kept", extra=facts)
 
@@ -86,7 +87,6 @@ class AnswerLedger:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Keep answers and the opening of the key apart, in all processes of this machine."""
-        self.folder.mkdir(exist_ok=True)
         with (self.folder / ".lock").open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
@@ -118,11 +118,3 @@ def _is_cut_short(descriptor: int) -> bool:
     """Whether a file ends within a line."""
     size = os.fstat(descriptor).st_size
     return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -18,6 +18,7 @@ from node.reading.answers import Answer, AnswerLedger
 from node.reading.errors import ReadingClosed, ReadingError, UnknownReading
 from node.reading.key import Key, open_key
 from node.reading.study import NAME_PATTERN, Record, Study
+from node.steps.folder import sync_folder
 
 READINGS = "readings"
 CASES, ANSWERS = "cases", "answers"
@@ -142,13 +143,14 @@ def all_readings(data_dir: Path) -> list[ReadingFolder]:
 
 
 def write_synced(path: Path, data: bytes) -> None:
-    """Write a file that survives a power cut, whole or not at all."""
+    """Write a file so that after a crash it is there whole or not at all."""
     part = path.with_name(f".{path.name}.part")
     with part.open("wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
     part.rename(path)
+    sync_folder(path.parent)
 
 
 def _named(path: Path) -> bool:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from dicom_profiles.errors import ProfileError
 from node.reading.choosing import choose
 from node.reading.errors import ReadingError, UnfitMaterial
-from node.reading.folder import CASES, STUDY, write_synced
+from node.reading.folder import ANSWERS, CASES, STUDY, write_synced
 from node.reading.key import CaseTruth, Key, write_key
 from node.reading.likeness import (
     AIR_HU,
@@ -34,21 +34,22 @@ from node.reading.likeness import (
 from node.reading.material import Candidate
 from node.reading.study import NAME_PATTERN, Preset, Reader, Study, Values, link_digest, new_token
 from node.reading.words import TAGS
+from node.steps.folder import sync_folder
 
 log = logging.getLogger(__name__)
 
 QUESTION = "Is this image real, or was it made by a computer?"
-CT_WINDOWS = (
-    Preset(label="Soft tissue", centre=50, width=400),
-    Preset(label="Lung", centre=-600, width=1500),
-    Preset(label="Bone", centre=400, width=1800),
-    Preset(label="Everything", centre=1000, width=4000),
-)
-PLAIN_WINDOWS = (
-    Preset(label="Usual", centre=FULL_SCALE / 2, width=FULL_SCALE),
-    Preset(label="Dark parts", centre=FULL_SCALE / 8, width=FULL_SCALE / 4),
-    Preset(label="Everything", centre=2 * FULL_SCALE, width=4 * FULL_SCALE),
-)
+CT_WINDOWS = {
+    "soft": Preset(label="Soft tissue", centre=50, width=400),
+    "lung": Preset(label="Lung", centre=-600, width=1500),
+    "bone": Preset(label="Bone", centre=400, width=1800),
+    "everything": Preset(label="Everything", centre=1000, width=4000),
+}
+PLAIN_WINDOWS = {
+    "usual": Preset(label="Usual", centre=FULL_SCALE / 2, width=FULL_SCALE),
+    "dark": Preset(label="Dark parts", centre=FULL_SCALE / 8, width=FULL_SCALE / 4),
+    "everything": Preset(label="Everything", centre=2 * FULL_SCALE, width=4 * FULL_SCALE),
+}
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Wish:
         seed: of the lot that chooses cases and slices.
         pairs: show patients twice, real and synthetic.
         resample: interpolate all cases to one grid.
+        window: in which every case is shown first; "" for the usual one.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Wish:
     seed: int = 0
     pairs: bool = False
     resample: bool = False
+    window: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,8 +108,10 @@ def make_reading(
         raise ReadingError(f"There is a reading {wish.name} already; choose another name.")
     chosen = choose(candidates, wish.seed, pairs=wish.pairs)
     likeness = common_likeness(chosen, wish.slices, resample=wish.resample)
+    _values(chosen[0].modality, wish.window)  # a wrong window is told before the work
     shutil.rmtree(part, ignore_errors=True)
-    (part / CASES).mkdir(parents=True)
+    for name in (CASES, ANSWERS):
+        (part / name).mkdir(parents=True)
     cases = _write_cases(part / CASES, chosen, likeness, wish.seed, progress)
     key = Key(name=wish.name, seed=wish.seed, resampled=wish.resample, cases=cases)
     links = {f"R{number}": new_token() for number in range(1, wish.readers + 1)}
@@ -114,14 +119,15 @@ def make_reading(
     write_synced(part / STUDY, study.model_dump_json(indent=1).encode())
     _same_times(part, study.created)
     write_key(key, key_path)
+    sync_folder(part)
     part.rename(folder)
+    sync_folder(root)
     facts = {"action": "reading_made", "cases": len(cases), "readers": wish.readers}
     log.info("A blind reading was made", extra=facts)
     return MadeReading(study, links, dict(key.counts()))
 
 
 def _study(wish: Wish, modality: str, likeness: Likeness, key: Key, links: dict[str, str]) -> Study:
-    is_ct = modality == "CT"
     return Study(
         name=wish.name,
         title=wish.title,
@@ -129,18 +135,30 @@ def _study(wish: Wish, modality: str, likeness: Likeness, key: Key, links: dict[
         created=datetime.now(UTC),
         modality=modality,
         shape=likeness.shape,
-        values=Values(
-            unit="HU" if is_ct else "1",
-            offset=AIR_HU if is_ct else 0.0,
-            windows=CT_WINDOWS if is_ct else PLAIN_WINDOWS,
-            inverted=modality == "PT",
-        ),
+        values=_values(modality, wish.window),
         cases=tuple(sorted(key.cases)),
         readers=tuple(
             Reader(alias=alias, link_sha256=link_digest(link)) for alias, link in links.items()
         ),
         tags=TAGS,
         key_sha256=key.commitment(),
+    )
+
+
+def _values(modality: str, window: str) -> Values:
+    """What stored numbers mean, and the windows on them, the wanted one first."""
+    is_ct = modality == "CT"
+    windows = CT_WINDOWS if is_ct else PLAIN_WINDOWS
+    first = window or next(iter(windows))
+    if first not in windows:
+        raise ReadingError(
+            f"A window of {modality} is one of {', '.join(windows)}; got {window!r}."
+        )
+    return Values(
+        unit="HU" if is_ct else "1",
+        offset=AIR_HU if is_ct else 0.0,
+        windows=(windows[first], *(each for name, each in windows.items() if name != first)),
+        inverted=modality == "PT",
     )
 
 

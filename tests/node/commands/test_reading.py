@@ -82,11 +82,16 @@ def test_an_unfinished_reading_is_not_opened_by_mistake(
             ["create", "x", "--real", ".", "--synthetic", ".", "--key", "k", "--readers", "0"],
             "1 to 99 readers",
         ),
+        (
+            ["create", "x", "--real", ".", "--synthetic", ".", "--key", "DATA/k"],
+            "not lie on the node",
+        ),
     ],
 )
 def test_errors_are_one_sentence(
     config: Path, arguments: list[str], sentence: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    arguments = [word.replace("DATA", str(config.parent / "data")) for word in arguments]
     assert main(["reading", *arguments, "--config", str(config)]) == 1
     error = capfd.readouterr().err
     assert sentence in error

@@ -20,14 +20,19 @@ def answer(case: str = "c1", judgement: Judgement = "real", **fields: object) ->
     return Answer.model_validate(given)
 
 
+@pytest.fixture
+def ledger(tmp_path: Path) -> AnswerLedger:
+    (tmp_path / "answers").mkdir()
+    return AnswerLedger(tmp_path / "answers")
+
+
 def give(ledger: AnswerLedger, *answers: Answer) -> None:
     for each in answers:
         with ledger.lock():
             ledger.give("R1", each)
 
 
-def test_the_last_answer_counts_and_the_first_is_kept(tmp_path: Path) -> None:
-    ledger = AnswerLedger(tmp_path / "answers")
+def test_the_last_answer_counts_and_the_first_is_kept(ledger: AnswerLedger) -> None:
     assert ledger.latest("R1") == {}
     give(ledger, answer(), answer("c2"), answer(judgement="synthetic", reason="Rib\n„ü“ }"))
     assert ledger.latest("R1")["c1"].judgement == "synthetic"
@@ -36,10 +41,9 @@ def test_the_last_answer_counts_and_the_first_is_kept(tmp_path: Path) -> None:
     assert ledger.latest("R2") == {}
 
 
-def test_a_line_cut_short_is_passed_over_and_the_next_one_kept(tmp_path: Path) -> None:
-    ledger = AnswerLedger(tmp_path / "answers")
+def test_a_line_cut_short_is_passed_over_and_the_next_one_kept(ledger: AnswerLedger) -> None:
     give(ledger, answer("c1", reason="a } b"), answer("c2", reason="a } b"))
-    path = tmp_path / "answers" / "R1.jsonl"
+    path = ledger.folder / "R1.jsonl"
     whole = path.read_bytes()
     second = whole.index(b"\n") + 1
     for length in range(second + 1, len(whole) - 1):
@@ -49,10 +53,9 @@ def test_a_line_cut_short_is_passed_over_and_the_next_one_kept(tmp_path: Path) -
         assert set(ledger.latest("R1")) == {"c1", "c3"}
 
 
-def test_a_line_that_is_no_answer_is_told(tmp_path: Path) -> None:
-    ledger = AnswerLedger(tmp_path / "answers")
+def test_a_line_that_is_no_answer_is_told(ledger: AnswerLedger) -> None:
     give(ledger, answer())
-    path = tmp_path / "answers" / "R1.jsonl"
+    path = ledger.folder / "R1.jsonl"
     path.write_bytes(path.read_bytes() + b'{"case": "c2"}\n')
     with pytest.raises(ReadingError, match=r"Line 2 of R1\.jsonl is no answer"):
         ledger.latest("R1")
@@ -71,14 +74,14 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_an_acknowledged_answer_survives_a_kill(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", KILLED, str(tmp_path / "answers")]
+def test_an_acknowledged_answer_survives_a_kill(ledger: AnswerLedger) -> None:
+    command = [sys.executable, "-c", KILLED, str(ledger.folder)]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
-    assert len(AnswerLedger(tmp_path / "answers").latest("R1")) == 3
+    assert len(ledger.latest("R1")) == 3
 
 
 def test_an_answer_is_synced_before_it_is_acknowledged(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ledger: AnswerLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced = []
     fsync = os.fsync
@@ -89,7 +92,7 @@ def test_an_answer_is_synced_before_it_is_acknowledged(
         fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", note)
-    give(AnswerLedger(tmp_path / "answers"), answer(), answer("c2"))
+    give(ledger, answer(), answer("c2"))
     assert synced == [("R1.jsonl", 1), ("answers", False), ("R1.jsonl", 2)]
 
 

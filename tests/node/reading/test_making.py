@@ -8,13 +8,16 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from pydicom.uid import PositronEmissionTomographyImageStorage
 
 from dicom_profiles.reading import open_series
 from node.reading.errors import ReadingError
 from node.reading.folder import ReadingFolder
 from node.reading.key import open_key
+from node.reading.making import Wish, make_reading
+from node.reading.material import find_candidates
 from tests.node.reading.conftest import Made
-from tests.node.reading.patients import reading_of
+from tests.node.reading.patients import reading_of, write_real
 
 
 def test_nothing_in_the_folder_tells_the_truth(made: Made, dicom: Path) -> None:
@@ -27,13 +30,14 @@ def test_nothing_in_the_folder_tells_the_truth(made: Made, dicom: Path) -> None:
     study = json.loads((folder / "study.json").read_text())
     said = json.dumps({name: study[name] for name in study if name not in ("tags", "question")})
     assert not [word for word in words if word in said]
-    assert {path.name for path in folder.iterdir()} == {"study.json", "cases"}
+    assert {path.name for path in folder.iterdir()} == {"study.json", "cases", "answers"}
     assert {path.name for path in (folder / "cases").iterdir()} == set(study["cases"])
 
 
 def test_all_cases_have_one_size_and_one_time(made: Made) -> None:
     facts = [path.stat() for path in (made.reading.folder / "cases").iterdir()]
     assert {fact.st_size for fact in facts} == {6 * 64 * 64 * 2}
+    assert {fact.st_mode for fact in facts} == {facts[0].st_mode}
     assert len({fact.st_mtime_ns for fact in facts}) == 1
 
 
@@ -82,3 +86,40 @@ def test_no_reading_without_its_key(made: Made, dicom: Path) -> None:
         reading_of(dicom, made.reading.folder.parent, made.key, name="chest-2")
     assert not (made.reading.folder.parent / "chest-2").exists()
     assert ReadingFolder(made.reading.folder).study == made.made.study
+
+
+def test_the_wanted_window_comes_first(dicom: Path, tmp_path: Path) -> None:
+    made = reading_of(dicom, tmp_path, tmp_path / "lung.key", window="lung")
+    first, *others = made.study.values.windows
+    assert (first.label, len(others)) == ("Lung", 3)
+    with pytest.raises(ReadingError, match="A window of CT is one of soft, lung"):
+        reading_of(dicom, tmp_path, tmp_path / "x.key", name="x", window="brain")
+    assert not (tmp_path / "x").exists()
+
+
+def test_other_modalities_have_values_without_a_unit(tmp_path: Path) -> None:
+    pet = {"SOPClassUID": PositronEmissionTomographyImageStorage, "Modality": "PT"}
+    write_real(tmp_path / "real", "PHANTOM-1", RescaleIntercept="0", **pet)
+    write_real(
+        tmp_path / "synthetic",
+        "PHANTOM-2",
+        RescaleIntercept="0",
+        RescaleSlope="0.25",
+        SyntheticData="YES",
+        **pet,
+    )
+    found = find_candidates([tmp_path / "real"], [tmp_path / "synthetic"])
+    wish = Wish(name="pet", title="PET", readers=1)
+    made = make_reading(tmp_path / "r", tmp_path / "pet.key", found, wish)
+    values = made.study.values
+    assert (made.study.modality, values.unit, values.offset, values.inverted) == (
+        "PT",
+        "1",
+        0,
+        True,
+    )
+    for case in made.study.cases:
+        pixels = np.fromfile(tmp_path / "r" / "pet" / "cases" / case, dtype="<u2")
+        # 12 bits of both: steps of 4 in 16384, and one scale whatever the rescale slope.
+        assert set(np.unique(pixels % 4)) == {0}
+        assert np.percentile(pixels[pixels > 0], 99.5) == pytest.approx(16_384, rel=1e-3)
