@@ -31,6 +31,16 @@ def test_published_values(table: list[list[int]], wanted: float) -> None:
     assert found.n == sum(map(sum, table))
 
 
+def test_published_cells_that_follow_from_no_counts() -> None:
+    """Named in docs/blind_reading.md; were one of them to come out, the page would be wrong."""
+    assert independence_p([[77, 60], [60, 51]], "surveys 2 and 4").value == pytest.approx(
+        0.833, abs=5e-4
+    )
+    percents = [round(100 * k / n, 1) for n in range(1, 61) for k in range(n + 1)]
+    assert (percents.count(55.4), percents.count(47.3)) == (1, 1)  # 31 of 56, 26 of 55
+    assert round(100 * (31 + 26) / (56 + 55), 1) == 51.4  # published: 52.3
+
+
 @pytest.mark.parametrize("table", [[[1, 2, 3], [4, 5, 6]], [[0, 0], [3, 4]], [[-1, 2], [3, 4]]])
 def test_other_tables_are_refused(table: list[list[int]]) -> None:
     with pytest.raises(MetricError, match="2 x 2"):
