@@ -31,6 +31,7 @@ from pipelines.errors import InputError, RecordNotReady, WeightsError
 from pipelines.ldct_denoise import gate as gates
 from pipelines.ldct_denoise.network import CONTEXT, DenoisingNetwork
 from pipelines.ldct_denoise.quality import Calibration, QualityMeter, read_calibration
+from pipelines.ldct_denoise.strength import blend, effective_strength
 
 if TYPE_CHECKING:
     from dicom_profiles.source import Source
@@ -169,9 +170,10 @@ class _Run:
         """The denoised slices; the record is there before the last one is handed out."""
         total = self._source.shape[0]
         meter = QualityMeter(total, self._pipeline.calibration)
+        strength = effective_strength(self._values["strength"], self._values["dose_share"])
         with closing(self._pipeline.pairs(self._source)) as pairs:
             for done, (before, after) in enumerate(pairs, start=1):
-                blended = _blend(before, after, self._values["strength"])
+                blended = blend(before, after, strength)
                 meter.add(before, blended)
                 if done == total:
                     self._record = self._pipeline.record(meter, self._values, total)
@@ -183,13 +185,6 @@ class _Run:
         if self._record is None:
             raise RecordNotReady("The quality record exists only after the last slice.")
         return self._record
-
-
-def _blend(before: Slice, after: Slice, strength: float) -> Slice:
-    """`before + strength * (after - before)`; exact at 0 and 1."""
-    if strength == 1.0:
-        return after
-    return before if strength == 0.0 else before + np.float32(strength) * (after - before)
 
 
 def _checked(source: SliceSource) -> Iterator[Slice]:

@@ -55,8 +55,8 @@ def test_a_range_holds_its_ends() -> None:
 
 def test_parameters_are_completed_with_their_defaults() -> None:
     card = read_card(CARD)
-    assert card.parameters_from(None) == {"strength": 1.0}
-    assert card.parameters_from({"strength": 0}) == {"strength": 0.0}
+    assert card.parameters_from(None) == {"strength": 1.0, "dose_share": 0.0}
+    assert card.parameters_from({"strength": 0})["strength"] == 0.0
 
 
 @pytest.mark.parametrize("value", [1.01, -0.1, "1", True, None, float("nan")])

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.ldct_denoise.strength import blend, effective_strength
 from trainers.evaluation.denoisers import RIVALS, STRENGTHS, Denoiser, unchanged
 from trainers.low_dose import Scanner, inserted_noise
 from trainers.metrics.intensity import psnr, rmse
@@ -36,6 +37,9 @@ TUNED_ON = 256
 """Side, in pixels, of the middle of a slice on which a rival's strength is chosen."""
 
 SEED = 2026
+
+TOLD = "ours, told the dose"
+"""The pipeline with its parameter `dose_share`, as rivals are told the noise."""
 
 Image = npt.NDArray[np.float32]
 
@@ -122,12 +126,23 @@ def table(
             tick(f"{series.name} {dose:.0%}: strength of {name}")
             methods[name] = tuned(name, drawn[len(drawn) // 2], WINDOWS[window])
         methods["ours"] = ours
+        methods[TOLD] = told_dose(ours, dose)
         for name, method in methods.items():
             tick(f"{series.name} {dose:.0%} {name}")
             found = [score(case, method(case.low, case.sigma), WINDOWS[window]) for case in drawn]
             means = tuple(mean_of(column) for column in zip(*found, strict=True))
             rows.append(Row(series.name, window, dose, name, len(drawn), means))
     return rows
+
+
+def told_dose(ours: Denoiser, dose: float) -> Denoiser:
+    """The network's output blended with its input as the pipeline does for a known dose."""
+
+    def denoise(stack: Image, sigma: float) -> Image:
+        strength = effective_strength(1.0, dose)
+        return blend(unchanged(stack, sigma), ours(stack, sigma), strength)
+
+    return denoise
 
 
 def tuned(name: str, case: Case, window: DataRange) -> Denoiser:

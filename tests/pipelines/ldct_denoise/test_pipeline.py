@@ -113,6 +113,17 @@ def test_strength_0_gives_the_input_and_a_half_lies_between(scanner: LowDoseCtDe
     np.testing.assert_allclose(half, (voxels + whole) / 2, atol=0.01)
 
 
+def test_near_the_usual_dose_less_is_removed(scanner: LowDoseCtDenoising) -> None:
+    voxels = phantom(4)
+    whole, quarter, half, usual = (
+        scanner({"CT": volume(voxels)}, {"dose_share": share}).volume.voxels
+        for share in (0, 0.25, 0.5, 1)
+    )
+    np.testing.assert_array_equal(quarter, whole)
+    np.testing.assert_allclose(half, voxels + 0.7 * (whole - voxels), atol=0.01)
+    np.testing.assert_array_equal(usual, voxels)
+
+
 def test_metal_and_padding_pass_unchanged(scanner: LowDoseCtDenoising) -> None:
     voxels = phantom(3)
     voxels[:, 10:14, 10:14] = 20000.0
@@ -139,7 +150,7 @@ def test_the_record_comes_after_the_last_slice(scanner: LowDoseCtDenoising) -> N
     assert len(list(translation.slices)) == 2
     record = translation.record().to_json()
     assert record["verdict"] in {"GREEN", "AMBER", "RED"}
-    assert record["parameters"] == {"strength": 1.0}
+    assert record["parameters"] == {"strength": 1.0, "dose_share": 0.0}
     assert record["engine"]["name"] == "ncnn"
     assert len(record["model"]["weights_sha256"]) == 64
 

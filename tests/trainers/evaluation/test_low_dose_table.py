@@ -8,12 +8,14 @@ import pytest
 from tests.trainers.phantom_series import phantom_series
 from trainers.evaluation.denoisers import RIVALS, unchanged
 from trainers.evaluation.low_dose_table import (
+    TOLD,
     WINDOWS,
     cases,
     correlated,
     middle_of,
     score,
     table,
+    told_dose,
     tuned,
 )
 from trainers.low_dose import Kernel, Scanner
@@ -71,5 +73,14 @@ def test_the_middle_of_a_case_is_the_middle() -> None:
 
 def test_the_table_has_a_row_for_every_method_and_dose() -> None:
     rows = table(phantom_series(), "abdomen", [0.5], 1, unchanged)
-    assert [row.method for row in rows] == ["input", *RIVALS, "ours"]
+    assert [row.method for row in rows] == ["input", *RIVALS, "ours", TOLD]
     assert rows[0].measurements[0].value == rows[-1].measurements[0].value
+
+
+def test_told_a_high_dose_less_is_changed() -> None:
+    case = cases(phantom_series(), 0.5, 1, SCANNER)[0]
+    low = case.low[1]
+    half = told_dose(lambda stack, sigma: stack[1] + 10, 0.5)(case.low, case.sigma)
+    np.testing.assert_allclose(half, low + 7, atol=1e-3)
+    quarter = told_dose(lambda stack, sigma: stack[1] + 10, 0.25)(case.low, case.sigma)
+    np.testing.assert_array_equal(quarter, low + 10)
