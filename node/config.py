@@ -96,6 +96,12 @@ class AssemblySettings(Settings):
 
     quiet_s: float = Field(5, ge=0, description="seconds without a new instance")
     limit_s: float = Field(600, gt=0, description="seconds after which a series is taken as it is")
+    partner_s: float = Field(
+        30,
+        ge=0,
+        description="seconds without a new instance of the study before a series is translated "
+        "without the partner that its pipeline would rather have",
+    )
 
 
 class JobSettings(Settings):

@@ -29,7 +29,7 @@ from pipelines import catalog, gates
 from pipelines.contract import GateVerdict
 
 CONTRADICTORY = 0.5
-"""Below this confidence hints contradict each other: not even the site's word is enough."""
+"""Up to this confidence hints contradict each other: not even the site's word is enough."""
 
 SITE_WORDS = (
     "SeriesDescription",
@@ -301,7 +301,7 @@ def hold_rule(
     failed = next((condition for condition in conditions if not condition.holds), None)
     known = key is not None and seen.confidence >= gates.accepted_confidence(pipeline)
     takes = failed is None and (key is not None or rule.site_word)
-    believed = known or (rule.site_word and seen.confidence >= CONTRADICTORY)
+    believed = known or (rule.site_word and seen.confidence > CONTRADICTORY)
     doubt = "" if believed or key is None else _doubt(seen, key)
     reason = _why(rule, failed, seen, known=known) if not (takes and doubt) else doubt
     return RuleFinding(

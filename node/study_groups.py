@@ -63,8 +63,8 @@ class StudyGroups:
     ) -> datetime | None:
         """When to look for partners again, None when no more are waited for.
 
-        They are waited for until nothing of the study has come for the quiet time, at most until
-        the limit after the series was complete; not when a person said that all is here.
+        They are waited for until nothing of the study has come for `partner_s`, at most until the
+        limit after the series was complete; not when a person said that all is here.
         """
         settings = self.settings
         completed = row.completed if row.state == SeriesState.COMPLETE else now
@@ -77,7 +77,7 @@ class StudyGroups:
         )
         with self.database.connect() as connection:
             rows = list(connection.execute(query))
-        quiet = max(one.last_received for one in rows) + timedelta(seconds=settings.quiet_s)
+        quiet = max(one.last_received for one in rows) + timedelta(seconds=settings.partner_s)
         if any(one.state == SeriesState.RECEIVING for one in rows):
             quiet = max(quiet, now + timedelta(seconds=settings.quiet_s))
         return min(quiet, limit) if now < quiet else None
