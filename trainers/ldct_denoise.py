@@ -4,8 +4,11 @@ On one CPU or GPU:      python -m trainers.ldct_denoise --train FOLDER... --out 
 On several GPUs:        torchrun --nproc-per-node 4 -m trainers.ldct_denoise --train ...
 Going on:               the same command with --resume
 
+From one's own PACS:    vscanner train ldct_denoise --from PEER --data DIR --out runs/a
+
 A training source is a folder of one DICOM series, a NIfTI file, or the root of
-LDCT-and-Projection-data with the prefix `ldct:`. `name=weight@path` gives it a weight, `+thick`
+LDCT-and-Projection-data with the prefix `ldct:`, or a side of a gathered data set as
+`set:DIR:train` (`--data DIR` takes both sides). `name=weight@path` gives it a weight, `+thick`
 after the path adds thicker slices made of thin ones:   --train chest=2@/data/chest+thick
 Pairs of the low-dose collection are only read for evaluation: noise is always inserted here.
 
@@ -39,14 +42,16 @@ from trainers.noise_bank import (
 )
 from trainers.noise_calibration import CalibrationError
 from trainers.patch_critic import PatchCritic
+from trainers.readers.data_set import PREFIX, add_data_option, read_ct_side, with_data
 from trainers.readers.dicom import read_dicom
 from trainers.readers.ldct_projection import read_ldct_projection
 from trainers.readers.nifti import read_nifti
 from trainers.readers.series import TrainingSeries
+from trainers.training.card import write_card
 from trainers.training.feeding import Batch, Drawn
 from trainers.training.learner import Learner
 from trainers.training.rates import warm_cosine
-from trainers.training.run import Run
+from trainers.training.run import WEIGHTS, Run
 from trainers.training.settings import RunSettings, add_options, knob, settings_from
 
 
@@ -83,13 +88,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--train", nargs="+", required=True, metavar="SOURCE")
+    parser.add_argument("--train", nargs="+", default=[], metavar="SOURCE")
     parser.add_argument("--validate", nargs="*", default=[], metavar="SOURCE")
     parser.add_argument("--out", type=Path, required=True, help="weights, checkpoint, TensorBoard")
     parser.add_argument("--start", type=Path, metavar="WEIGHTS", help="start from these weights")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    add_data_option(parser)
     add_options(parser, Settings)
     given = parser.parse_args(argv)
+    train_on, validate_on = with_data(given.train, given.validate, given.data)
+    if not train_on:
+        parser.error("there is nothing to train on; name --train SOURCE or --data DIR")
     settings = settings_from(given, Settings)
     with Run(settings, given.out, higher_is_better=True) as run:
         players = Players.of(run, settings)
@@ -98,9 +107,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         elif given.start:
             players.denoiser.start_from(load_file(given.start))
         with run.processes.first_goes_first():  # the others find the noise in the bank
-            stacks = read_stacks(given.train, settings, given.out / "bank")
-            held_out = read_stacks(given.validate, settings, given.out / "bank")
+            stacks = read_stacks(train_on, settings, given.out / "bank")
+            held_out = read_stacks(validate_on, settings, given.out / "bank")
+        if not stacks:
+            raise SystemExit(
+                "None of the series can be trained on; each was named with its reason."
+            )
         train(run, players, stacks, held_out)
+        if given.data and run.processes.first:
+            write_card("ldct_denoise", given.out, given.out / WEIGHTS, given.data, given.start)
 
 
 # --- data ---------------------------------------------------------------------------------------
@@ -115,9 +130,9 @@ def read_stacks(sources: list[str], settings: Settings, bank: Path) -> list[Stac
         name, _, weight = head.partition("=")
         thick, place = place.endswith("+thick"), place.removesuffix("+thick")
         every_series = read_source(place, name)
-        if thick:
+        if thick and every_series:
             every_series += [thickened(every_series[0], n, s) for n, s in ((2, 2), (3, 2), (5, 4))]
-        share = float(weight or 1) / len(every_series)
+        share = float(weight or 1) / max(1, len(every_series))
         for series in every_series:
             try:
                 stacks.append(kept_stack(series, share, settings, bank))
@@ -150,6 +165,8 @@ def read_source(place: str, name: str) -> list[TrainingSeries]:
     if place.startswith("ldct:"):
         every_series = read_ldct_projection(Path(place.removeprefix("ldct:")))
         return [replace(series, name=series.patient, low=None) for series in every_series]
+    if place.startswith(PREFIX):
+        return read_ct_side(place)
     path = Path(place)
     if path.is_file():
         return [read_nifti(path)]

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from trainers.readers.data_set import PREFIX, name_of, read_side
+
 
 class RecordError(ValueError):
     """The run's files do not fit together."""
@@ -79,7 +81,11 @@ def sha256(path: Path) -> str:
 
 def _source(source: str, bank: Path) -> list[dict[str, Any]]:
     """Every series of one of the trainer's sources: name, patient, slices; names, never paths."""
-    place = Path(source.rpartition("@")[2].removesuffix("+thick"))
+    named = source.rpartition("@")[2].removesuffix("+thick")
+    if named.startswith(PREFIX):
+        kept = read_side(named).series("CT")
+        return [_series(bank / f"{name_of(one)}.npz", one.patient) for one in kept]
+    place = Path(named)
     files = sorted(place.glob("*.nii*")) if place.is_dir() else [place]
     if not files:  # a folder of DICOM: the folder is the patient
         thick = sorted(bank.glob(f"{place.name} x*.npz"))

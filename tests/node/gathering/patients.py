@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pydicom
 
 from tests.servers import OrthancServer
 from tests.synthetic import write_ct_series
+from tests.trainers.phantom_series import SIZE, body
+from trainers.low_dose import Kernel, Scanner, inserted_noise
+from trainers.projection import ParallelBeam
 
 NAMES = (
     ("Quillfeather^Ottoline", "MRN-7741239"),
@@ -19,7 +25,7 @@ WORDS = (
     *("quillfeather", "ottoline", "7741239", "wexcombe", "5552081", "drumlin", "3120944"),
     *("perran", "ctroom7", "20250310", "acc-"),
 )
-SLICES = 6
+SLICES, SPACING_MM = 6, 1.5
 
 
 def fill(orthanc: OrthancServer, folder: Path) -> set[str]:
@@ -56,4 +62,25 @@ def series(folder: Path, about: dict[str, Any], description: str) -> list[Path]:
         "StationName": "CTROOM7",
         "ReferringPhysicianName": "Wexcombe^Ada",
     }
-    return write_ct_series(folder, slices=SLICES, series_description=description, **(place | about))
+    paths = write_ct_series(
+        folder,
+        slices=SLICES,
+        rows=SIZE,
+        columns=SIZE,
+        spacing=(3.0, SPACING_MM, SPACING_MM),
+        series_description=description,
+        **(place | about),
+    )
+    for path, hu in zip(paths, slices(), strict=True):
+        ds = pydicom.dcmread(path)
+        ds.PixelData = np.rint(hu - float(ds.RescaleIntercept)).clip(0).astype("<u2").tobytes()
+        ds.save_as(path)
+    return paths
+
+
+@lru_cache
+def slices() -> list[npt.NDArray[np.float32]]:
+    """Slices with a scanner's noise, in which the low-dose simulation can be calibrated."""
+    scanner = Scanner(ParallelBeam(SIZE, SPACING_MM, 120), Kernel(0.15), 3e5)
+    random = np.random.default_rng(0)
+    return [body() + inserted_noise(scanner, body(), 0.5, random) for _ in range(SLICES)]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import yaml
 from dicom_profiles.data_set import changed_series, read_data_set
 from dicom_profiles.pseudonyms import kept_salt
 from node.__main__ import main
+from pipelines.card import read_card
 from tests.dicom_profiles.validators import dcentvfy_errors, dciodvfy_errors
 from tests.node.gathering.patients import SLICES, WORDS, fill
 from tests.servers import OrthancServer
 
+SALT = b"the salt of the tests, 32 bytes. 0"
 pytestmark = pytest.mark.orthanc
 
 
@@ -108,6 +111,24 @@ def test_without_a_route_the_pipelines_own_recognition_decides_and_roles_are_add
     assert gathered(config, tmp_path / "set", "--also", also) == 0
     roles = sorted(series.role for series in read_data_set(tmp_path / "set").series)
     assert roles == ["CT", "CT", "CT", "SCOUT"]
+
+
+def test_it_is_trained_on_and_the_card_says_so(orthanc: OrthancServer, tmp_path: Path) -> None:
+    uids = fill(orthanc, tmp_path / "in")
+    config = configured(orthanc, tmp_path, dicomweb=orthanc.dicomweb)
+    salt = tmp_path / "salt"  # with this one, two patients are trained on and one validates
+    salt.write_bytes(SALT)
+    asked = ["--from", "pacs", "--config", str(config), "--data", str(tmp_path / "set")]
+    out, knobs = tmp_path / "run", ["--steps=1", "--batch=2", "--patch=32", "--draws=3"]
+    where = ["--salt", str(salt), "--out", str(out), "--device=cpu", "--every=3"]
+    assert main(["train", "ldct_denoise", *asked, *where, *knobs]) == 0
+    card = read_card(out / "card.yaml")
+    digest = read_data_set(tmp_path / "set").sha256
+    assert [one.used_for for one in card.training.trained_on] == ["training", "validation"]
+    assert all(digest in one.citation for one in card.training.trained_on)
+    weights = hashlib.sha256((out / "weights.safetensors").read_bytes()).hexdigest()
+    assert card.weights.sha256 == weights
+    assert_nobody_is_in(out, uids)
 
 
 def test_what_cannot_be_gathered_is_a_sentence(

@@ -1,0 +1,97 @@
+"""Series of a gathered data set (`dicom_profiles.data_set`): `set:FOLDER:SPLIT` as a source."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dicom_profiles.data_set import DataSet, KeptSeries, read_data_set
+from trainers.readers.dicom import read_dicom
+from trainers.readers.series import TrainingSeries
+
+PREFIX = "set:"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of the split of a data set.
+
+    Attributes:
+        folder: of the data set.
+        data_set: what it holds.
+        split: train, validation or test.
+    """
+
+    folder: Path
+    data_set: DataSet
+    split: str
+
+    def series(self, role: str) -> list[KeptSeries]:
+        """Series with a role, one patient's after another's."""
+        return sorted(self.data_set.of(self.split, role), key=lambda one: one.folder)
+
+    def studies(self, *roles: str) -> list[tuple[KeptSeries, ...]]:
+        """One series for each role, of every study that has them all: pairs for instance."""
+        return [
+            tuple(study[role] for role in roles)
+            for study in self.data_set.studies(self.split)
+            if study.keys() >= set(roles)
+        ]
+
+    def place(self, series: KeptSeries) -> Path:
+        """The folder of a series' files."""
+        return self.folder / series.folder
+
+
+def read_side(source: str) -> Side:
+    """Understand `set:FOLDER:SPLIT` (or `FOLDER:SPLIT`).
+
+    Raises:
+        DataSetError: there is no such data set, or it is not whole.
+    """
+    folder, _, split = source.removeprefix(PREFIX).rpartition(":")
+    return Side(Path(folder), read_data_set(Path(folder)), split)
+
+
+def sources_of(folder: Path) -> tuple[list[str], list[str]]:
+    """Sources of a data set to train on and to validate on, in a trainer's own words."""
+    return [f"{PREFIX}{folder}:train"], [f"{PREFIX}{folder}:validation"]
+
+
+def add_data_option(parser: argparse.ArgumentParser) -> None:
+    """Let a trainer take `--data DIR` (more than once) beside its sources."""
+    parser.add_argument(
+        "--data",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="DIR",
+        help="a gathered data set: its sides `train` and `validation` join the sources",
+    )
+
+
+def with_data(
+    train: Sequence[str], validate: Sequence[str], folders: Sequence[Path]
+) -> tuple[list[str], list[str]]:
+    """Sources to train on and to validate on, with those of data sets."""
+    both = [list(train), list(validate)]
+    for folder in folders:
+        for side, sources in zip(both, sources_of(folder), strict=True):
+            side += sources
+    return both[0], both[1]
+
+
+def read_ct_side(source: str, role: str = "CT") -> list[TrainingSeries]:
+    """The CT series of one side, named so that no two are called the same."""
+    side = read_side(source)
+    return [
+        replace(read_dicom(side.place(one), one.patient), name=name_of(one))
+        for one in side.series(role)
+    ]
+
+
+def name_of(series: KeptSeries) -> str:
+    """A short name for banks and reports: pseudonym, and the end of the salted UID."""
+    return f"{series.patient}-{series.series_instance_uid[-8:]}"
