@@ -18,7 +18,7 @@ from pydicom.uid import UID, CTImageStorage
 
 from dicom_profiles import codes, uids
 from dicom_profiles.ahead import map_ahead
-from dicom_profiles.ct_pixels import CtEncoding, store
+from dicom_profiles.ct_pixels import CtEncoding, ReadyImages, StoredSlice, store_slice
 from dicom_profiles.derived import (
     DerivedKind,
     DerivedSeries,
@@ -31,9 +31,10 @@ from dicom_profiles.errors import DerivedObjectError
 from dicom_profiles.inherited import SLICE_TAGS, STUDY_TAGS, empty_ct_elements
 from dicom_profiles.overlay import overlay_plane
 from dicom_profiles.part10 import ElementEncoder, Encoded, FileEncoder, FolderWriter
-from dicom_profiles.pixels import SliceFacts, declared_padding, pixel_digest
+from dicom_profiles.pixels import SliceFacts, declared_padding
 from dicom_profiles.provenance import Derivation, Provenance, private_text
 from dicom_profiles.series import SourceInstance, SourceSeries
+from dicom_profiles.source import Sources
 from dicom_profiles.storage import is_lossy, lossy_method
 
 DENOISED_CT = DerivedKind(
@@ -81,14 +82,45 @@ def write_denoised_ct(
     encoder = _SliceEncoder(source, derivation, series_uid)
     paths, instance_uids, rescales = [], [], []
     with FolderWriter(folder) as files:
-        for index, made in enumerate(map_ahead(_make_pixels, _paired(source, slices))):
+        for index, made in enumerate(map_ahead(_Output.made, _paired(source, slices))):
             uid, content = encoder.encode(index, made)
             paths.append(files.write(f"{DENOISED_CT.name}-{index + 1:04d}.dcm", content))
             instance_uids.append(uid)
-            rescales.append((made.encoding.slope, made.encoding.intercept))
+            encoding = made.stored.encoding
+            rescales.append((encoding.slope, encoding.intercept))
     return DerivedSeries(
         series_uid, DENOISED_CT.name, tuple(paths), tuple(instance_uids), tuple(rescales)
     )
+
+
+def prepare(sources: Sources, index: int, hu: npt.NDArray[np.float32]) -> StoredSlice:
+    """Stored values of one output slice, whose source has been decoded.
+
+    Raises:
+        DerivedObjectError: it has not, or the values do not fit.
+    """
+    source = sources[INPUT]
+    facts = source.decoded_facts(index) if isinstance(source, SourceSeries) else None
+    if facts is None:
+        raise DerivedObjectError("Pixels can be made ready once their source has been decoded.")
+    return store_slice(hu, source.instances[index].header, facts.padding)
+
+
+@dataclass(frozen=True, eq=False)
+class _Output:
+    """One output slice and where it belongs."""
+
+    instance: SourceInstance
+    facts: SliceFacts
+    hu: npt.NDArray[np.float32]
+    ready: StoredSlice | None
+
+    def made(self) -> _Pixels:
+        """Stored values, now if not before: the part of the work that threads can share."""
+        if self.ready is not None:
+            return _Pixels(self.instance, self.facts, self.ready)
+        stored = store_slice(self.hu, self.instance.header, self.facts.padding)
+        return _Pixels(self.instance, self.facts, stored)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,18 +129,7 @@ class _Pixels:
 
     instance: SourceInstance
     facts: SliceFacts
-    stored: memoryview
-    encoding: CtEncoding
-    digest: str
-
-
-def _make_pixels(
-    work: tuple[SourceInstance, SliceFacts, npt.NDArray[np.float32]],
-) -> _Pixels:
-    """Stored values and digest of one slice: the part of the work that threads can share."""
-    instance, facts, hu = work
-    pixels, encoding = store(hu, instance.header, facts.padding)
-    return _Pixels(instance, facts, pixels.data.cast("B"), encoding, pixel_digest(pixels))
+    stored: StoredSlice
 
 
 class _SliceEncoder:
@@ -132,21 +153,21 @@ class _SliceEncoder:
 
     def encode(self, index: int, made: _Pixels) -> tuple[str, bytes]:
         """SOP Instance UID and Part 10 file of one slice."""
-        header, encode = made.instance.header, self._elements
-        uid = uids.instance_uid(self._series_uid, index, made.digest)
+        header, stored, encode = made.instance.header, made.stored, self._elements
+        uid = uids.instance_uid(self._series_uid, index, stored.digest)
         padding = declared_padding(header)
         elements = {
             **self._common,
             **encode.copy(header, SLICE_TAGS),
-            **encode.kept((made.encoding, padding), lambda: _rescale(made.encoding, padding)),
+            **encode.kept((stored.encoding, padding), lambda: _rescale(stored.encoding, padding)),
             **encode.kept(_values(header, WINDOW_KEYWORDS), lambda: _windows(header)),
             **self._compression(made.instance),
             **encoded_references(header),
             **private_text("source_pixels_sha256", made.facts.digest),
-            **private_text("output_pixels_sha256", made.digest),
+            **private_text("output_pixels_sha256", stored.digest),
             SOP_INSTANCE_UID: text_bytes(SOP_INSTANCE_UID, "UI", uid),
         }
-        return uid, self._files.encode(elements, uid, made.stored)
+        return uid, self._files.encode(elements, uid, stored.pixels.data.cast("B"))
 
     def _compression(self, instance: SourceInstance) -> Encoded:
         """Lossy Image Compression; only slices that have lost something differ in it."""
@@ -155,12 +176,11 @@ class _SliceEncoder:
         return self._elements.kept("lossless", lambda: _compression(instance))
 
 
-def _paired(
-    source: SourceSeries, slices: Iterable[npt.NDArray[np.float32]]
-) -> Iterator[tuple[SourceInstance, SliceFacts, npt.NDArray[np.float32]]]:
+def _paired(source: SourceSeries, slices: Iterable[npt.NDArray[np.float32]]) -> Iterator[_Output]:
     """Source instance, its pixel facts and its output, refusing other counts and shapes."""
     done = 0
     outputs = iter(slices)
+    ready = slices.ready if isinstance(slices, ReadyImages) else {}
     for instance, facts in zip(source.instances, source.facts(), strict=True):
         hu = next(outputs, None)
         if hu is None:
@@ -169,7 +189,7 @@ def _paired(
             raise DerivedObjectError(
                 f"An output slice should have shape {source.shape[1:]}, got {hu.shape}."
             )
-        yield instance, facts, hu
+        yield _Output(instance, facts, hu, ready.get(done))
         done += 1
     if done < len(source) or next(outputs, None) is not None:
         raise DerivedObjectError(

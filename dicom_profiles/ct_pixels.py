@@ -5,6 +5,7 @@ PS3.3 C.8.2.1 (CT Image), C.7.5.1.1.2 (Pixel Padding).
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from pydicom.dataset import Dataset
 
 from dicom_profiles.errors import DerivedObjectError
-from dicom_profiles.pixels import PaddingFacts, declared_padding
+from dicom_profiles.pixels import PaddingFacts, declared_padding, pixel_digest
 
 LARGEST_SLOPE = 1.0
 """Rounding costs half a slope, and values must come back to within 0.5 HU."""
@@ -55,6 +56,37 @@ class CtEncoding:
         return low <= min(stored) and max(stored) <= high
 
 
+@dataclass(frozen=True, eq=False)
+class StoredSlice:
+    """Stored values of one slice.
+
+    Attributes:
+        pixels: (rows, columns), 16 bits, little-endian.
+        encoding: how the HU are stored.
+        digest: SHA-256 of the pixels, hexadecimal.
+    """
+
+    pixels: npt.NDArray[np.int16] | npt.NDArray[np.uint16]
+    encoding: CtEncoding
+    digest: str
+
+
+@dataclass(frozen=True, eq=False)
+class ReadyImages:
+    """Output slices, some of which have their stored values already.
+
+    Attributes:
+        images: (rows, columns) float32 in HU, in the order of the source.
+        ready: stored values by index.
+    """
+
+    images: Iterable[npt.NDArray[np.float32]]
+    ready: Mapping[int, StoredSlice]
+
+    def __iter__(self) -> Iterator[npt.NDArray[np.float32]]:
+        return iter(self.images)
+
+
 def choose_encoding(source: Dataset, lowest_hu: float, highest_hu: float) -> CtEncoding:
     """The encoding for HU in this range, as near to the source's as holds it.
 
@@ -78,6 +110,14 @@ def choose_encoding(source: Dataset, lowest_hu: float, highest_hu: float) -> CtE
         "Values should fit 16 bits with 1 HU a step, got "
         f"{lowest_hu:.0f} to {highest_hu:.0f} HU; the pipeline's output is wrong."
     )
+
+
+def store_slice(
+    hu: npt.NDArray[np.float32], source: Dataset, padding: PaddingFacts | None
+) -> StoredSlice:
+    """Stored values of a slice with their digest; arguments and errors as `store`."""
+    pixels, encoding = store(hu, source, padding)
+    return StoredSlice(pixels, encoding, pixel_digest(pixels))
 
 
 def store(

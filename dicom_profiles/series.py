@@ -124,6 +124,10 @@ class SourceSeries:
         for index in range(len(self.instances)):
             yield self._facts[index]
 
+    def decoded_facts(self, index: int) -> SliceFacts | None:
+        """Digest and padding of one slice, None when it was not decoded yet."""
+        return self._facts.get(index)
+
     def load(self) -> Volume:
         """The whole series in memory."""
         voxels = np.empty(self.shape, dtype=np.float32)

@@ -14,12 +14,13 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from dicom_profiles.ct_pixels import StoredSlice
 from dicom_profiles.reading import open_source
 from dicom_profiles.source import Source
 from node.errors import NodeError
@@ -90,9 +91,10 @@ class WrittenSeries:
 
 @dataclass
 class JobFolder:
-    """One job's folder, and its source series opened once."""
+    """One job's folder, its source series opened once, and pixels that are ready in memory."""
 
     path: Path
+    ready: Mapping[int, StoredSlice] = field(default_factory=dict)
 
     def prepare(self, job_input: JobInput) -> None:
         """Make the folder and write `input.json`, unless it is there."""

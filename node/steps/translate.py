@@ -15,6 +15,8 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
+from dicom_profiles.ct_pixels import StoredSlice
+from dicom_profiles.preparing import preparing
 from node.steps.folder import JSON, JobFolder, StepError
 from pipelines.contract import Pipeline, Progress, no_progress
 
@@ -45,12 +47,15 @@ def translate_step(
     first = next(iter(job.sources.values()))
     translation = pipeline.translate(job.sources, job.input.parameters, progress)
     part = job.translated.with_name(job.translated.name + ".part")
+    ready: dict[int, StoredSlice] = {}
     with closing(translation.slices) as slices, part.open("wb") as file:
-        _write_npy(file, slices, first.shape)
+        prepared = preparing(job.input.pipeline, job.sources, slices, ready)
+        _write_npy(file, prepared, first.shape)
     part.replace(job.translated)
     write_companions(job.companions, translation.companions(), first.shape)
     record = translation.record().to_json()
     job.set_record(record)
+    job.ready = ready
     return record
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dicom_profiles.ct_pixels import ReadyImages
 from dicom_profiles.derived import DerivedSeries
 from dicom_profiles.equipment import ModelIdentity
 from dicom_profiles.presentation_label import write_label
@@ -30,12 +31,14 @@ def write_step(job: JobFolder) -> list[WrittenSeries]:
         raise StepError("Derived objects need a finished translation, this job has none.")
     derivation = derivation_of(job, record)
     write = writer_for(job.input.pipeline)
-    slices, companions = translated_slices(job.translated), read_companions(job.companions)
+    slices = ReadyImages(translated_slices(job.translated), job.ready)
+    companions = read_companions(job.companions)
     derived = write(job.sources, slices, companions, derivation, job.derived)
     report = write_qc_report(job.sources, derived, derivation, job.derived)
     label = write_label(job.sources, derived[0], derivation, job.derived)
     written = [_written(series) for series in (*derived, report, label)]
     job.set_written(written)
+    job.ready = {}
     return written
 
 
