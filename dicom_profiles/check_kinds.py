@@ -13,7 +13,12 @@ from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
-from dicom_profiles import check_ct_denoised, check_mg_virtual_contrast
+from dicom_profiles import (
+    check_ct_denoised,
+    check_ct_from_mr,
+    check_mg_virtual_contrast,
+    check_pet_from_ct,
+)
 from dicom_profiles.provenance import read_private
 from dicom_profiles.source import Sources
 
@@ -31,6 +36,8 @@ IMAGE_CLASSES: frozenset[UID] = frozenset(
 
 KIND_CHECKS: Mapping[str, KindCheck] = {
     "DEN": check_ct_denoised.findings,
+    "SCT": check_ct_from_mr.findings,
+    "SPET": check_pet_from_ct.findings,
     "VCE": check_mg_virtual_contrast.findings,
 }
 """Kind of an object, see `kind_of`, to its own checks."""
@@ -41,7 +48,7 @@ KIND_OF_CLASS: Mapping[UID, str] = {uid.SegmentationStorage: "SEG", uid.Parametr
 PLACE_NOT_KEPT: Mapping[UID, frozenset[str]] = {
     # PS3.3 C.8.9.5: PET says its orientation by codes, and Patient Position shall be absent.
     uid.PositronEmissionTomographyImageStorage: frozenset(
-        {"PatientPosition", "GantryDetectorTilt"}
+        {"PatientPosition", "GantryDetectorTilt", "SpacingBetweenSlices"}
     ),
 }
 """Attributes of the source's place that a class does not have."""

@@ -27,6 +27,7 @@ SOURCE_IMAGE = Code("121322", "DCM", "Source image for image processing operatio
 SOURCE_SERIES = Code("121323", "DCM", "Source series for image processing operation")
 COMPUTED_TOMOGRAPHY = Code("CT", "DCM", "Computed Tomography")
 ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
+MORPHOLOGICAL_OPERATIONS = Code("123104", "DCM", "Morphological Operations")
 
 
 def _own(value: str, meaning: str) -> Code:
@@ -34,7 +35,9 @@ def _own(value: str, meaning: str) -> Code:
 
 
 DENOISED = _own("DEN", "Denoised by a neural network")
+SYNTHETIC_CT = _own("SCT", "CT numbers predicted from MR by a neural network")
 VIRTUAL_CONTRAST = _own("VCE", "Contrast enhancement predicted by a neural network")
+SYNTHETIC_PET = _own("SPET", "FDG PET predicted by a neural network")
 QUALITY_VERDICT = _own("QCV", "Quality control verdict")
 QUALITY_REASON = _own("QCR", "Reason for the quality control verdict")
 INTENDED_USE = _own("USE", "Intended use")

@@ -33,11 +33,15 @@ class CompanionKind:
         name: short name, for example "QC"; also the name of its file.
         number: place in the Series Number.
         title: words after the prefix in the Series Description.
+        prefix: what the Series Description begins with.
+        about_synthetic_pixels: a mask of acquired pixels is not, and does not say Synthetic Data.
     """
 
     name: str
     number: int
     title: str
+    prefix: str = PREFIX
+    about_synthetic_pixels: bool = True
 
     def series_uid(self, image_series_uid: str) -> str:
         """Series Instance UID of the companion of a derived series."""
@@ -75,7 +79,9 @@ def _finished(
 ) -> tuple[str, bytes]:
     """SOP Instance UID and Part 10 file."""
     ds.update(identification(source, derivation))
-    ds.SeriesDescription = f"{PREFIX} {kind.title}"
+    if not kind.about_synthetic_pixels:
+        del ds.SyntheticData
+    ds.SeriesDescription = f"{kind.prefix} {kind.title}"
     ds.SeriesNumber = series_number(source, kind.number)
     ds.InstanceNumber = index + 1
     encoder = ElementEncoder(source.get("SpecificCharacterSet"))

@@ -9,7 +9,14 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from dicom_profiles import ct_denoised, mg_virtual_contrast
+from dicom_profiles import (
+    ct_denoised,
+    ct_from_mr,
+    district_segmentation,
+    mg_virtual_contrast,
+    pet_from_ct,
+    suv_map,
+)
 from dicom_profiles.derived import DerivedSeries
 from dicom_profiles.errors import DerivedObjectError
 from dicom_profiles.projection import SourceProjection
@@ -41,6 +48,12 @@ def _denoised_ct(
     return (ct_denoised.write_denoised_ct(source, images, derivation, folder),)
 
 
+def _synthetic_ct(
+    sources: Sources, images: Images, _: Companions, derivation: Derivation, folder: Path
+) -> tuple[DerivedSeries, ...]:
+    return (ct_from_mr.write_synthetic_ct(sources, images, derivation, folder),)
+
+
 def _virtual_contrast(
     sources: Sources, images: Images, _: Companions, derivation: Derivation, folder: Path
 ) -> tuple[DerivedSeries, ...]:
@@ -50,9 +63,29 @@ def _virtual_contrast(
     return (mg_virtual_contrast.write_virtual_contrast(source, images, derivation, folder),)
 
 
+def _synthetic_pet(
+    sources: Sources, images: Images, companions: Companions, derivation: Derivation, folder: Path
+) -> tuple[DerivedSeries, ...]:
+    source = sources[pet_from_ct.INPUT]
+    if not isinstance(source, SourceSeries):
+        raise DerivedObjectError(
+            "A synthetic PET needs a CT series, got a projection; send slices."
+        )
+    blocks = suv_map.SuvBlocks(source)
+    pet = pet_from_ct.write_synthetic_pet(source, blocks.passing(images), derivation, folder)
+    further = [suv_map.write_suv_map(source, pet, blocks, derivation, folder)]
+    if "districts" in companions:
+        districts = np.asarray(companions["districts"])
+        masks = district_segmentation.write_districts(source, pet, districts, derivation, folder)
+        further += [masks] if masks is not None else []
+    return (pet, *further)
+
+
 WRITERS: Mapping[str, Writer] = {
     "cesm_vce": _virtual_contrast,
+    "ct_to_pet": _synthetic_pet,
     "ldct_denoise": _denoised_ct,
+    "mr_to_ct": _synthetic_ct,
 }
 """Pipeline to writer: a new derived object is one file of this package and one line here."""
 

@@ -1,0 +1,84 @@
+"""Whether a CT shows the whole body: by how much of it lies in the scan, and by what it is called.
+
+A PET/CT scan runs from the skull (or its base) to the thighs, 0.9 to 1.1 m, or to the toes; an
+abdomen with pelvis ends at 0.55 m, with the chest at 0.75 m. Length decides; words only help.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from pydicom.dataset import Dataset
+from pydicom.uid import CTImageStorage
+
+from dicom_profiles.errors import ProfileError
+from dicom_profiles.recognition import Recognition, is_synthetic, not_a_slice, synthetic_signs
+from dicom_profiles.series import numbers
+
+WHOLE_BODY_MM = 850.0
+"""From this length on a scan is one of the whole body, whatever it is called."""
+
+LONG_MM = 550.0
+"""From this length on it may be one, if its name says so."""
+
+LENGTH_SCORE, LONG_SCORE, TEXT_SCORE, ATTENUATION_SCORE = 0.9, 0.4, 0.4, 0.2
+
+TEXT = re.compile(
+    r"whole.?body|\bwb\b|pet.?ct|ct.?pet|(skull|eyes?|vertex).*(thigh|toes|feet)", re.I
+)
+ATTENUATION = re.compile(r"\bac.?ct\b|ct.?ac\b|attenuation", re.IGNORECASE)
+TEXT_KEYWORDS = ("SeriesDescription", "ProtocolName", "StudyDescription",
+                 "RequestedProcedureDescription", "BodyPartExamined")  # fmt: skip
+
+
+def recognise_whole_body_ct(headers: Sequence[Dataset]) -> Recognition:
+    """Tell whether the headers of one series are those of an original axial whole-body CT."""
+    if not headers:
+        return Recognition("other", 1.0, ("There are no instances.",))
+    first = headers[0]
+    for header in headers:
+        if is_synthetic(header):
+            return Recognition("synthetic", 1.0, tuple(synthetic_signs(header)))
+    if first.get("SOPClassUID") != CTImageStorage or first.get("Modality") != "CT":
+        return Recognition("other", 1.0, ("The instances are no CT images.",))
+    for header in headers:
+        reason = not_a_slice(header)
+        if reason:
+            kind = "localizer" if "LOCALIZER" in reason else "reformat"
+            return Recognition(kind, 1.0, (reason,))
+    score, reasons = _score(headers)
+    kind = "whole_body_ct" if score >= LENGTH_SCORE - TEXT_SCORE else "ct"
+    return Recognition(kind, score, reasons)
+
+
+def _score(headers: Sequence[Dataset]) -> tuple[float, tuple[str, ...]]:
+    """Score, 0 to 1, and a sentence for each sign that counted."""
+    length = scanned_length_mm(headers)
+    score, reasons = 0.0, [f"The scan is {length:.0f} mm long."]
+    if length >= WHOLE_BODY_MM:
+        score = LENGTH_SCORE
+        reasons.append(f"That is a whole body (+{LENGTH_SCORE}).")
+    elif length >= LONG_MM:
+        score = LONG_SCORE
+        reasons.append(f"That is more than one region (+{LONG_SCORE}).")
+    for pattern, worth, what in (
+        (TEXT, TEXT_SCORE, "a whole body or PET/CT"),
+        (ATTENUATION, ATTENUATION_SCORE, "attenuation correction"),
+    ):
+        keyword = next((k for k in TEXT_KEYWORDS if pattern.search(str(headers[0].get(k, "")))), "")
+        if keyword and length >= LONG_MM:
+            score += worth
+            reasons.append(f"{keyword} speaks of {what} (+{worth}).")
+    return round(min(score, 1.0), 3), tuple(reasons)
+
+
+def scanned_length_mm(headers: Sequence[Dataset]) -> float:
+    """How far the slices reach along the body axis, z of Image Position (Patient), mm."""
+    places = []
+    for header in headers:
+        try:
+            places.append(float(numbers(header, "ImagePositionPatient", 3)[2]))
+        except ProfileError:
+            continue
+    return max(places) - min(places) if places else 0.0

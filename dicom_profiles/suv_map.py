@@ -1,0 +1,149 @@
+"""The same uptake as a Parametric Map in floating point, for measuring (PS3.3 A.75, C.8.32).
+
+The model knows nothing finer than its cubes of 4 mm. So pixels of the CT are averaged in blocks of
+about that size: every slice stays, the file is small, and no resolution is pretended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import highdicom as hd
+import numpy as np
+import numpy.typing as npt
+from pydicom.uid import ParametricMapStorage
+
+from dicom_profiles import codes
+from dicom_profiles.companions import UNSET_UID, CompanionKind, write_companions
+from dicom_profiles.derived import DerivedSeries
+from dicom_profiles.district_segmentation import lent_headers, settle
+from dicom_profiles.equipment import (
+    DEVICE_SERIAL_NUMBER,
+    MANUFACTURER,
+    MODEL_NAME,
+    SOFTWARE_VERSION,
+)
+from dicom_profiles.pet_from_ct import GRAMS_PER_ML, LARGEST_SUV, SUVBW, SYNTHETIC_PET
+from dicom_profiles.provenance import Derivation
+from dicom_profiles.series import SourceSeries
+
+SUV_MAP = CompanionKind("SUVMAP", 5, "SUVbw map from CT")
+PATIENT = hd.CoordinateSystemNames.PATIENT
+RESOLUTION_MM = 4.0
+"""Edge of the model's cubes."""
+
+
+class SuvBlocks:
+    """Gathers the slices of a PET, averaged in blocks, while they pass on to another writer.
+
+    Args:
+        source: the CT.
+    """
+
+    def __init__(self, source: SourceSeries) -> None:
+        spacing = np.linalg.norm(source.affine[:3, 1:3], axis=0)  # rows, columns
+        smallest = np.array(source.shape[1:])
+        blocks = np.clip(np.round(RESOLUTION_MM / spacing), 1, smallest).astype(int)
+        self.rows, self.columns = int(blocks[0]), int(blocks[1])
+        self.frames: list[npt.NDArray[np.float32]] = []
+
+    def passing(
+        self, slices: Iterable[npt.NDArray[np.float32]]
+    ) -> Iterator[npt.NDArray[np.float32]]:
+        """The same slices, each kept in blocks; what fills no block at the edge is left out."""
+        for image in slices:
+            rows, columns = (n // b for n, b in zip(image.shape, (self.rows, self.columns),
+                                                    strict=True))  # fmt: skip
+            whole = image[: rows * self.rows, : columns * self.columns]
+            blocks = whole.reshape(rows, self.rows, columns, self.columns)
+            self.frames.append(blocks.mean(axis=(1, 3), dtype=np.float32))
+            yield image
+
+
+def write_suv_map(
+    source: SourceSeries,
+    images: DerivedSeries,
+    blocks: SuvBlocks,
+    derivation: Derivation,
+    folder: Path,
+) -> DerivedSeries:
+    """Write the map, one file.
+
+    Args:
+        source: the CT.
+        images: the PET series with the same values.
+        blocks: what was gathered while that was written.
+        derivation: as for the images.
+        folder: made when absent; the file is SUVMAP-0001.dcm.
+    """
+    ds = hd.pm.ParametricMap(
+        source_images=lent_headers(source),
+        pixel_array=np.stack(blocks.frames),
+        series_instance_uid=SUV_MAP.series_uid(images.series_instance_uid),
+        series_number=1,
+        sop_instance_uid=UNSET_UID,
+        instance_number=1,
+        manufacturer=MANUFACTURER,
+        manufacturer_model_name=MODEL_NAME,
+        software_versions=SOFTWARE_VERSION,
+        device_serial_number=DEVICE_SERIAL_NUMBER,
+        contains_recognizable_visual_features=False,
+        real_world_value_mappings=[_mapping()],
+        voi_lut_transformations=[_window()],
+        content_label="SYNTH_SUVBW",
+        content_description="Synthetic SUVbw map predicted from CT",
+        pixel_measures=_measures(source, blocks),
+        plane_orientation=hd.PlaneOrientationSequence(
+            PATIENT, [float(value) for value in source.headers[0].ImageOrientationPatient]
+        ),
+        plane_positions=_positions(source, blocks),
+    )
+    ds.DerivationCodeSequence = codes.code_sequence([SYNTHETIC_PET.code])
+    settle(ds, source, derivation)
+    return replace(
+        write_companions([ds], SUV_MAP, source.headers[0], derivation, folder),
+        sop_class_uid=ParametricMapStorage,
+    )
+
+
+def _mapping() -> hd.pm.RealWorldValueMapping:
+    """Values are SUV by body weight as they stand."""
+    return hd.pm.RealWorldValueMapping(
+        lut_label="SUVbw",
+        lut_explanation="Body-weight SUV, predicted",
+        unit=GRAMS_PER_ML,
+        value_range=(-LARGEST_SUV, LARGEST_SUV),
+        slope=1.0,
+        intercept=0.0,
+        quantity_definition=SUVBW,
+    )
+
+
+def _window() -> hd.VOILUTTransformation:
+    return hd.VOILUTTransformation(
+        window_center=3.5, window_width=7.0, window_explanation="SUVbw 0-7",
+        voi_lut_function=hd.VOILUTFunctionValues.LINEAR_EXACT,
+    )  # fmt: skip
+
+
+def _measures(source: SourceSeries, blocks: SuvBlocks) -> hd.PixelMeasuresSequence:
+    """Pixel measures of the blocks (PS3.3 C.7.6.16.2.1)."""
+    distance, row, column = (float(n) for n in np.linalg.norm(source.affine[:3, :3], axis=0))
+    return hd.PixelMeasuresSequence(
+        pixel_spacing=[round(row * blocks.rows, 6), round(column * blocks.columns, 6)],
+        slice_thickness=float(source.headers[0].get("SliceThickness") or distance),
+        spacing_between_slices=round(distance, 6),
+    )
+
+
+def _positions(source: SourceSeries, blocks: SuvBlocks) -> list[hd.PlanePositionSequence]:
+    """Where the centre of each slice's first block lies (PS3.3 C.7.6.16.2.3)."""
+    step, row, column = (source.affine[:3, axis] for axis in range(3))
+    first = source.affine[:3, 3] + (blocks.rows - 1) / 2 * row + (blocks.columns - 1) / 2 * column
+    places = [first + index * step for index in range(len(source))]
+    return [
+        hd.PlanePositionSequence(PATIENT, [round(float(value), 4) for value in place])
+        for place in places
+    ]

@@ -1,0 +1,32 @@
+"""The gate: is this series in the scope of the model card? From headers alone, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dicom_profiles.source import Source
+from pipelines import scope_checks
+from pipelines.card import ModelCard
+from pipelines.contract import GateVerdict
+
+
+def gate(inputs: Mapping[str, Source], card: ModelCard) -> GateVerdict:
+    """Hold the series against the card.
+
+    Args:
+        inputs: `{"CT": series}`.
+        card: the model card.
+    """
+    return scope_checks.verdict(inputs, card, CHECKS, "one CT series of the body")
+
+
+CHECKS: tuple[scope_checks.Check, ...] = (
+    scope_checks.modality,
+    scope_checks.acquired,
+    scope_checks.original_axial_ct,
+    scope_checks.orientation,
+    scope_checks.size,
+    scope_checks.spacing,
+    scope_checks.acquisition,
+)
+"""All checks, in the order in which their reasons are given."""

@@ -1,0 +1,197 @@
+"""The pipeline: a CT in, synthetic FDG PET (SUVbw) out, with districts and quality record.
+
+The CT is read once, slice by slice, into cubes of 4 mm; body, districts and uptake are worked out
+there; the result is interpolated onto the CT's slices one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from dicom_profiles.volume import Volume
+from pipelines import catalog
+from pipelines.card import ModelCard
+from pipelines.contract import (
+    Companion,
+    GateVerdict,
+    Parameters,
+    Progress,
+    QualityRecord,
+    Result,
+    Slice,
+    SliceSource,
+    Translation,
+    VolumeSource,
+    no_progress,
+)
+from pipelines.ct_to_pet import gate as gates
+from pipelines.ct_to_pet import quality
+from pipelines.ct_to_pet.districts import Districts
+from pipelines.ct_to_pet.grid import WorkingGrid
+from pipelines.ct_to_pet.input_distance import Calibration, read_calibration
+from pipelines.ct_to_pet.network import quantities
+from pipelines.ct_to_pet.uptake import Uptake, UptakeModel
+from pipelines.ct_to_pet.weights import read_networks
+from pipelines.errors import InputError, RecordNotReady
+
+if TYPE_CHECKING:
+    from dicom_profiles.source import Source
+
+NAME = "ct_to_pet"
+INPUT = "CT"
+DISTRICTS = "districts"
+"""Name of the companion that holds the labels of the districts."""
+
+Input = TypeVar("Input")
+
+
+def load(device: str = "auto", threads: int = 0) -> CtToPet:
+    """Load the weights that the card names into the engine that suits the device."""
+    card = catalog.card(NAME)
+    _, content = catalog.verified_weights(catalog.weights_path(NAME), card.weights.sha256)
+    model = UptakeModel(read_networks(content), device, threads)
+    return CtToPet(card, model, read_calibration(catalog.folder(NAME)))
+
+
+class CtToPet:
+    """Guesses FDG uptake from CT; see `pipelines.contract.Pipeline`.
+
+    Args:
+        card: the model card.
+        model: the networks and their engines.
+        calibration: what the model's inputs look like.
+    """
+
+    def __init__(self, card: ModelCard, model: UptakeModel, calibration: Calibration) -> None:
+        self.card = card
+        self.model = model
+        self.calibration = calibration
+
+    def gate(self, inputs: Mapping[str, Source]) -> GateVerdict:
+        """Whether the series is in the model's scope, from its headers alone."""
+        return gates.gate(inputs, self.card)
+
+    def translate(
+        self,
+        inputs: Mapping[str, SliceSource],
+        parameters: Parameters | None = None,
+        progress: Progress = no_progress,
+    ) -> Translation:
+        """Start to translate `{"CT": source}`; work happens while the slices are taken."""
+        source = self._only_input(inputs)
+        grid = WorkingGrid.of(source.shape, source.affine)
+        run = _Run(self, source, grid, self.card.parameters_from(parameters), progress)
+        return Translation(run.slices(), run.record, run.companions)
+
+    def __call__(
+        self, inputs: Mapping[str, Volume], parameters: Parameters | None = None
+    ) -> Result:
+        """Translate `{"CT": volume}` in memory; any coverage will do."""
+        ct = self._only_input(inputs)
+        translation = self.translate({INPUT: VolumeSource(ct)}, parameters)
+        voxels = np.empty(ct.voxels.shape, np.float32)
+        for index, image in enumerate(translation.slices):
+            voxels[index] = image
+        volume = Volume(voxels, ct.affine, self.card.output_unit, ct.frame_of_reference)
+        companions = {
+            name: Volume(values.astype(np.float32), ct.affine, "1", ct.frame_of_reference)
+            for name, values in translation.companions().items()
+        }
+        return Result(volume, companions, translation.record())
+
+    def _only_input(self, inputs: Mapping[str, Input]) -> Input:
+        """The one input, by its key."""
+        if set(inputs) != {INPUT}:
+            got = ", ".join(sorted(inputs)) or "nothing"
+            raise InputError(f"{self.card.name} takes one input, {INPUT!r}; got: {got}.")
+        source = inputs[INPUT]
+        if isinstance(source, Volume) and source.unit != "HU":
+            raise InputError(f"Input {INPUT!r} should be in HU, got a volume in {source.unit!r}.")
+        return source
+
+
+class _Run:
+    """One translation under way."""
+
+    def __init__(
+        self,
+        pipeline: CtToPet,
+        source: SliceSource,
+        grid: WorkingGrid,
+        values: Mapping[str, float],
+        progress: Progress,
+    ) -> None:
+        self._pipeline = pipeline
+        self._source = source
+        self._grid = grid
+        self._values = values
+        self._progress = progress
+        self._record: QualityRecord | None = None
+        self._districts: Districts | None = None
+
+    def slices(self) -> Generator[Slice, None, None]:
+        """The PET on the CT's slices; record and districts are there before the last one."""
+        total = self._source.shape[0]
+        averages = self._grid.averaged(quantities(image) for image in _checked(self._source))
+        made = self._pipeline.model.uptake(averages, self._values, lambda: self._progress(0, total))
+        self._record = self._judged(made)
+        self._districts = self._grid.to_source(made.districts.astype(np.float32)).astype(np.uint8)
+        suv = self._grid.to_source(made.suv)
+        for index in range(total):
+            self._progress(index + 1, total)
+            yield self._grid.slice_of(suv, index)
+
+    def record(self) -> QualityRecord:
+        """The quality record, once it is there."""
+        if self._record is None:
+            raise RecordNotReady("The quality record exists only after the last slice.")
+        return self._record
+
+    def companions(self) -> Mapping[str, Companion]:
+        """The districts on the grid of the CT: (slices, rows, columns) uint8."""
+        if self._districts is None:
+            raise RecordNotReady("The districts exist only after the last slice.")
+        places = [matrix.argmax(axis=1) for matrix in self._grid.interpolating]
+        return {DISTRICTS: self._districts[np.ix_(*places)]}
+
+    def _judged(self, made: Uptake) -> QualityRecord:
+        pipeline, calibration = self._pipeline, self._pipeline.calibration
+        measured = quality.measurements(made.judged, calibration)
+        features = made.judged.features
+        distance = calibration.red * 2 if features is None else calibration.distance(features)
+        light, reasons = quality.verdict(made.judged, measured, distance, calibration)
+        card = pipeline.card
+        return QualityRecord(
+            verdict=light,
+            reasons=reasons,
+            input_distance=round(distance, 4),
+            measurements=measured,
+            parameters=dict(self._values),
+            model={
+                "name": card.name,
+                "version": card.version,
+                "weights_sha256": card.weights.sha256,
+                "calibration_sha256": calibration.sha256,
+                "districts": made.segmenter,
+            },
+            engine=pipeline.model.facts,
+            slices=self._source.shape[0],
+        )
+
+
+def _checked(source: SliceSource) -> Iterator[Slice]:
+    """The slices, each held against what the source says of itself."""
+    count, rows, columns = source.shape
+    done = 0
+    for image in source.slices():
+        if image.shape != (rows, columns):
+            raise InputError(f"Every slice should be {rows} x {columns}, got {image.shape}.")
+        if not np.isfinite(image).all():
+            raise InputError(f"Slice {done + 1} of {count} holds values that are no numbers.")
+        done += 1
+        yield image
+    if done != count:
+        raise InputError(f"The source should give {count} slices, got {done}.")

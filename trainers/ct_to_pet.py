@@ -1,0 +1,286 @@
+"""Train the networks that `pipelines/ct_to_pet` serves: CT to FDG uptake, a model a district.
+
+A district's model:   python -m trainers.ct_to_pet --train sts:FOLDER 10=simulated:16
+                          --district legs --out runs/legs
+The single model:     the same with --district all
+On several GPUs:      torchrun --nproc-per-node 4 -m trainers.ct_to_pet ...
+Going on:             the same command with --resume
+Into one file:        python -m trainers.ct_to_pet_weights legs=runs/legs ... --out FILE
+
+Sources are `sts:FOLDER`, `autopet:FOLDER` (FDG-PET-CT-Lesions) and `simulated:COUNT`; a number and
+`=` before one sets how often it is drawn. Three methods:
+
+    residual_unet   L1 in SUV: what is shipped. Its best guess is the median, so it is never bold.
+    pix2pix         3-D Pix2Pix as published: LSGAN and lambda x L1 on patches of 32 cubes.
+    cyclegan        3-D CycleGAN: two generators, two critics, cycles of weight 10, unpaired.
+
+The script is read from top to bottom: settings, data, one step of each method, the loop.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from pipelines.ct_to_pet.districts import LABELS
+from pipelines.ct_to_pet.network import SUV_RANGE, GeneratedUptake, PatchGenerator, UptakeNetwork
+from trainers.ct_pet_bank import Bank, draw_patches, read_bank
+from trainers.losses.adversarial import adversarial_game
+from trainers.losses.cycle import cycle_loss
+from trainers.losses.replay import ReplayBuffer
+from trainers.patch_critic_3d import PatchCritic3d
+from trainers.training.feeding import Batch
+from trainers.training.learner import Learner
+from trainers.training.rates import warm_cosine
+from trainers.training.run import Run
+from trainers.training.settings import RunSettings, add_options, knob, settings_from
+
+
+@dataclass(frozen=True)
+class Settings(RunSettings):
+    """Every knob of a run; each is an option of the command line."""
+
+    steps: int = knob(1200, "optimiser steps")
+    batch: int = knob(2, "patches a step and process")
+    average: float = knob(0.99, "decay of the averaged weights, which are shipped")
+    save_every: int = knob(200, "steps between two reports")
+    district: str = knob("all", "legs, trunk, head, arms, or all for the single model")
+    method: str = knob("residual_unet", "residual_unet, pix2pix or cyclegan")
+    patch: int = knob(48, "cubes of 4 mm along a side; the GANs take 32")
+    widths: str = knob("24,48,64,64", "features of the residual U-Net at each level")
+    width: int = knob(64, "features of the GANs' first level; 64 in the paper")
+    rate: float = knob(1e-3, "highest learning rate; 2e-4 for the GANs")
+    warmup: int = knob(50, "steps of rising learning rate")
+    lambda_l1: float = knob(100.0, "weight of L1 beside the adversarial term (Pix2Pix)")
+    lambda_cycle: float = knob(10.0, "weight of the cycles (CycleGAN)")
+    pool: int = knob(50, "earlier fakes that a critic is shown as well")
+
+
+DISTRICTS = (*LABELS, "all")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Read the command line, then train."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--train", nargs="+", required=True, metavar="SOURCE")
+    parser.add_argument("--leave-out", nargs="*", default=[], metavar="PATIENT")
+    parser.add_argument("--validate", nargs="*", default=[], metavar="PATIENT",
+                        help="patients of the sources that are only measured")  # fmt: skip
+    parser.add_argument("--out", type=Path, required=True, help="weights, checkpoint, TensorBoard")
+    parser.add_argument("--bank", type=Path, help="pairs on cubes are kept here (default OUT/bank)")
+    parser.add_argument("--start", type=Path, metavar="WEIGHTS", help="start from these weights")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    add_options(parser, Settings)
+    given = parser.parse_args(arguments)
+    settings = settings_from(given, Settings)
+    if settings.district not in DISTRICTS or settings.method not in METHODS:
+        parser.error(f"--district is one of {DISTRICTS}, --method one of {tuple(METHODS)}")
+    folder = given.bank or given.out / "bank"
+    bank = read_bank(given.train, folder, [*given.leave_out, *given.validate])
+    held_out = [
+        pair for pair in read_bank(given.train, folder, given.leave_out).pairs
+        if pair.patient in given.validate
+    ]  # fmt: skip
+    with Run(settings, given.out) as run:
+        method = METHODS[settings.method](run, settings)
+        if given.start:
+            method.learner.start_from(load_file(given.start), "uptake")
+        if given.resume:
+            run.resume()
+        train(run, method, bank, Bank(tuple(held_out), np.ones(len(held_out))))
+
+
+# --- one step of each method --------------------------------------------------------------------
+
+
+def weighted_l1(made: Tensor, batch: Batch) -> Tensor:
+    """Mean absolute error in SUV over what counts: made and truth (B, 1, D, H, W)."""
+    weight = batch["weight"]
+    return ((made - batch["suv"]).abs() * weight).sum() / weight.sum()
+
+
+class ResidualUnet:
+    """Plain regression.
+
+    Args:
+        run: its device and precision are used.
+        settings: of the run.
+    """
+
+    def __init__(self, run: Run, settings: Settings) -> None:
+        self.run = run
+        network = UptakeNetwork([int(width) for width in settings.widths.split(",")])
+        network.to(run.device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        adam = torch.optim.AdamW(network.parameters(), settings.rate, weight_decay=1e-3)
+        self.learner: Learner = run.learner(
+            "uptake", {"uptake": network}, adam, clip=1.0,
+            rate=warm_cosine(settings.rate, settings.warmup, settings.steps),
+        )  # fmt: skip
+        self.network = network
+
+    def step(self, batches: Sequence[Batch]) -> None:
+        """One optimiser step."""
+        with self.learner.step(len(batches)) as backward:
+            for batch in batches:
+                seen = batch["seen"].contiguous(memory_format=torch.channels_last_3d)
+                with self.run.autocast():
+                    made = self.network(seen)
+                loss = weighted_l1(made.float(), batch)
+                backward(loss)
+                self.run.tell(l1=loss)
+
+
+class Pix2Pix:
+    """Generator against a critic that sees CT and PET together; lambda x L1 holds it to the truth.
+
+    Args:
+        run: its device and precision are used.
+        settings: of the run.
+    """
+
+    def __init__(self, run: Run, settings: Settings) -> None:
+        self.run, self.settings = run, settings
+        self.uptake = GeneratedUptake(settings.width).to(run.device)
+        self.critic = PatchCritic3d(settings.width, inputs=4).to(run.device)
+        self.learner = run.learner(
+            "uptake", {"uptake": self.uptake}, gan_adam(settings, self.uptake)
+        )
+        self.judge = run.learner(
+            "critic", self.critic, gan_adam(settings, self.critic), average=0.0
+        )
+        self.pool = ReplayBuffer(settings.pool, settings.seed)
+        self.game = adversarial_game("lsgan")
+
+    def step(self, batches: Sequence[Batch]) -> None:
+        """The critic's step, then the generator's."""
+        for batch in batches:
+            seen, real = batch["seen"], batch["suv"].clamp(0, SUV_RANGE) / SUV_RANGE
+            with self.run.autocast():
+                made = self.uptake.generator(seen)
+            shown = self.pool.exchange(torch.cat([seen, made.float()], dim=1))[0]
+            with self.judge.step() as backward:
+                judged = self.critic(torch.cat([seen, real], dim=1)), self.critic(shown)
+                backward(self.game.discriminator(*judged))
+            with self.learner.step() as backward, self.judge.frozen():
+                fooled = self.game.generator(self.critic(torch.cat([seen, made.float()], dim=1)))
+                l1 = (made.float() - real).abs().mean()
+                backward(fooled + self.settings.lambda_l1 * l1)
+            self.run.tell(l1=SUV_RANGE * l1, fooled=fooled)
+
+
+class CycleGan:
+    """CT to PET and back, each with a critic; the PET of a batch is of other patches than its CT.
+
+    Args:
+        run: its device and precision are used.
+        settings: of the run.
+    """
+
+    def __init__(self, run: Run, settings: Settings) -> None:
+        self.run, self.settings = run, settings
+        width = settings.width
+        self.uptake = GeneratedUptake(width).to(run.device)
+        self.back = PatchGenerator(width, inputs=1, outputs=1).to(run.device)
+        self.critics = nn.ModuleDict(
+            {name: PatchCritic3d(width, inputs=1) for name in ("pet", "ct")}
+        ).to(run.device)
+        both = nn.ModuleList([self.uptake, self.back])
+        networks = {"uptake": self.uptake, "back": self.back}
+        self.learner = run.learner("uptake", networks, gan_adam(settings, both))
+        self.judge = run.learner(
+            "critics", self.critics, gan_adam(settings, self.critics), average=0.0
+        )
+        self.pools = {name: ReplayBuffer(settings.pool, settings.seed) for name in ("pet", "ct")}
+        self.game = adversarial_game("lsgan")
+
+    def step(self, batches: Sequence[Batch]) -> None:
+        """The generators' step, then the critics'."""
+        for batch in batches:
+            seen = batch["seen"]
+            ct = seen[:, :1].clamp(-1, 1)
+            pet = batch["suv"].roll(1, 0).clamp(0, SUV_RANGE) / SUV_RANGE  # another patch
+            with self.learner.step() as backward, self.judge.frozen():
+                made_pet, made_ct = self.uptake.generator(seen), self.back(pet)
+                fooled = self.game.generator(self.critics["pet"](made_pet)) + self.game.generator(
+                    self.critics["ct"](made_ct)
+                )
+                there_and_back = self.back(made_pet), self.uptake.generator(as_seen(made_ct))
+                cycle = cycle_loss(there_and_back, (ct, pet))
+                backward(fooled + 2 * self.settings.lambda_cycle * cycle)
+            with self.judge.step() as backward:
+                backward(self._judged("pet", pet, made_pet) + self._judged("ct", ct, made_ct))
+            self.run.tell(cycle=cycle, fooled=fooled)
+
+    def _judged(self, name: str, real: Tensor, made: Tensor) -> Tensor:
+        critic, shown = self.critics[name], self.pools[name].exchange(made)[0]
+        return self.game.discriminator(critic(real), critic(shown))
+
+
+def as_seen(ct: Tensor) -> Tensor:
+    """A CT that was made (first channel only) as a network is shown one, without texture."""
+    return torch.cat([ct, ((ct * 1000).clamp(-200, 300) - 20) / 100, torch.zeros_like(ct)], dim=1)
+
+
+def gan_adam(settings: Settings, networks: nn.Module) -> torch.optim.Optimizer:
+    """Adam as all these GANs have it."""
+    return torch.optim.Adam(networks.parameters(), settings.rate, betas=(0.5, 0.999))
+
+
+Method = ResidualUnet | Pix2Pix | CycleGan
+METHODS: dict[str, Callable[[Run, Settings], Method]] = {
+    "residual_unet": ResidualUnet,
+    "pix2pix": Pix2Pix,
+    "cyclegan": CycleGan,
+}
+
+
+# --- the loop -----------------------------------------------------------------------------------
+
+
+def train(run: Run, method: Method, bank: Bank, held_out: Bank) -> None:
+    """Train until `settings.steps`; reports measure the patients that are held out."""
+    settings = run.settings
+    assert isinstance(settings, Settings)
+
+    def draw(random: np.random.Generator) -> dict[str, np.ndarray]:
+        return dict(draw_patches(bank, settings.district, settings.batch, settings.patch, random))
+
+    for batches in run.steps(draw):
+        method.step(batches)
+        if run.due:
+            score = validated(method.learner.best("uptake"), held_out, settings, run.device)
+            run.report(method.learner.weights(uptake=""), score=score)
+            run.board.say(f"step {run.step}: held-out L1 {score:.4f} SUV")
+
+
+@torch.no_grad()
+def validated(
+    network: nn.Module, held_out: Bank, settings: Settings, device: torch.device
+) -> float | None:
+    """Mean over patients of the L1 in the body (district) of patches at fixed places."""
+    errors = []
+    for pair, number in zip(held_out.pairs, itertools.count()):
+        alone = Bank((pair,), np.ones(1))
+        if settings.district != "all" and not (pair.districts == LABELS[settings.district]).any():
+            continue
+        random = np.random.default_rng([settings.seed, number])
+        drawn = draw_patches(alone, settings.district, 6, settings.patch, random)
+        batch = {name: torch.from_numpy(values).to(device) for name, values in drawn.items()}
+        network.eval()
+        errors.append(float(weighted_l1(network(batch["seen"]), batch)))
+        network.train()
+    return float(np.mean(errors)) if errors else None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""Put the networks of several runs into the one file that `pipelines/ct_to_pet` serves.
+
+python -m trainers.ct_to_pet_weights all=runs/all legs=runs/legs ... --out weights.safetensors
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pipelines.ct_to_pet.weights import NetworkFacts, to_bytes
+from trainers.training.checkpoint import load_checkpoint
+from trainers.training.run import CHECKPOINT, WEIGHTS
+
+OVERLAP = 16
+"""Cubes that patches share, as in the paper."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Read the command line, write the file, say its digest."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("runs", nargs="+", metavar="NAME=FOLDER", help="network and its run")
+    parser.add_argument("--simulated-only", nargs="*", default=[], metavar="NAME",
+                        help="networks that have seen no real patient")  # fmt: skip
+    parser.add_argument("--out", type=Path, required=True)
+    given = parser.parse_args(arguments)
+    networks = {}
+    for run in given.runs:
+        name, _, folder = run.partition("=")
+        networks[name] = read_run(Path(folder), name in given.simulated_only)
+    content = to_bytes(networks)
+    given.out.write_bytes(content)
+    print(hashlib.sha256(content).hexdigest(), len(content), given.out)
+
+
+def read_run(folder: Path, simulated_only: bool) -> tuple[NetworkFacts, dict[str, torch.Tensor]]:
+    """The averaged weights of a run and what its network is."""
+    from safetensors.torch import load_file
+
+    state: dict[str, Any] = load_checkpoint(folder / CHECKPOINT, torch.device("cpu"))
+    settings = state["settings"]
+    plain = settings["method"] == "residual_unet"
+    widths = settings["widths"].split(",") if plain else [settings["width"]]
+    facts = NetworkFacts(
+        backbone="residual_unet" if plain else "generator",
+        widths=tuple(int(width) for width in widths),
+        patch=settings["patch"],
+        overlap=OVERLAP,
+        tapered=plain,
+        simulated_only=simulated_only,
+        steps=state["step"],
+    )
+    return facts, load_file(folder / WEIGHTS)
+
+
+if __name__ == "__main__":
+    main()
