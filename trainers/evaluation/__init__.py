@@ -23,6 +23,14 @@ The ten-layer protocol (`vscanner evaluate --protocol ten_layers`):
     layer_draws.py           model against real, real against real, at equal counts
     layers_page.py, .html    its page
 
+The study of paired and unpaired image quality (`--protocol paired_unpaired`):
+
+    paired_unpaired.py       the command
+    quality_blocks.py        blocks of neighbouring slices
+    quality_scores.py        the fifteen scores
+    quality_study.py         correlations, and regression by a decision tree
+    quality_page.py, .html   its page
+
 Low-dose CT, with measures of its own:
 
     ldct_denoise.py          the command: table, phantom, JSON and Markdown
