@@ -48,13 +48,13 @@ def test_the_report_takes_the_figures_and_keeps_its_words(
     results: dict[str, Any], tmp_path: Path
 ) -> None:
     page = tmp_path / "report.md"
-    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    page.write_text(f"before\n{BEGIN}\noutdated\n{END}\nafter\n")
     for _ in range(2):
         update_report(page, results)
     text = page.read_text()
     assert text.startswith("before\n")
     assert text.endswith("after\n")
-    assert "old" not in text
+    assert "outdated" not in text
     assert text.count("| disk | abdomen | 50% | ours |") == 1
 
 
