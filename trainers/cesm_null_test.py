@@ -77,9 +77,10 @@ def run(iodine: str, train: Pairs, test: Pairs, steps: int, batch: int = 6) -> N
         seen, enhancement = (
             torch.from_numpy(np.array([one[i] for one in drawn]))[:, None] for i in (0, 1)
         )
-        loss = ((network(seen) - enhancement) ** 2).mean()
+        breast = seen > 0
+        loss = (((network(seen) - enhancement) ** 2) * breast).sum() / breast.sum()
         adam.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         adam.step()
     return measured(iodine, network.eval(), train, test)
 

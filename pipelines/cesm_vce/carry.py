@@ -76,7 +76,7 @@ def _enlarged(values: Plane, around: Framed) -> Plane:
 def _inside(around: Framed, mammogram: Plane) -> npt.NDArray[np.bool_]:
     """The breast at full size: the small one, its border drawn by the mammogram's own air."""
     border = ndimage.binary_dilation(around.breast, iterations=1)
-    sure = ndimage.binary_erosion(around.breast, iterations=1, border_value=1)
+    sure = ndimage.binary_erosion(around.breast, iterations=2, border_value=1)
     large = [_enlarged(part.astype(np.float32), around) > 0.5 for part in (border, sure)]
     inside: npt.NDArray[np.bool_] = (large[0] & (mammogram > around.air)) | large[1]
     return inside

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from pipelines.cesm_vce.network import build
+from tests.trainers.test_cesm_pairs import some_pairs
+from trainers import cesm_vce
+from trainers.cesm_critic import DisplayCritic
+from trainers.cesm_pairs import draw_batch, save
+from trainers.cesm_vce import METHODS, Settings, inside_loss, make_method, rate_of, validate
+from trainers.training.run import Run
+
+
+def batch(count: int = 1, side: int = 32) -> dict[str, torch.Tensor]:
+    random = np.random.default_rng(0)
+    drawn = draw_batch([some_pairs()], count, random)
+    step = 256 // side
+    return {name: torch.from_numpy(value[..., ::step, ::step]) for name, value in drawn.items()}
+
+
+@pytest.mark.parametrize("method", [m for m in METHODS if m != "pix2pix"])
+def test_each_method_takes_a_step(method: str, tmp_path: Path) -> None:
+    settings = Settings(method=method, steps=1, device="cpu", rate=1e-3)
+    with Run(settings, tmp_path) as run:
+        made = make_method(run, settings)
+        before = {k: v.clone() for k, v in made.learner.networks["generator"].state_dict().items()}
+        image = made.update((batch(),))
+        after = made.learner.networks["generator"].state_dict()
+    assert image.shape == (1, 1, 32, 32)
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+    assert set(made.learner.weights(generator="")) == set(before)
+
+
+def test_pix2pix_takes_a_step(tmp_path: Path) -> None:
+    settings = Settings(method="pix2pix", steps=1, device="cpu")
+    with Run(settings, tmp_path) as run:
+        made = make_method(run, settings)
+        judge = {k: v.clone() for k, v in made.judge.networks.state_dict().items()}  # type: ignore[attr-defined]
+        # the innermost of its eight levels is one pixel, which batch normalisation needs twice
+        made.update((batch(2, side=256),))
+        after = made.judge.networks.state_dict()  # type: ignore[attr-defined]
+    assert any(not torch.equal(judge[name], after[name]) for name in judge)
+
+
+def test_lesions_count_only_inside() -> None:
+    made, wanted = torch.zeros(1, 1, 4, 4), torch.ones(1, 1, 4, 4)
+    inside = torch.zeros_like(made)
+    assert inside_loss(made, wanted, inside) == 0
+    inside[..., 1:3, 1:3] = 1
+    assert inside_loss(made, wanted, inside) == 1
+    made = made.requires_grad_()
+    inside_loss(made, wanted, inside).backward()  # type: ignore[no-untyped-call]
+    assert made.grad is not None
+    assert not made.grad[inside == 0].any()
+    assert made.grad[inside == 1].all()
+
+
+def test_every_method_has_its_rate() -> None:
+    assert rate_of(Settings(method="cyclegan")) == 1e-5
+    assert rate_of(Settings(method="cyclegan", rate=3e-4)) == 3e-4
+
+
+def test_the_critic_sees_patches() -> None:
+    critic = DisplayCritic(2, torch.nn.BatchNorm2d, width=8)
+    scores = critic(torch.rand(2, 1, 64, 64), torch.rand(2, 1, 64, 64))
+    assert scores.shape == (2, 1, 6, 6)
+
+
+def test_validation_is_zero_for_a_perfect_network() -> None:
+    pairs = some_pairs()
+
+    class Perfect(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.nothing = torch.nn.Parameter(torch.zeros(1))
+            self.calls = 0
+
+        def forward(self, seen: torch.Tensor) -> torch.Tensor:
+            self.calls += 1
+            return torch.from_numpy(pairs.recombined[self.calls - 1])[None, None]
+
+    assert validate(Perfect(), [pairs]) == 0
+
+
+def test_a_run_learns_from_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(some_pairs(), tmp_path / "kept" / "simulated_2_1.npz")
+    save(some_pairs(), tmp_path / "kept" / "simulated_2_9.npz")
+    command = ["cesm_vce", "--train", "simulated:2", "--validate", "simulated:2", "--kept",
+               str(tmp_path / "kept"), "--out", str(tmp_path / "run"), "--batch", "1",
+               "--save-every", "4", "--warmup", "1", "--average", "0.5",
+               "--device", "cpu"]  # fmt: skip
+    monkeypatch.setattr(sys, "argv", [*command, "--steps", "4"])
+    cesm_vce.main()
+    weights = tmp_path / "run" / "weights.safetensors"
+    first = load_file(weights)
+    build("folded_unet").load_state_dict(first)
+    monkeypatch.setattr(sys, "argv", [*command, "--steps", "6", "--resume"])
+    cesm_vce.main()
+    again = load_file(weights)
+    assert any(not torch.equal(first[name], again[name]) for name in first)
+
+
+def test_an_unknown_method_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        sys, "argv", ["x", "--train", "simulated:1", "--out", str(tmp_path), "--method", "magic"]
+    )
+    with pytest.raises(SystemExit):
+        cesm_vce.main()
+    assert "folded_unet" in capsys.readouterr().err
