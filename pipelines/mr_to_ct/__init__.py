@@ -1,0 +1,1 @@
+"""MR of the abdomen or of a limb in, synthetic CT out."""

@@ -1,0 +1,248 @@
+"""The pipeline: MR in, synthetic CT out, slice by slice, with its quality record."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from dicom_profiles.volume import Volume
+from pipelines import catalog
+from pipelines.card import ModelCard
+from pipelines.contract import (
+    GateVerdict,
+    Parameters,
+    Progress,
+    QualityRecord,
+    Result,
+    Slice,
+    SliceSource,
+    Translation,
+    VolumeSource,
+    no_progress,
+)
+from pipelines.engines.engine import read_ahead, slabs
+from pipelines.errors import InputError, RecordNotReady
+from pipelines.mr_to_ct import gate as gates
+from pipelines.mr_to_ct.models import Model, load_models, model_for
+from pipelines.mr_to_ct.quality import (
+    BODY_ABOVE,
+    Calibration,
+    QualityMeter,
+    read_calibration,
+)
+from pipelines.mr_to_ct.scaling import bright_end, scaled
+from pipelines.mr_to_ct.stacked import stacked
+from pipelines.mr_to_ct.working_grid import WorkingGrid
+
+if TYPE_CHECKING:
+    from dicom_profiles.source import Source
+
+NAME = "mr_to_ct"
+Input = TypeVar("Input")
+
+SLABS_AHEAD = 4
+"""Slabs that a thread reads and decodes while the network runs."""
+
+SECOND_ANSWERS = 4
+"""Slices, evenly spread, that the network is asked about a second time, mirrored."""
+
+FALLBACK = "The opposed phase is missing: the model for the in-phase images alone was used."
+SAME_PLACE_MM = 0.1
+
+
+def load(device: str = "auto", threads: int = 0) -> MrToCt:
+    """Load the weights that the card names into the engines that suit the device."""
+    card = catalog.card(NAME)
+    _, content = catalog.verified_weights(catalog.weights_path(NAME), card.weights.sha256)
+    models = load_models(content, device, threads)
+    return MrToCt(card, models, read_calibration(catalog.folder(NAME)))
+
+
+class MrToCt:
+    """Makes CT of MR; see `pipelines.contract.Pipeline`.
+
+    Args:
+        card: the model card.
+        models: by the inputs that they take.
+        calibration: what their inputs look like.
+    """
+
+    def __init__(
+        self,
+        card: ModelCard,
+        models: Mapping[tuple[str, ...], Model],
+        calibration: Calibration,
+    ) -> None:
+        self.card = card
+        self.models = models
+        self.calibration = calibration
+
+    def gate(self, inputs: Mapping[str, Source]) -> GateVerdict:
+        """Whether the series are in the models' scope, from their headers alone."""
+        return gates.gate(inputs, self.card)
+
+    def translate(
+        self,
+        inputs: Mapping[str, SliceSource],
+        parameters: Parameters | None = None,
+        progress: Progress = no_progress,
+    ) -> Translation:
+        """Start to translate `{"IP": …, "OOP": …}`, `{"IP": …}` or `{"T1": …}`."""
+        model = model_for(self.models, set(inputs))
+        sources = [inputs[key] for key in model.design.inputs]
+        _refuse_other_grids(sources)
+        run = _Run(self, model, sources, self.card.parameters_from(parameters), progress)
+        return Translation(run.slices(), run.record)
+
+    def __call__(
+        self, inputs: Mapping[str, Volume], parameters: Parameters | None = None
+    ) -> Result:
+        """Translate volumes in memory; the output lies on the grid of the first of them."""
+        for key, volume in inputs.items():
+            if volume.unit != "1":
+                raise InputError(f"Input {key!r} has no unit ('1'), got one in {volume.unit!r}.")
+        sources = {key: VolumeSource(volume) for key, volume in inputs.items()}
+        translation = self.translate(sources, parameters)
+        voxels = np.stack(list(translation.slices))
+        first = inputs[model_for(self.models, set(inputs)).design.inputs[0]]
+        volume = Volume(voxels, first.affine, self.card.output_unit, first.frame_of_reference)
+        return Result(volume, {}, translation.record())
+
+
+class _Run:
+    """One translation under way."""
+
+    def __init__(
+        self,
+        pipeline: MrToCt,
+        model: Model,
+        sources: list[SliceSource],
+        values: Mapping[str, float],
+        progress: Progress,
+    ) -> None:
+        self._pipeline, self._model, self._sources = pipeline, model, sources
+        self._values, self._progress = values, progress
+        first = sources[0]
+        self._grid = WorkingGrid.of(first.shape, first.affine, model.design.pixel_mm)
+        self._record: QualityRecord | None = None
+
+    def slices(self) -> Generator[Slice, None, None]:
+        """The CT slices; the record is there before the last one is handed out."""
+        total, model = self._sources[0].shape[0], self._model
+        remarks = (FALLBACK,) if model.name == "in_phase" else ()
+        meter = QualityMeter(self._pipeline.calibration.known[model.name], remarks)
+        asked_again = set(np.linspace(0, total - 1, min(total, SECOND_ANSWERS), dtype=int).tolist())
+        with closing(self._pairs()) as pairs:
+            for index, (slab, made) in enumerate(pairs):
+                images = self._parted(slab[model.design.context])
+                meter.add(images, made)
+                if index in asked_again:
+                    mirrored = self._mirrored(slab)
+                    meter.add_second_answer(made, mirrored, images[0] > BODY_ABOVE)
+                if index == total - 1:
+                    self._record = self._recorded(meter, total)
+                self._progress(index + 1, total)
+                yield self._grid.to_native(made)
+
+    def record(self) -> QualityRecord:
+        """The quality record, once it is there."""
+        if self._record is None:
+            raise RecordNotReady("The quality record exists only after the last slice.")
+        return self._record
+
+    def _pairs(self) -> Generator[tuple[npt.NDArray[np.float32], Slice], None, None]:
+        """Every slab as the network sees it, (slices, rows, columns), with its CT slice."""
+        engine, context = self._model.engine, self._model.design.context
+        under_way: deque[npt.NDArray[np.float32]] = deque()
+
+        def noted(read: Iterator[npt.NDArray[np.float32]]) -> Iterator[npt.NDArray[np.float32]]:
+            for slab in read:
+                under_way.append(slab)
+                yield slab
+
+        ready = read_ahead(slabs(self._seen(), context, engine.batch), SLABS_AHEAD)
+        with closing(ready), closing(engine.run(noted(ready))) as batches:
+            for outputs in batches:
+                slab = under_way.popleft()
+                for index, made in enumerate(outputs):
+                    yield slab[index : index + 2 * context + 1], made
+
+    def _seen(self) -> Iterator[Slice]:
+        """The modalities as the network sees them, one tall image a slice."""
+        # one bright end for all: the ratio of the phases is what tells water from fat
+        end = bright_end(_checked(self._sources[0]))
+        if end <= 0.0:
+            raise InputError("The images are empty: no pixel is above 0.")
+        yield from stacked(
+            [
+                (self._grid.to_working(scaled(image, end)) for image in _checked(source))
+                for source in self._sources
+            ]
+        )
+
+    def _parted(self, tall: Slice) -> npt.NDArray[np.float32]:
+        """(modalities, rows, columns) of one tall image."""
+        return tall.reshape(len(self._sources), -1, tall.shape[1])
+
+    def _mirrored(self, slab: npt.NDArray[np.float32]) -> Slice:
+        """The network's answer to the mirrored slab, mirrored back."""
+        with closing(self._model.engine.run([np.ascontiguousarray(slab[..., ::-1])])) as batches:
+            (answer,) = batches
+        return np.asarray(answer[0][:, ::-1], np.float32)
+
+    def _recorded(self, meter: QualityMeter, total: int) -> QualityRecord:
+        verdict, reasons = meter.verdict()
+        card = self._pipeline.card
+        return QualityRecord(
+            verdict=verdict,
+            reasons=reasons,
+            input_distance=round(meter.input_distance(), 4),
+            measurements=meter.measurements(),
+            parameters=dict(self._values),
+            model={
+                "name": card.name,
+                "version": card.version,
+                "network": self._model.name,
+                "weights_sha256": card.weights.sha256,
+                "calibration_sha256": self._pipeline.calibration.sha256,
+            },
+            engine=self._model.engine.facts,
+            slices=total,
+        )
+
+
+def _refuse_other_grids(sources: list[SliceSource]) -> None:
+    """All modalities have to lie on one grid, and to hold something."""
+    first = sources[0]
+    if 0 in first.shape:
+        raise InputError(f"The MR should hold slices, rows and columns, got {first.shape}.")
+    for other in sources[1:]:
+        if other.shape != first.shape:
+            raise InputError(f"The phases should have one shape, got {first.shape}, {other.shape}.")
+        corner = np.array([*other.shape, 1], np.float64)
+        apart = np.abs((other.affine - first.affine) @ corner).max()
+        apart = max(float(apart), float(np.abs(other.affine[:3, 3] - first.affine[:3, 3]).max()))
+        if apart > SAME_PLACE_MM:
+            raise InputError(
+                f"The phases should lie on one grid, got grids up to {apart:.2f} mm apart."
+            )
+
+
+def _checked(source: SliceSource) -> Iterator[Slice]:
+    """The slices, each held against what the source says of itself."""
+    count, rows, columns = source.shape
+    done = 0
+    for image in source.slices():
+        if image.shape != (rows, columns):
+            raise InputError(f"Every slice should be {rows} x {columns}, got {image.shape}.")
+        if not np.isfinite(image).all():
+            raise InputError(f"Slice {done + 1} of {count} holds values that are no numbers.")
+        done += 1
+        yield image
+    if done != count:
+        raise InputError(f"The source should give {count} slices, got {done}.")

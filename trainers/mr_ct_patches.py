@@ -1,0 +1,188 @@
+"""Patches of MR and CT for training, drawn and varied: turned, zoomed, mirrored, shaded, noisy.
+
+Parameters are drawn first, then applied, all from one random generator: a step is repeatable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy.ndimage import zoom
+from torch import Tensor
+from torch.nn import functional
+
+from pipelines.mr_to_ct.scaling import bright_end, scaled
+from trainers.readers.mr_ct import MrCtSeries
+
+AIR_HU = -1000.0
+BODY_ABOVE_HU = -500.0
+MR_BODY_ABOVE = 0.1
+OUTSIDE_SHARE = 0.3
+"""Weight of an error outside the body, where there is an image at all."""
+
+LARGEST_TURN = 0.35  # rad
+ZOOM = (0.85, 1.18)
+GAIN = (0.9, 1.12)
+GAMMA = (0.88, 1.14)
+SHADE = 0.15  # largest change of gain from the middle to the border, each axis
+NOISE = 0.03  # of the bright end
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """One patient, ready to draw from.
+
+    Attributes:
+        patient: a name for reports.
+        mr: (modalities, slices, rows, columns) float32, bright end 1; none for a CT alone.
+        ct: (slices, rows, columns) float32, HU; none for MR alone.
+    """
+
+    patient: str
+    mr: npt.NDArray[np.float32] | None
+    ct: npt.NDArray[np.float32] | None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Slices, rows, columns."""
+        image = self.ct if self.ct is not None else self.mr[0] if self.mr is not None else None
+        assert image is not None
+        slices, rows, columns = image.shape
+        return slices, rows, columns
+
+
+@dataclass(frozen=True, eq=False)
+class Patches:
+    """A batch.
+
+    Attributes:
+        mr: (B, planes, H, W), bright end 1; planes are modalities x slices, slices fastest.
+        ct: (B, 1, H, W), HU.
+        weight: (B, 1, H, W), of each pixel's error; 0 where there is no image.
+    """
+
+    mr: Tensor
+    ct: Tensor
+    weight: Tensor
+
+
+def stack_of(series: MrCtSeries, inputs: Sequence[str], pixel_mm: float) -> Stack:
+    """Scale the MR of a patient and bring the pixels near to the working size.
+
+    The second phase of a dual echo is scaled like the first: their ratio is what tells fat.
+
+    Args:
+        series: of one patient.
+        inputs: keys of the modalities, in order; left out where the series has no MR.
+        pixel_mm: working distance of pixels; series within a tenth of it stay as they are.
+    """
+    images = [series.mr[key] for key in inputs] if series.mr else []
+    end = bright_end(images[0]) if images else 1.0
+    factor = series.pixel_mm / pixel_mm
+    factor = 1.0 if abs(factor - 1.0) < 0.1 else factor
+    mr = np.stack([_zoomed(scaled(image, end), factor) for image in images]) if images else None
+    ct = None if series.ct is None else _zoomed(series.ct, factor)
+    return Stack(series.patient, mr, ct)
+
+
+def _zoomed(image: npt.NDArray[np.float32], factor: float) -> npt.NDArray[np.float32]:
+    if factor == 1.0:
+        return image.astype(np.float32)
+    return np.asarray(zoom(image, (1.0, factor, factor), order=1), np.float32)
+
+
+def draw(
+    stacks: Sequence[Stack], count: int, side: int, context: int, random: np.random.Generator
+) -> Patches:
+    """A batch of varied patches.
+
+    Args:
+        stacks: each slice of each is as likely as any other. What a stack does not have comes
+            out as background.
+        count: patches.
+        side: rows and columns of a patch.
+        context: neighbouring slices on each side.
+        random: of all that is drawn.
+    """
+    sizes = np.array([stack.shape[0] for stack in stacks], np.float64)
+    chosen = random.choice(len(stacks), size=count, p=sizes / sizes.sum())
+    parts = [_cut(stacks[index], side, context, random) for index in chosen]
+    mr = torch.stack([part[0] for part in parts])
+    return Patches(_shaded(mr, random), *(torch.stack([p[i] for p in parts]) for i in (1, 2)))
+
+
+def _cut(
+    stack: Stack, side: int, context: int, random: np.random.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """One turned, zoomed, mirrored patch: (planes, H, W), (1, H, W), (1, H, W)."""
+    slices, rows, columns = stack.shape
+    index = int(random.integers(slices))
+    stride = int(random.choice((1, 1, 2)))  # other distances of slices
+    near = np.clip(index + stride * np.arange(-context, context + 1), 0, slices - 1)
+    if context and random.random() < 0.1:  # no neighbour at all
+        near[:] = index
+    empty = np.zeros((1, rows, columns), np.float32)
+    ct = empty[0] + AIR_HU if stack.ct is None else stack.ct[index]
+    mr = empty if stack.mr is None else stack.mr[:, near].reshape(-1, rows, columns)
+    body = ct > BODY_ABOVE_HU if stack.ct is not None else mr[0] > MR_BODY_ABOVE
+    place = _place(body, random)
+    weight = np.where(body, 1.0, OUTSIDE_SHARE).astype(np.float32)
+    image = torch.from_numpy(np.concatenate([mr, ct[None] - AIR_HU, weight[None]]))
+    grid = _grid(place, (rows, columns), side, random)
+    cut = functional.grid_sample(image[None], grid, align_corners=True)[0]
+    return cut[:-2], cut[-2:-1] + AIR_HU, cut[-1:]
+
+
+def _place(body: npt.NDArray[np.bool_], random: np.random.Generator) -> tuple[float, float]:
+    """Row and column to centre on: somewhere in the body."""
+    rows, columns = np.nonzero(body[::4, ::4])
+    if rows.size == 0:
+        return body.shape[0] / 2, body.shape[1] / 2
+    one = int(random.integers(rows.size))
+    return 4.0 * rows[one], 4.0 * columns[one]
+
+
+def _grid(
+    centre: tuple[float, float], size: tuple[int, int], side: int, random: np.random.Generator
+) -> Tensor:
+    """(1, side, side, 2): where each pixel of the patch comes from, as `grid_sample` takes it."""
+    turn = random.uniform(-LARGEST_TURN, LARGEST_TURN)
+    factor = random.uniform(*ZOOM)
+    mirror = random.choice((-1.0, 1.0), size=2)
+    steps = (np.arange(side) - (side - 1) / 2) / factor
+    down, right = np.meshgrid(steps * mirror[0], steps * mirror[1], indexing="ij")
+    row = centre[0] + np.cos(turn) * down + np.sin(turn) * right
+    column = centre[1] - np.sin(turn) * down + np.cos(turn) * right
+    places = np.stack([2 * column / (size[1] - 1) - 1, 2 * row / (size[0] - 1) - 1], axis=-1)
+    return torch.from_numpy(places[None].astype(np.float32))
+
+
+def _shaded(mr: Tensor, random: np.random.Generator) -> Tensor:
+    """Other gain, contrast, coil shading and noise, (B, planes, H, W); one draw a patch."""
+    count, _, rows, columns = mr.shape
+    gain, gamma, down, right, noise = (
+        torch.from_numpy(random.uniform(low, high, (count, 1, 1, 1)).astype(np.float32))
+        for low, high in (GAIN, GAMMA, (-SHADE, SHADE), (-SHADE, SHADE), (0.0, NOISE))
+    )
+    y = torch.linspace(-1, 1, rows)[None, None, :, None]
+    x = torch.linspace(-1, 1, columns)[None, None, None, :]
+    seed = int(random.integers(2**31))
+    grain = torch.randn(mr.shape, generator=torch.Generator().manual_seed(seed))
+    varied = gain * (1 + down * y + right * x) * mr.clamp(min=0) ** gamma + noise * grain
+    # exact zeros are padding and stay so; air has noise and never becomes padding
+    return torch.where(mr > 0, varied.abs().clamp(min=1e-4), 0.0)
+
+
+def every_slice(stack: Stack, context: int) -> Iterable[tuple[Tensor, npt.NDArray[np.float32]]]:
+    """Each slice as the network sees it, (1, planes, rows, columns), with its CT."""
+    assert stack.mr is not None
+    assert stack.ct is not None
+    slices, rows, columns = stack.shape
+    for index in range(slices):
+        near = np.clip(np.arange(index - context, index + context + 1), 0, slices - 1)
+        planes = stack.mr[:, near].reshape(1, -1, rows, columns)
+        yield torch.from_numpy(np.ascontiguousarray(planes)), stack.ct[index]
