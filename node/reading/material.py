@@ -57,14 +57,14 @@ def find_candidates(real: Sequence[Path], synthetic: Sequence[Path]) -> list[Can
     """Every image stack of the folders.
 
     Raises:
-        UnfitMaterial: a folder has no images, images that cannot be read, or images whose headers
-            say the opposite.
+        UnfitMaterial: a folder has no images, images that cannot be read or are given twice, or
+            images whose headers say the opposite.
     """
     found = [one for folder in real for one in _of_folder(folder, "real")]
     found += [one for folder in synthetic for one in _of_folder(folder, "synthetic")]
-    series = [one.series for one in found]
-    if len(set(series)) < len({(one.series, one.truth) for one in found}):
-        raise UnfitMaterial("A series is given as real and as synthetic; name its folder once.")
+    images = [uid for one in found for uid in one.source.sop_instance_uids]
+    if len(set(images)) < len(images):
+        raise UnfitMaterial("Some images are given twice; name each folder once, and none in it.")
     return found
 
 

@@ -90,9 +90,14 @@
     grip = { x: event.clientX, y: event.clientY, centre: Number(centre.value), width: Number(width.value) };
     canvas.setPointerCapture(event.pointerId);
   });
+  const view = canvas.parentElement;
   canvas.addEventListener("pointermove", (event) => {
     showValue(event);
     if (!grip) return;
+    if (event.shiftKey) {  // move the enlarged picture under the pointer
+      view.scrollBy(-event.movementX, -event.movementY);
+      return;
+    }
     const pace = grip.width / 300;
     width.value = String(Math.max(1, Math.round(grip.width + (event.clientX - grip.x) * pace)));
     centre.value = String(Math.round(grip.centre + (event.clientY - grip.y) * pace));
@@ -119,7 +124,7 @@
   }
   const zoom = root.querySelector("#zoom");
   zoom.addEventListener("click", () => {
-    const enlarged = canvas.parentElement.classList.toggle("enlarged");
+    const enlarged = view.classList.toggle("enlarged");
     zoom.setAttribute("aria-pressed", String(enlarged));
   });
 

@@ -17,7 +17,9 @@ from node.reading.key import open_key
 from node.reading.making import Wish, make_reading
 from node.reading.material import find_candidates
 from tests.node.reading.conftest import Made
-from tests.node.reading.patients import reading_of, write_real
+from tests.node.reading.patients import reading_of, write_real, write_synthetic
+
+SAMPLE = Path(__file__).parents[3] / "demo" / "samples" / "low_dose_chest"
 
 
 def test_nothing_in_the_folder_tells_the_truth(made: Made, dicom: Path) -> None:
@@ -123,3 +125,18 @@ def test_other_modalities_have_values_without_a_unit(tmp_path: Path) -> None:
         # 12 bits of both: steps of 4 in 16384, and one scale whatever the rescale slope.
         assert set(np.unique(pixels % 4)) == {0}
         assert np.percentile(pixels[pixels > 0], 99.5) == pytest.approx(16_384, rel=1e-3)
+
+
+def test_a_scanners_images_and_what_was_made_of_them_look_alike(tmp_path: Path) -> None:
+    """Real files: the lattice of the values, their ends and their padding do not tell."""
+    derived = write_synthetic(SAMPLE, tmp_path / "derived")
+    found = find_candidates([SAMPLE], [derived])
+    wish = Wish(name="sample", title="Sample", readers=1, pairs=True)
+    made = make_reading(tmp_path / "r", tmp_path / "key", found, wish)
+    folder = tmp_path / "r" / "sample" / "cases"
+    cases = [np.fromfile(folder / case, dtype="<u2") for case in made.study.cases]
+    assert len(cases) == 2
+    assert made.study.shape == (16, 512, 512)
+    assert {int(np.gcd.reduce(np.unique(case))) for case in cases} == {1}
+    assert len({int(case.min()) for case in cases}) == 1
+    assert max(int(case.max()) for case in cases) <= 4095

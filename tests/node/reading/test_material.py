@@ -50,3 +50,9 @@ def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
         find_candidates([tmp_path], [])
     with pytest.raises(UnfitMaterial, match="There is no folder"):
         find_candidates([tmp_path / "nowhere"], [])
+
+
+def test_images_count_once(tmp_path: Path) -> None:
+    write_real(tmp_path / "P1", "P1")
+    with pytest.raises(UnfitMaterial, match="given twice"):
+        find_candidates([tmp_path, tmp_path / "P1"], [])

@@ -120,6 +120,29 @@ def test_dragging_changes_the_window_and_the_pointer_reads_values(
     expect(page.locator("#slice-number")).to_have_text("3")
 
 
+def test_the_picture_can_be_enlarged_and_moved(page: Page, reader: str) -> None:
+    begin(page, f"{reader}/1")
+    box = page.locator(".view").bounding_box()
+    assert box
+    page.get_by_role("button", name="Enlarge").click()
+    expect(page.get_by_role("button", name="Enlarge")).to_have_attribute("aria-pressed", "true")
+    canvas = page.locator("canvas").bounding_box()
+    assert canvas
+    assert canvas["width"] == pytest.approx(2.5 * box["width"], rel=0.05)
+    x, y = box["x"] + 200, box["y"] + 200
+    page.keyboard.down("Shift")
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 60, y - 40, steps=4)
+    page.mouse.up()
+    page.keyboard.up("Shift")
+    scrolled = page.evaluate(
+        "() => { const v = document.querySelector('.view'); return [v.scrollLeft, v.scrollTop]; }"
+    )
+    assert scrolled == [60, 40]
+    assert page.locator("#width").input_value() == "400"
+
+
 def test_a_reader_answers_leaves_and_resumes(
     page: Page, reader: str, folder: ReadingFolder
 ) -> None:
