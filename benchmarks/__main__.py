@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHMARKS = ("receive", "latency", "model")
+BENCHMARKS = ("receive", "latency", "model", "training")
 
 
 def main() -> int:

@@ -30,6 +30,7 @@ from pipelines import catalog
 VERIFICATION = "1.2.840.10008.1.1"
 COMMITMENT = "1.2.840.10008.1.20.1"
 FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+GET = "1.2.840.10008.5.1.4.1.2.2.3"
 PERFORMED_STEP = "1.2.840.10008.3.1.2.3.3"
 CREATED_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.2",
@@ -89,13 +90,14 @@ def overview(config: Config) -> Lines:
         (class_name(COMMITMENT), "uncompressed", "yes", "no"),
         (class_name(FIND), "uncompressed", "yes", "no"),
         (class_name(PERFORMED_STEP), "uncompressed", "no", "yes"),
+        (class_name(GET), "uncompressed; instances all of 4.2", "yes", "no"),
     ]
     for uid in STORAGE_CLASSES:
         created = "yes" if uid in CREATED_CLASSES else "no"
         rows.append((class_name(uid), "all of 4.2", created, "yes"))
     yield from table(("SOP class", "Transfer syntaxes", "SCU", "SCP"), rows)
     yield ""
-    yield "DICOMweb: STOW-RS as origin server, STOW-RS and QIDO-RS as user agent. No media."
+    yield "DICOMweb: STOW-RS as origin server; STOW-RS, QIDO-RS, WADO-RS as user agent. No media."
 
 
 def introduction(config: Config) -> Lines:
@@ -216,6 +218,11 @@ def _commitment_and_find(config: Config) -> Lines:
     yield "leave out: then level IMAGE. Asked when no image of a series has come for"
     yield f"{SETTLE_S:g} s; given up after {ANSWER_TIMEOUT_S:g} s (the decision waits"
     yield f"{QUESTION_S:g} s at most); asked again every {ASK_AGAIN_S:g} s while some are missing."
+    yield ""
+    yield "`vscanner train --from PEER` asks at the levels STUDY and SERIES, and fetches series by"
+    yield "C-GET (Storage SCP on the association that it opened) or WADO-RS; a person starts it."
+    yield "What it keeps is de-identified by the Basic Application Level Confidentiality Profile"
+    yield "(PS3.15 E); of PET also weight (113108) and times moved to another day (113107)."
 
 
 def network(config: Config) -> Lines:
