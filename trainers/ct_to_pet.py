@@ -260,7 +260,8 @@ def train(run: Run, method: Method, bank: Bank, held_out: Bank) -> None:
         if run.due:
             score = validated(method.learner.best("uptake"), held_out, settings, run.device)
             run.report(method.learner.weights(uptake=""), score=score)
-            run.board.say(f"step {run.step}: held-out L1 {score:.4f} SUV")
+            if score is not None:
+                run.board.say(f"step {run.step}: held-out L1 {score:.4f} SUV")
 
 
 @torch.no_grad()

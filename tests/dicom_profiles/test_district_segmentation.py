@@ -1,0 +1,57 @@
+"""The districts as a Segmentation: masks come back, and say what they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import highdicom as hd
+import numpy as np
+import pydicom
+import pytest
+
+from dicom_profiles.district_segmentation import write_districts
+from dicom_profiles.errors import DerivedObjectError
+from tests.dicom_profiles.validators import dciodvfy_errors
+from tests.dicom_profiles.whole_body import PET_DERIVATION, WrittenPet, write_pet
+
+
+@pytest.fixture(scope="module")
+def pet(tmp_path_factory: pytest.TempPathFactory) -> WrittenPet:
+    """A PET with its districts; read only."""
+    return write_pet(tmp_path_factory.mktemp("pet"))
+
+
+def test_masks_come_back(pet: WrittenPet) -> None:
+    seg = hd.seg.segread(pet.series["SEG"].paths[0])
+    assert [d.SegmentLabel for d in seg.SegmentSequence] == ["Legs", "Trunk"]
+    masks = seg.get_pixels_by_source_instance(list(pet.source.sop_instance_uids))
+    for number, label in enumerate((1, 2)):
+        assert np.array_equal(masks[..., number].astype(bool), pet.districts == label)
+
+
+def test_is_no_synthetic_image(pet: WrittenPet) -> None:
+    ds = pydicom.dcmread(pet.series["SEG"].paths[0])
+    assert "SyntheticData" not in ds
+    assert ds.SeriesDescription == "VSCANNER body districts"
+    algorithm = ds.SegmentSequence[0].SegmentationAlgorithmIdentificationSequence[0]
+    assert algorithm.AlgorithmName == "geometric"
+    assert algorithm.AlgorithmFamilyCodeSequence[0].CodeMeaning == "Morphological Operations"
+
+
+def test_segment_numbers_have_no_gap(pet: WrittenPet, tmp_path: Path) -> None:
+    districts = np.where(pet.districts == 2, 4, 0).astype(np.uint8)
+    written = write_districts(pet.source, pet.series["SPET"], districts, PET_DERIVATION, tmp_path)
+    assert written is not None
+    ds = pydicom.dcmread(written.paths[0])
+    assert [(d.SegmentNumber, d.SegmentLabel) for d in ds.SegmentSequence] == [(1, "Arms")]
+    assert dciodvfy_errors(written.paths[0]) == []
+
+
+def test_no_body_makes_no_file(pet: WrittenPet, tmp_path: Path) -> None:
+    empty = np.zeros_like(pet.districts)
+    assert write_districts(pet.source, pet.series["SPET"], empty, PET_DERIVATION, tmp_path) is None
+
+
+def test_other_grid_is_refused(pet: WrittenPet, tmp_path: Path) -> None:
+    with pytest.raises(DerivedObjectError, match="shape"):
+        write_districts(pet.source, pet.series["SPET"], pet.districts[1:], PET_DERIVATION, tmp_path)

@@ -1,0 +1,50 @@
+"""The SUV parametric map: values in float, at the model's own resolution, at the right place."""
+
+from __future__ import annotations
+
+import numpy as np
+import pydicom
+import pytest
+
+from dicom_profiles.suv_map import SuvBlocks
+from tests.dicom_profiles.whole_body import WrittenPet, write_pet
+
+
+@pytest.fixture(scope="module")
+def pet(tmp_path_factory: pytest.TempPathFactory) -> WrittenPet:
+    """A PET with its map; read only."""
+    return write_pet(tmp_path_factory.mktemp("pet"))
+
+
+def test_blocks_are_about_as_large_as_the_models_cubes(pet: WrittenPet) -> None:
+    blocks = SuvBlocks(pet.source)
+    assert (blocks.rows, blocks.columns) == (4, 4)  # 0.9375 mm
+
+
+def test_values_are_means_of_blocks_at_their_places(pet: WrittenPet) -> None:
+    ds = pydicom.dcmread(pet.series["SUVMAP"].paths[0])
+    assert ds.pixel_array.shape == (6, 16, 16)
+    wanted = pet.suv.reshape(6, 16, 4, 16, 4).mean(axis=(2, 4))
+    to_index = np.linalg.inv(pet.source.affine)
+    frames = zip(ds.pixel_array, ds.PerFrameFunctionalGroupsSequence, strict=True)
+    for values, groups in frames:  # in whichever order the slices are stored
+        place = [float(v) for v in groups.PlanePositionSequence[0].ImagePositionPatient]
+        index = to_index @ [*place, 1.0]
+        assert np.allclose(index[1:3], 1.5, atol=1e-3)  # the middle of the first four pixels
+        assert np.allclose(values, wanted[round(index[0])], atol=1e-5)
+
+
+def test_says_what_the_values_are(pet: WrittenPet) -> None:
+    ds = pydicom.dcmread(pet.series["SUVMAP"].paths[0])
+    shared = ds.SharedFunctionalGroupsSequence[0]
+    assert [float(v) for v in shared.PixelMeasuresSequence[0].PixelSpacing] == [3.75, 3.75]
+    mapping = shared.RealWorldValueMappingSequence[0]
+    assert mapping.MeasurementUnitsCodeSequence[0].CodeValue == "g/ml{SUVbw}"
+    assert (mapping.RealWorldValueSlope, mapping.RealWorldValueIntercept) == (1, 0)
+
+
+def test_slices_pass_untouched(pet: WrittenPet) -> None:
+    passed = list(SuvBlocks(pet.source).passing(pet.suv))
+    assert np.array_equal(np.stack(passed), pet.suv)
+    odd = list(SuvBlocks(pet.source).passing([np.ones((66, 67), np.float32)]))
+    assert odd[0].shape == (66, 67)
