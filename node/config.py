@@ -67,6 +67,9 @@ class PeerSettings(Settings):
     send_by: Literal["c-store", "stow-rs", "orthanc-rest"] = Field(
         "c-store", description="the way by which derived series go to it"
     )
+    associations: int = Field(
+        1, ge=1, le=8, description="associations at a time for one series that we send by C-STORE"
+    )
     may_call: bool = Field(True, description="whether it may open associations to us")
     storage_commitment: bool = Field(
         True, description="ask it for storage commitment; otherwise counts are compared by C-FIND"

@@ -179,8 +179,9 @@ def _verification_and_storage_scp(config: Config) -> Lines:
 def _storage_scu(config: Config) -> Lines:
     yield "### 4.3 Storage SCU"
     yield ""
-    yield "One association a job and destination; one presentation context for each pair of SOP"
-    yield "class and transfer syntax that is really sent. Every instance's status is recorded; a"
+    yield "One association a derived series, or as many at a time as `peers[].associations` says;"
+    yield "one presentation context for each pair of SOP class and transfer syntax that is really"
+    yield "sent. Every instance's status is recorded; a"
     yield "repeat sends only what was not accepted. After a time-out an association is not reused."
     yield f"A step is tried {config.jobs.max_attempts} times, waiting {config.jobs.backoff_s:g} s,"
     yield f"then twice as long each time up to {config.jobs.backoff_limit_s:g} s, with jitter."

@@ -86,14 +86,51 @@ def test_what_an_answer_raises_stops_the_sending(instances: list[Outgoing]) -> N
         assert scp.requests == 1
 
 
+def test_several_associations_share_a_series(instances: list[Outgoing]) -> None:
+    with storage_scp() as scp:
+        answers, error = send(instances, scp.peer(associations=4))
+    assert error is None
+    assert scp.associations == 4
+    assert sorted(a.sop_instance_uid for a in answers) == sorted(scp.stored)
+    for one in instances:
+        assert scp.stored[one.sop_instance_uid] == one.path.read_bytes()[one.offset :]
+
+
+def test_never_more_associations_than_instances(instances: list[Outgoing]) -> None:
+    with storage_scp() as scp:
+        assert send(instances[:2], scp.peer(associations=8))[1] is None
+    assert scp.associations == 2
+
+
+def test_an_association_that_fails_stops_the_others(instances: list[Outgoing]) -> None:
+    with storage_scp(lambda count, _event: 0xA700 if count == 2 else 0) as scp:
+        answers, error = send(instances * 20, scp.peer(associations=2))
+    assert isinstance(error, DestinationUnavailable)
+    assert sum(a.again for a in answers) == 1
+    assert scp.requests < 20
+    with storage_scp(lambda count, _event: 0xC000 if count in (1, 2) else 0) as scp:
+        answers, error = send(instances, scp.peer(associations=3))
+    assert isinstance(error, DestinationRefuses)
+    assert "refused 2 of 6 instances for good" in str(error)
+    assert sum(a.kept for a in answers) == 4
+
+
 @pytest.mark.orthanc
-def test_orthanc_stores_every_byte(instances: list[Outgoing], orthanc: OrthancServer) -> None:
+@pytest.mark.parametrize("associations", [1, 3])
+def test_orthanc_stores_every_byte(
+    instances: list[Outgoing], orthanc: OrthancServer, associations: int
+) -> None:
     peer = PeerSettings(
-        name="pacs", ae_title=orthanc.ae_title, host="127.0.0.1", port=orthanc.dicom_port
+        name="pacs",
+        ae_title=orthanc.ae_title,
+        host="127.0.0.1",
+        port=orthanc.dicom_port,
+        associations=associations,
     )
     answers, error = send(instances, peer)
     assert error is None
     assert all(a.kept and a.code == 0 for a in answers)
-    (series,) = orthanc.series_uids()
+    series = str(pydicom.dcmread(instances[0].path).SeriesInstanceUID)
+    assert series in orthanc.series_uids()
     digests = {hashlib.sha256(pydicom.dcmread(one.path).PixelData).hexdigest() for one in instances}
     assert len(orthanc.instances_of(series)) == len(instances) == len(digests)
