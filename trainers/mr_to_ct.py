@@ -211,7 +211,7 @@ class Supervised(Run):
         error = (self.network(patches.mr) - patches.ct).abs() * patches.weight
         loss = error.sum() / patches.weight.sum()
         self.optimiser.zero_grad(set_to_none=True)
-        (loss / SCALE_HU).backward()  # type: ignore[no-untyped-call]
+        (loss / SCALE_HU).backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimiser.step()
         self.average()
