@@ -49,7 +49,7 @@ def read_place(place: str) -> Iterator[TrainingSeries]:
 def layers_of(series: TrainingSeries, how: str) -> Layer:
     """The layer of every slice: by lungs, equal, or a table's."""
     if how == "lungs":
-        return by_lungs(series.name, series.slices)
+        return by_lungs(series.name, series.slices, series.slice_spacing_mm)
     if how == "equal":
         return equal(len(series.slices))
     return by_table(series.name, len(series.slices), read_table(Path(how)))

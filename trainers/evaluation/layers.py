@@ -3,8 +3,9 @@
 The protocol of the MR-to-CT paper (arXiv 2407.10888) has people sort slices into ten layers by the
 organs that they see. A table of such a reading is taken as it is; without one we sort by the
 lungs, the one landmark that Hounsfield units show by themselves: in the paper lungs are in layers
-9 and 10. Below their base there are eight layers of equal thickness, above it two. Both this rule
-and its limits are ours.
+9 and 10. Below their base there are eight layers of 25 mm, down to about the crest of the hip bone,
+above it two. What lies beyond is in no layer, so that a series' extent does not matter. Both this
+rule and its limits are ours.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from trainers.evaluation.case import EvaluationError
 
 LAYERS = 10
 BELOW_LUNGS = 8
+LAYER_MM = 25.0
 BODY_HU = -400.0
 LUNG_HU = (-1000.0, -500.0)
 LUNG_SHARE = 0.08
@@ -61,26 +63,26 @@ def lung_base(slices: Slices) -> int | None:
     return None
 
 
-def by_lungs(series: str, slices: Slices) -> Layer:
-    """Eight layers of equal thickness below the lungs, two from their base upwards.
+def by_lungs(series: str, slices: Slices, spacing_mm: float) -> Layer:
+    """Eight layers of 25 mm below the base of the lungs, two above.
 
     Args:
         series: its name, for the sentence when no lung is found.
         slices: (n, rows, columns), HU, from the feet upwards.
+        spacing_mm: distance between slices.
 
     Raises:
-        EvaluationError: no lung is seen, or nothing lies below it.
+        EvaluationError: no lung is seen.
     """
     base = lung_base(slices)
-    if not base:
-        what = "no lung is seen" if base is None else "lung is seen in the lowest slice already"
+    if base is None:
         raise EvaluationError(
-            f"Layers by lungs want slices below and above the base of the lungs, but in {series} "
-            f"{what}; give a table of layers, or --layers equal."
+            f"Layers by lungs want a series that reaches the lungs, but in {series} none is seen; "
+            "give a table of layers, or --layers equal."
         )
-    return np.concatenate(
-        [equal(base, BELOW_LUNGS), BELOW_LUNGS + equal(len(slices) - base, LAYERS - BELOW_LUNGS)]
-    )
+    above = np.floor((np.arange(len(slices)) - base) * spacing_mm / LAYER_MM + 1e-4)
+    layers = (BELOW_LUNGS + 1 + above).astype(np.intp)
+    return np.where((layers >= 1) & (layers <= LAYERS), layers, 0)
 
 
 def equal(count: int, layers: int = LAYERS) -> Layer:

@@ -29,16 +29,22 @@ def test_the_base_of_the_lungs_is_found() -> None:
     assert lung_base(trunk(24)) is None
 
 
-def test_eight_layers_below_the_lungs_and_two_above() -> None:
-    layers = by_lungs("a", trunk(16))
+def test_layers_are_25_mm_thick_and_counted_from_the_base_of_the_lungs() -> None:
+    layers = by_lungs("a", trunk(16), 12.5)
     assert layers[:16].tolist() == sorted([1, 2, 3, 4, 5, 6, 7, 8] * 2)
-    assert layers[16:].tolist() == [9] * 4 + [10] * 4
+    assert layers[16:].tolist() == [9, 9, 10, 10, 0, 0, 0, 0]
 
 
-@pytest.mark.parametrize(("lungs_from", "sentence"), [(24, "no lung"), (0, "lowest slice")])
-def test_a_series_without_the_landmark_is_refused(lungs_from: int, sentence: str) -> None:
-    with pytest.raises(EvaluationError, match=f"in a .*{sentence}.*--layers equal"):
-        by_lungs("a", trunk(lungs_from))
+def test_how_far_a_series_reaches_does_not_matter() -> None:
+    whole = by_lungs("a", trunk(16), 20)
+    part = by_lungs("a", trunk(16)[6:], 20)
+    assert whole[:5].tolist() == [0] * 5  # too low for any layer
+    assert part.tolist() == whole[6:].tolist()
+
+
+def test_a_series_without_lungs_is_refused() -> None:
+    with pytest.raises(EvaluationError, match=r"in a none is seen.*--layers equal"):
+        by_lungs("a", trunk(24), 5)
 
 
 def test_equal_layers_fill_all_ten() -> None:

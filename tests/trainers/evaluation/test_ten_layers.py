@@ -15,7 +15,9 @@ from trainers.readers.series import TrainingSeries
 def series(folder: Path, name: str, seed: int, noise: float = 20) -> str:
     """A trunk of 30 slices with noise of its own as a NIfTI file."""
     images = trunk(24, 30) + np.random.default_rng(seed).normal(0, noise, (30, 48, 48))
-    return str(write_nifti(TrainingSeries(name, name, images.astype(np.float32), 2, 5), folder))
+    return str(
+        write_nifti(TrainingSeries(name, name, images.astype(np.float32), 2, 25 / 3), folder)
+    )
 
 
 @pytest.fixture(scope="module")
