@@ -105,6 +105,13 @@ class _Context:
             (datetime.now(UTC) + WESTERNMOST_CLOCK).strftime("%Y%m%d"),
         )
 
+    def same(self, ds: Dataset, header: Dataset, tag: int) -> bool:
+        """Whether an attribute has the same value in both; equal bytes are not converted."""
+        ours, theirs = ds.get_item(tag), header.get_item(tag)
+        if ours is not None and theirs is not None and ours.value == theirs.value:
+            return True
+        return self.text(ds, tag) == _text(header, tag)
+
     def text(self, ds: Dataset, tag: int) -> str:
         """Value of an attribute as text; what slices have in common is converted once."""
         element = ds.get_item(tag)
@@ -265,7 +272,7 @@ def _place(ds: Dataset, seen: _Seen, context: _Context) -> Iterator[str]:
     header = context.headers[seen.source_index]
     not_kept = PLACE_NOT_KEPT.get(ds.SOPClassUID, frozenset())
     for tag, keyword in PLACE_KEYWORDS.items():
-        if keyword not in not_kept and context.text(ds, tag) != _text(header, tag):
+        if keyword not in not_kept and not context.same(ds, header, tag):
             yield f"{keyword} should be the source's."
     if (ds.get("Rows"), ds.get("Columns")) != (header.Rows, header.Columns):
         yield "Rows and Columns should be the source's."

@@ -25,6 +25,7 @@ PRIVATE_GROUP = 0x0099
 FIRST_BLOCK = 0x10
 """Ours are the only private elements of the group, so they get its first block (PS3.5 7.8.1)."""
 PRIVATE_CREATOR = "VSCANNER PROVENANCE 1.0"
+ENCODED_CREATOR = PRIVATE_CREATOR.encode() + b" " * (len(PRIVATE_CREATOR) % 2)
 SCHEMA_VERSION = "1"
 RESEARCH_ONLY = "RESEARCH_ONLY"
 VERDICTS = ("GREEN", "AMBER", "RED", "UNGATED")
@@ -193,17 +194,24 @@ def private_tag(name: str) -> int:
 def read_private(ds: Dataset, name: str) -> object:
     """Value of one element of our block, None when the object has no such element."""
     try:
-        block = ds.private_block(PRIVATE_GROUP, PRIVATE_CREATOR)
-        element = block[ELEMENTS[name][0]]
+        value = ds[_private_place(ds, name)].value
     except KeyError:
         return None
-    value = element.value
     if not isinstance(value, bytes):
         return value
     # A receiver that does not know the block stores and returns it as UN (PS3.5 6.2.2).
     if ELEMENTS[name][1] == "FD":
         return struct.unpack("<d", value)[0] if len(value) == struct.calcsize("<d") else None
     return value.decode("ascii", "replace").strip(" \0")
+
+
+def _private_place(ds: Dataset, name: str) -> int:
+    """Tag of one element of our block, nearly always where we put it; KeyError without a block."""
+    creator = ds.get_item(PRIVATE_GROUP << 16 | FIRST_BLOCK)
+    if creator is not None and creator.value in (PRIVATE_CREATOR, ENCODED_CREATOR):
+        return private_tag(name)
+    block = ds.private_block(PRIVATE_GROUP, PRIVATE_CREATOR)
+    return int(block.get_tag(ELEMENTS[name][0]))
 
 
 def private_characteristics() -> Sequence:
