@@ -18,7 +18,9 @@ from pipelines.ct_to_pet.districts import LABELS
 from pipelines.ct_to_pet.network import AIR
 from trainers.readers.autopet import read_autopet
 from trainers.readers.ct_pet import CtPetPair, CubePair, on_cubes, resampled_labels
+from trainers.readers.data_set import name_of, read_side
 from trainers.readers.sts_pet import read_sts_pet
+from trainers.readers.suv import read_ct, read_suv
 from trainers.whole_body import draw_body, simulate
 
 ZOOM = (0.85, 1.2)
@@ -52,8 +54,8 @@ def read_bank(sources: Sequence[str], folder: Path, leave_out: Sequence[str] = (
     """Every pair of the sources; what an earlier run made is found in the folder.
 
     Args:
-        sources: `sts:FOLDER`, `autopet:FOLDER` or `simulated:COUNT`, each with `WEIGHT=` before
-            it when it is to be drawn more often than its size says.
+        sources: `sts:FOLDER`, `autopet:FOLDER`, `set:DIR:SPLIT` or `simulated:COUNT`, each with
+            `WEIGHT=` before it when it is to be drawn more often than its size says.
         folder: where pairs on cubes are kept.
         leave_out: patients that are not to be in it.
     """
@@ -64,7 +66,7 @@ def read_bank(sources: Sequence[str], folder: Path, leave_out: Sequence[str] = (
         kind, _, where = place.partition(":")
         found = [pair for pair in KINDS[kind](where, folder) if pair.patient not in leave_out]
         pairs += found
-        shares += [float(weight or len(found)) / len(found)] * len(found)
+        shares += [float(weight or len(found)) / len(found)] * len(found) if found else []
     return Bank(tuple(pairs), np.array(shares) / np.sum(shares))
 
 
@@ -89,10 +91,21 @@ def _simulated(count: str, folder: Path) -> Iterator[CubePair]:
         yield kept(folder / f"{name}.npz", name, partial(simulated_pair, index, name))
 
 
+def _gathered(where: str, folder: Path) -> Iterator[CubePair]:
+    """CT and PET of every study of a side of a gathered data set (roles `CT` and `PT`)."""
+    side = read_side(where)
+    pairs = (
+        CtPetPair(name_of(ct), read_ct(side.place(ct)), read_suv(side.place(pet)))
+        for ct, pet in side.studies("CT", "PT")
+    )
+    return _read(pairs, folder, "set")
+
+
 KINDS: dict[str, Callable[[str, Path], Iterator[CubePair]]] = {
     "sts": _sts,
     "autopet": _autopet,
     "simulated": _simulated,
+    "set": _gathered,
 }
 
 

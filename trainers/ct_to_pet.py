@@ -7,8 +7,9 @@ On several GPUs:      torchrun --nproc-per-node 4 -m trainers.ct_to_pet ...
 Going on:             the same command with --resume
 Into one file:        python -m trainers.ct_to_pet_weights legs=runs/legs ... --out FILE
 
-Sources are `sts:FOLDER`, `autopet:FOLDER` (FDG-PET-CT-Lesions) and `simulated:COUNT`; a number and
-`=` before one sets how often it is drawn. Three methods:
+Sources are `sts:FOLDER`, `autopet:FOLDER` (FDG-PET-CT-Lesions), `set:DIR:train` (a side of a
+gathered data set; `--data DIR` takes both) and `simulated:COUNT`; a number and `=` before one sets
+how often it is drawn. Three methods:
 
     residual_unet   L1 in SUV: what is shipped. Its best guess is the median, so it is never bold.
     pix2pix         3-D Pix2Pix as published: LSGAN and lambda x L1 on patches of 32 cubes.
@@ -37,10 +38,12 @@ from trainers.losses.adversarial import adversarial_game
 from trainers.losses.cycle import cycle_loss
 from trainers.losses.replay import ReplayBuffer
 from trainers.patch_critic_3d import PatchCritic3d
+from trainers.readers.data_set import add_data_option, with_data
+from trainers.training.card import write_card
 from trainers.training.feeding import Batch
 from trainers.training.learner import Learner
 from trainers.training.rates import warm_cosine
-from trainers.training.run import Run
+from trainers.training.run import WEIGHTS, Run
 from trainers.training.settings import RunSettings, add_options, knob, settings_from
 
 
@@ -72,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--train", nargs="+", required=True, metavar="SOURCE")
+    parser.add_argument("--train", nargs="+", default=[], metavar="SOURCE")
     parser.add_argument("--leave-out", nargs="*", default=[], metavar="PATIENT")
     parser.add_argument("--validate", nargs="*", default=[], metavar="PATIENT",
                         help="patients of the sources that are only measured")  # fmt: skip
@@ -80,17 +83,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--bank", type=Path, help="pairs on cubes are kept here (default OUT/bank)")
     parser.add_argument("--start", type=Path, metavar="WEIGHTS", help="start from these weights")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    add_data_option(parser)
     add_options(parser, Settings)
     given = parser.parse_args(arguments)
+    train_on, measured = with_data(given.train, (), given.data)
+    if not train_on:
+        parser.error("there is nothing to train on; name --train SOURCE or --data DIR")
     settings = settings_from(given, Settings)
     if settings.district not in DISTRICTS or settings.method not in METHODS:
         parser.error(f"--district is one of {DISTRICTS}, --method one of {tuple(METHODS)}")
     folder = given.bank or given.out / "bank"
-    bank = read_bank(given.train, folder, [*given.leave_out, *given.validate])
+    bank = read_bank(train_on, folder, [*given.leave_out, *given.validate])
     held_out = [
         pair for pair in read_bank(given.train, folder, given.leave_out).pairs
         if pair.patient in given.validate
-    ]  # fmt: skip
+    ] + list(read_bank(measured, folder).pairs)  # fmt: skip
     with Run(settings, given.out) as run:
         method = METHODS[settings.method](run, settings)
         if given.start:
@@ -98,6 +105,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if given.resume:
             run.resume()
         train(run, method, bank, Bank(tuple(held_out), np.ones(len(held_out))))
+        if given.data and run.processes.first:
+            write_card("ct_to_pet", given.out, given.out / WEIGHTS, given.data, given.start)
 
 
 # --- one step of each method --------------------------------------------------------------------

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
+from dicom_profiles.reading import read_series
 from trainers.dual_echo import simulate_dual_echo
 from trainers.readers.chaos import read_chaos
+from trainers.readers.data_set import name_of, read_side
 from trainers.readers.mr_ct import MrCtSeries, read_ct, read_prepared, read_t1
 from trainers.readers.sts import read_sts, read_sts_patient
+
+MR_SETS = (("IP", "OOP"), ("T1",), ("T2",))
+"""Roles of a gathered data set whose images lie on one grid, the first one leading."""
 
 
 def read_source(source: str, seed: int) -> Iterator[MrCtSeries]:
@@ -57,6 +63,21 @@ def _t1(place: str, seed: int) -> Iterator[MrCtSeries]:
     yield read_t1(Path(place))
 
 
+def _gathered(place: str, seed: int) -> Iterator[MrCtSeries]:
+    """A side of a gathered data set: in-phase with opposed-phase, other MR, CT, each unpaired."""
+    side = read_side(place)
+    for study in side.data_set.studies(side.split):
+        for keys in MR_SETS:
+            if keys[0] in study:
+                volumes = {key: read_series(side.place(study[key])) for key in keys if key in study}
+                slices_mm, _, columns_mm = volumes[keys[0]].spacing_mm
+                images = {key: volume.voxels for key, volume in volumes.items()}
+                name = name_of(study[keys[0]])
+                yield MrCtSeries(name, images, None, columns_mm, slices_mm)
+        if "CT" in study:
+            yield replace(read_ct(side.place(study["CT"])), patient=name_of(study["CT"]))
+
+
 SOURCES: dict[str, Callable[[str, int], Iterator[MrCtSeries]]] = {
     "sts": _sts,
     "chaos": _chaos,
@@ -64,5 +85,6 @@ SOURCES: dict[str, Callable[[str, int], Iterator[MrCtSeries]]] = {
     "prepared": _prepared,
     "ct": _ct,
     "t1": _t1,
+    "set": _gathered,
 }
 """Prefixes, and who reads them."""

@@ -14,6 +14,7 @@ which generator, and which mode. `--width 16` and the like change one line of it
                            `trainers.dual_echo`
     ct:CT                  a CT alone (the other side of an unpaired game)
     t1:FOLDER              a T1-weighted series of DICOM alone
+    set:FOLDER:train       a side of a gathered data set (`--data FOLDER` takes both), unpaired
 
 Unpaired sources can only play the CycleGAN's game. Read from top to bottom: settings, data, the
 two modes' steps, the loop.
@@ -45,6 +46,8 @@ from trainers.losses.replay import ReplayBuffer
 from trainers.mr_ct_patches import BODY_ABOVE_HU, Patches, Stack, draw, every_slice, stack_of
 from trainers.mr_ct_sources import read_source
 from trainers.patch_critic import PatchCritic
+from trainers.readers.data_set import add_data_option, with_data
+from trainers.training.card import write_card
 
 CONFIGURATIONS = Path(__file__).parent / "configurations" / "mr_to_ct"
 
@@ -87,7 +90,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--configuration", required=True, help="a name, or a YAML file")
-    parser.add_argument("--train", nargs="+", required=True, metavar="SOURCE")
+    parser.add_argument("--train", nargs="+", default=[], metavar="SOURCE")
     parser.add_argument("--validate", nargs="*", default=[], metavar="SOURCE")
     parser.add_argument("--out", type=Path, required=True, help="weights, checkpoint, TensorBoard")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
@@ -95,7 +98,9 @@ def main() -> None:
         if isinstance(knob.default, (int, float, str)):
             flag = f"--{knob.name.replace('_', '-')}"
             parser.add_argument(flag, type=type(knob.default), help=f"(default {knob.default})")
+    add_data_option(parser)
     options = vars(parser.parse_args())
+    train_on, validate_on = with_data(options["train"], options["validate"], options["data"])
     names = {knob.name for knob in fields(Settings)}
     given = {key: value for key, value in options.items() if key in names and value is not None}
     settings = read_settings(options["configuration"], given)
@@ -105,8 +110,12 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     if options["resume"]:
         run.resume(torch.load(out / "checkpoint.pt", run.device, weights_only=True))
-    stacks = read_stacks(options["train"], settings)
-    train(run, stacks, read_stacks(options["validate"], settings), out)
+    stacks = read_stacks(train_on, settings)
+    if not stacks:
+        parser.error("there is nothing to train on; name --train SOURCE or --data DIR")
+    train(run, stacks, read_stacks(validate_on, settings), out)
+    if options["data"]:
+        write_card("mr_to_ct", out, out / "weights.safetensors", options["data"], None)
 
 
 def read_settings(configuration: str, given: dict[str, Any]) -> Settings:
