@@ -15,6 +15,7 @@ from highdicom._standard_utils import (
 )
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
+from pydicom.uid import CTImageStorage
 
 TREE_MODULES = frozenset({"sr-document-content"})
 """Modules whose rows describe the nodes of a tree, each with attributes of its own kind."""
@@ -45,6 +46,11 @@ def required_attributes(sop_class_uid: str) -> tuple[tuple[int, str, bool], ...]
             needs_value = row["type"] == "1" or (tag in found and found[tag][2])
             found[tag] = (tag, row["keyword"], needs_value)
     return tuple(found.values())
+
+
+def load_tables() -> None:
+    """Read the tables, which takes half a second, before an object is waited for."""
+    required_attributes(CTImageStorage)
 
 
 def missing_attributes(ds: Dataset) -> list[str]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from dbos import DBOS, DBOSConfig
 from sqlalchemy.engine import Engine
 
+from dicom_profiles.iod import load_tables
 from node.config import Config
 from node.database import open_database
 from node.heartbeat import Executor, Heartbeat
@@ -73,6 +74,7 @@ class Worker:
     def run(self) -> None:
         """Work until `stop`."""
         self.pipelines.preload(route.pipeline for route in self.config.routes)
+        load_tables()
         self.executor.register()
         DBOS.launch()
         register_queues(self.config.jobs.concurrency)
