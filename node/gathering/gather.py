@@ -142,7 +142,7 @@ class Gathering:
             str(first.PatientID),
             str(first.StudyInstanceUID),
             str(first.SeriesInstanceUID),
-            chosen.role,
+            chosen.role if chosen.number == 1 else f"{chosen.role}-{chosen.number}",
         )
         whole = self._places.data_set / folder
         shutil.rmtree(whole, ignore_errors=True)

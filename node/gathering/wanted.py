@@ -7,7 +7,7 @@ to learn from. Further roles (`PT` of a CT, say) are named by conditions in the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -65,10 +65,12 @@ class Chosen:
     Attributes:
         role: key of the pipeline's input, or name of a further role.
         instances: of the stack.
+        number: 2 and on for further stacks of the same series and role (mammograms).
     """
 
     role: str
     instances: tuple[SourceInstance, ...]
+    number: int = 1
 
     @property
     def series_instance_uid(self) -> str:
@@ -103,16 +105,33 @@ def choose(wanted: Wanted, folder: Path) -> tuple[list[Chosen], list[str]]:
     """
     decided = explain_folder(read_folder(folder), wanted.rules)
     inputs = list(_inputs(decided))
-    kept = {(one.series_instance_uid, one.role): one for one in inputs}
-    for series in decided if inputs or wanted.unpaired else ():
-        largest = split_series(series.instances)[0]
-        for role, conditions in wanted.further.items():
-            one = Chosen(role, largest.instances)
-            if _holds(conditions, largest.headers) and not any(map(is_synthetic, largest.headers)):
-                kept.setdefault((one.series_instance_uid, role), one)
-    used = {one.series_instance_uid for one in kept.values()}
+    further = list(_further(wanted, decided)) if inputs or wanted.unpaired else []
+    kept = list(_numbered([*inputs, *further]))
+    used = {one.series_instance_uid for one in kept}
     left = [_why_left(one) for one in decided if one.series_instance_uid not in used]
-    return list(kept.values()), left
+    return kept, left
+
+
+def _further(wanted: Wanted, decided: Sequence[FolderSeries]) -> Iterator[Chosen]:
+    """Stacks with further roles: the largest of a series; of single images, every one."""
+    for series in decided:
+        stacks = split_series(series.instances)
+        single = len(stacks[0].instances) == 1
+        for stack in stacks if single else stacks[:1]:
+            for role, conditions in wanted.further.items():
+                if _holds(conditions, stack.headers) and not any(map(is_synthetic, stack.headers)):
+                    yield Chosen(role, stack.instances)
+
+
+def _numbered(chosen: Sequence[Chosen]) -> Iterator[Chosen]:
+    """Tell stacks of one series and role apart; a stack that comes again is left out."""
+    stacks: dict[tuple[str, str], list[frozenset[str]]] = {}
+    for one in chosen:
+        known = stacks.setdefault((one.series_instance_uid, one.role), [])
+        uids = frozenset(str(instance.header.SOPInstanceUID) for instance in one.instances)
+        if uids not in known:
+            known.append(uids)
+            yield replace(one, number=len(known))
 
 
 def _why_left(series: FolderSeries) -> str:

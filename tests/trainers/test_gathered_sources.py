@@ -45,6 +45,6 @@ def test_ct_and_pet_of_a_study_become_a_pair(tmp_path: Path) -> None:
     write_data_set(DataSet("ct_to_pet", kept, {}, ""), tmp_path)
     bank = read_bank([f"set:{tmp_path}:train"], tmp_path / "bank")
     (pair,) = bank.pairs
-    assert 4 < pair.suv.max() < 11.25  # a spot of 4 mm, blurred by cubes of 4 mm; the body is below 2
+    assert 4 < pair.suv.max() < 11.25  # a spot as large as a cube; the body is below 2
     assert list(bank.shares) == [1.0]
     assert read_bank([f"set:{tmp_path}:validation"], tmp_path / "bank").pairs == ()

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pydicom
+import pytest
+from pydicom.dataset import Dataset
+
+from dicom_profiles.pseudonyms import Pseudonyms
+from node.config import Config, RouteSettings
+from node.gathering.archive import Question, SeriesSummary
+from node.gathering.gather import Gathering, Places
+from node.gathering.wanted import choose, wanted_for
+from tests.mammograms import write_mammogram
+from trainers.readers.gathered_mammograms import read_gathered_mammograms
+
+VIEWS = (("L", "CC"), ("L", "MLO"), ("R", "CC"), ("R", "MLO"))
+ALSO = ["LE={ImageType: LOW_ENERGY}", "REC={SeriesDescription: Recombined}"]
+"""As further roles, so that the test depends on no pipeline for mammograms."""
+
+
+def a_study(folder: Path) -> None:
+    """A contrast mammogram: four low-energy images in one series, recombined ones in another."""
+    for number, (side, view) in enumerate(VIEWS):
+        shared = {"StudyInstanceUID": "1.2.3", "PatientID": "MRN-1", "BurnedInAnnotation": "NO"}
+        low = shared | {"SeriesInstanceUID": "1.2.3.1", "SOPInstanceUID": f"1.2.3.1.{number}"}
+        write_mammogram(folder / f"low{number}.dcm", side, view, **low)
+        image_type = ["DERIVED", "PRIMARY", "", "RECOMBINED"]
+        made = shared | {"SeriesInstanceUID": "1.2.3.2", "SOPInstanceUID": f"1.2.3.2.{number}"}
+        made |= {"SeriesDescription": "Recombined", "ImageType": image_type}
+        write_mammogram(folder / f"made{number}.dcm", side, view, **made)
+
+
+class FolderArchive:
+    """An archive of one study in a folder: what a PACS would send."""
+
+    finds_by = fetches_by = "files"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def studies(self, question: Question) -> list[str]:
+        return ["1.2.3"]
+
+    def series(self, study_instance_uid: str) -> list[SeriesSummary]:
+        return [SeriesSummary("1.2.3", "1.2.3.1", Dataset())]
+
+    def fetch(self, series: SeriesSummary, folder: Path) -> int:
+        paths = sorted(self.folder.glob("*.dcm"))
+        for path in paths:
+            (folder / path.name).write_bytes(path.read_bytes())
+        return len(paths)
+
+
+def test_every_mammogram_of_a_series_is_kept_and_pairs_are_found(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    a_study(tmp_path / "in")
+    wanted = wanted_for("ldct_denoise", Config(), ALSO, unpaired=True)
+    pseudonyms = Pseudonyms(b"s" * 32)
+    places = Places(tmp_path / "set", tmp_path / "aside")
+    gathering = Gathering(FolderArchive(tmp_path / "in"), wanted, pseudonyms, places)  # type: ignore[arg-type]
+    data_set = gathering.gather(Question(), 0, lambda _: None)
+    assert sorted(series.role for series in data_set.series) == ["LE"] * 4 + ["REC"] * 4
+    assert len({series.folder for series in data_set.series}) == 8
+    split = data_set.series[0].split
+    pairs = list(read_gathered_mammograms(f"{tmp_path / 'set'}:{split}"))
+    assert sorted(pair.name.split("_", 1)[1] for pair in pairs) == [
+        "L_CC",
+        "L_MLO",
+        "R_CC",
+        "R_MLO",
+    ]
+    for pair in pairs:
+        assert pair.low_energy.shape == pair.recombined.shape
+        assert 0 <= pair.low_energy.min() < pair.low_energy.max() <= 1
+
+
+def test_further_series_need_an_input_unless_told_otherwise(tmp_path: Path) -> None:
+    a_study(tmp_path)
+    for path in tmp_path.glob("low*.dcm"):
+        path.unlink()
+    paired = wanted_for("ldct_denoise", Config(), ALSO)
+    assert choose(paired, tmp_path)[0] == []
+    unpaired = wanted_for("ldct_denoise", Config(), ALSO, unpaired=True)
+    assert len(choose(unpaired, tmp_path)[0]) == 4
+
+
+@pytest.mark.parametrize(
+    ("summary", "worth"),
+    [
+        ({}, True),  # an index that says nothing speaks against nothing
+        ({"Modality": "CT"}, True),
+        ({"Modality": "MR"}, False),
+        ({"Modality": "CT", "SeriesDescription": "LOW DOSE"}, True),
+        ({"Modality": "CT", "SeriesDescription": "Topogram"}, False),
+        ({"Modality": "PT", "SeriesDescription": "Topogram"}, True),  # the further role
+    ],
+)
+def test_only_what_the_index_does_not_speak_against_is_fetched(
+    summary: dict[str, str], worth: bool
+) -> None:
+    when = {"Modality": "CT", "SeriesDescription": {"matches": "LOW"}}
+    route = RouteSettings(name="chest", pipeline="ldct_denoise", when=when)
+    other = RouteSettings(name="other", pipeline="ct_to_pet", when={"Modality": "MR"})
+    wanted = wanted_for("ldct_denoise", Config(routes=(other, route)), ["PT={Modality: PT}"])
+    said = Dataset()
+    for keyword, value in summary.items():
+        setattr(said, keyword, value)
+    assert wanted.worth_fetching(said) == worth
+    assert wanted.modalities() == ("CT",)
+
+
+def test_a_mammogram_without_a_word_on_burned_in_text_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    a_study(tmp_path / "in")
+    for path in (tmp_path / "in").iterdir():
+        ds = pydicom.dcmread(path)
+        del ds.BurnedInAnnotation
+        ds.save_as(path)
+    wanted = wanted_for("ldct_denoise", Config(), ALSO, unpaired=True)
+    places = Places(tmp_path / "set", tmp_path / "aside")
+    archive = FolderArchive(tmp_path / "in")
+    gathering = Gathering(archive, wanted, Pseudonyms(b"s" * 32), places)  # type: ignore[arg-type]
+    data_set = gathering.gather(Question(), 0, lambda _: None)
+    assert data_set.series == ()
+    assert data_set.left_out["Burned In Annotation (0028,0301) does not say NO."] == 8
+    assert list((tmp_path / "set").iterdir()) == [tmp_path / "set" / "dataset.json"]
