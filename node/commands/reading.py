@@ -103,11 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _create(arguments: argparse.Namespace, config: Config) -> int:
     if not 1 <= arguments.readers <= MOST_READERS:
         raise CommandError(f"1 to {MOST_READERS} readers are possible, got {arguments.readers}.")
-    data_dir = config.node.data_dir.resolve()
-    if arguments.key.resolve().is_relative_to(data_dir):
-        raise CommandError(
-            f"The key must not lie on the node, below {data_dir}; keep it elsewhere."
-        )
+    _refuse_key_on_node(arguments.key, config.node.data_dir)
     wish = Wish(
         name=arguments.name,
         title=arguments.title or arguments.name,
@@ -131,6 +127,13 @@ def _create(arguments: argparse.Namespace, config: Config) -> int:
         )
     _print_made(made, arguments.key, config)
     return 0
+
+
+def _refuse_key_on_node(key: Path, data_dir: Path) -> None:
+    if key.resolve().is_relative_to(data_dir.resolve()):
+        raise CommandError(
+            f"The key must not lie on the node, below {data_dir}; keep it elsewhere."
+        )
 
 
 def _print_made(made: MadeReading, key: Path, config: Config) -> None:

@@ -99,13 +99,8 @@ def make_reading(
         UnfitMaterial: the images cannot be read blindly.
         ReadingError: a wrong name; the reading or the key file exists already.
     """
-    if not re.match(NAME_PATTERN, wish.name):
-        raise ReadingError(
-            f"A reading's name has small letters, digits and hyphens, up to 63; got {wish.name!r}."
-        )
-    folder, part = root / wish.name, root / f".{wish.name}.part"
-    if folder.exists():
-        raise ReadingError(f"There is a reading {wish.name} already; choose another name.")
+    _refuse_name(root, wish.name)
+    part = root / f".{wish.name}.part"
     chosen = choose(candidates, wish.seed, pairs=wish.pairs)
     likeness = common_likeness(chosen, wish.slices, resample=wish.resample)
     _values(chosen[0].modality, wish.window)  # a wrong window is told before the work
@@ -120,11 +115,20 @@ def make_reading(
     _same_times(part, study.created)
     write_key(key, key_path)
     sync_folder(part)
-    part.rename(folder)
+    part.rename(root / wish.name)
     sync_folder(root)
     facts = {"action": "reading_made", "cases": len(cases), "readers": wish.readers}
     log.info("A blind reading was made", extra=facts)
     return MadeReading(study, links, dict(key.counts()))
+
+
+def _refuse_name(root: Path, name: str) -> None:
+    if not re.match(NAME_PATTERN, name):
+        raise ReadingError(
+            f"A reading's name has small letters, digits and hyphens, up to 63; got {name!r}."
+        )
+    if (root / name).exists():
+        raise ReadingError(f"There is a reading {name} already; choose another name.")
 
 
 def _study(wish: Wish, modality: str, likeness: Likeness, key: Key, links: dict[str, str]) -> Study:

@@ -104,15 +104,6 @@ def read_study(path: Path) -> Study:
             f"{given.get('format')!r}; make them with `vscanner reading analyse`."
         )
     truths = {token: case["truth"] for token, case in given["cases"].items()}
-    names = ("reader", "case", "judgement", "reason", "seconds")
-    answers = tuple(
-        Answer(
-            **{name: row[name] for name in names},
-            truth=truths[row["case"]],
-            tags=tuple(row["tags"]),
-        )
-        for row in given["answers"]
-    )
     return Study(
         facts={
             k: given[k] for k in ("name", "title", "modality", "created", "opened", "key_sha256")
@@ -121,8 +112,14 @@ def read_study(path: Path) -> Study:
         truths=truths,
         series={token: case["series"] for token, case in given["cases"].items()},
         tags=given["tags"],
-        answers=answers,
+        answers=tuple(_answer(row, truths) for row in given["answers"]),
     )
+
+
+def _answer(row: Mapping[str, Any], truths: Mapping[str, str]) -> Answer:
+    names = ("reader", "case", "judgement", "reason", "seconds")
+    fields = {name: row[name] for name in names}
+    return Answer(**fields, truth=truths[row["case"]], tags=tuple(row["tags"]))
 
 
 def analyse(study: Study, against: Study | None = None) -> dict[str, Any]:
