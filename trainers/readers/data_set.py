@@ -56,8 +56,13 @@ def read_side(source: str) -> Side:
 
 
 def sources_of(folder: Path) -> tuple[list[str], list[str]]:
-    """Sources of a data set to train on and to validate on, in a trainer's own words."""
-    return [f"{PREFIX}{folder}:train"], [f"{PREFIX}{folder}:validation"]
+    """Sources of a data set to train on and to validate on; a side that is empty is none."""
+    data_set = read_data_set(folder)
+    train, validate = (
+        [f"{PREFIX}{folder}:{split}"] if data_set.of(split) else []
+        for split in ("train", "validation")
+    )
+    return train, validate
 
 
 def add_data_option(parser: argparse.ArgumentParser) -> None:

@@ -21,13 +21,13 @@ log = logging.getLogger(__name__)
 LOW_ENERGY, RECOMBINED = "LE", "REC"
 
 
-def read_gathered_mammograms(where: str) -> Iterator[MammogramPair]:
+def read_gathered_mammograms(where: Path) -> Iterator[MammogramPair]:
     """Pairs of one side: same study, same breast, same view, same matrix.
 
     Args:
         where: `FOLDER:SPLIT`.
     """
-    side = read_side(where)
+    side = read_side(str(where))
     partners = {_key(side, one): one for one in side.series(RECOMBINED)}
     for low in side.series(LOW_ENERGY):
         key = _key(side, low)

@@ -63,7 +63,7 @@ def test_every_mammogram_of_a_series_is_kept_and_pairs_are_found(tmp_path: Path)
     assert sorted(series.role for series in data_set.series) == ["LE"] * 4 + ["REC"] * 4
     assert len({series.folder for series in data_set.series}) == 8
     split = data_set.series[0].split
-    pairs = list(read_gathered_mammograms(f"{tmp_path / 'set'}:{split}"))
+    pairs = list(read_gathered_mammograms(tmp_path / f"set:{split}"))
     assert sorted(pair.name.split("_", 1)[1] for pair in pairs) == [
         "L_CC",
         "L_MLO",

@@ -27,9 +27,13 @@ def test_studies_with_every_role_are_found(tmp_path: Path) -> None:
     assert side.place(side.series("CT")[0]).is_dir()
 
 
-def test_a_data_set_joins_the_sources() -> None:
-    train, validate = with_data(["a"], [], [Path("/d")])
-    assert (train, validate) == (["a", "set:/d:train"], ["set:/d:validation"])
+def test_a_data_set_joins_the_sources_with_the_sides_that_it_has(tmp_path: Path) -> None:
+    both, one = tmp_path / "a" / "both", tmp_path / "b" / "one"
+    gathered(both, ("train", "validation"))
+    gathered(one, ("train", "test"))
+    train, validate = with_data(["a"], [], [both, one])
+    assert train == ["a", f"set:{both}:train", f"set:{one}:train"]
+    assert validate == [f"set:{both}:validation"]
 
 
 def test_a_folder_without_a_set_is_a_sentence(tmp_path: Path) -> None:
