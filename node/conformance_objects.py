@@ -1,8 +1,8 @@
 """Attribute tables of the objects that we create, made from objects that were really written.
 
-Two phantom sources that differ in all that may differ go through the real writers, their own
-pixels standing for a translation. What is the same in both results is fixed, what follows its own
-source is copied, the rest is made for each object.
+Two phantom sources that differ in all that may differ go through the real writers, random values
+standing for a translation. What is the same in both results is fixed, what follows its own source
+is copied, the rest is made for each object.
 """
 
 from __future__ import annotations
@@ -18,20 +18,22 @@ from typing import Any
 import numpy as np
 import pydicom
 from pydicom import Dataset
-from pydicom.dataset import FileMetaDataset
 from pydicom.multival import MultiValue
-from pydicom.sequence import Sequence
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+from pydicom.uid import UID
 
-from dicom_profiles.ct_denoised import write_denoised_ct
 from dicom_profiles.equipment import ModelIdentity
 from dicom_profiles.presentation_label import write_label
 from dicom_profiles.provenance import ELEMENTS, Derivation
 from dicom_profiles.qc_report import write_qc_report
-from dicom_profiles.reading import open_series
+from dicom_profiles.reading import open_source
+from dicom_profiles.source import Source, reference_of
+from dicom_profiles.writers import writer_for
+from node.conformance_sources import SLICES, VARIANTS, Variant, write_source
+from pipelines import catalog
 from pipelines.contract import EngineFacts, QualityRecord
 
-SLICES = 3
+REPORT = "Report of every pipeline: Comprehensive 3D SR, TID 1500"
+LABEL = "Label of every pipeline: Grayscale Softcopy Presentation State"
 LONGEST_VALUE = 64
 NOT_OPENED = ("ContentSequence", "SharedFunctionalGroupsSequence")
 """Sequences whose items are a tree of their own, described by a template."""
@@ -63,53 +65,56 @@ class AttributeRow:
     value: str
 
 
-@dataclass(frozen=True)
-class Variant:
-    """What differs between the two sources."""
-
-    number: int
-    text: str
-    date: str
-    thickness: str
-    characters: str
-    size: int
-    orientation: tuple[str, ...]
-    intercept: int
-
-
-HEAD_FIRST = ("1", "0", "0", "0", "1", "0")
-FEET_FIRST = ("-1", "0", "0", "0", "-1", "0")
-VARIANTS = (
-    Variant(1, "LOW DOSE CHEST", "20250310", "3.0", "ISO_IR 100", 16, HEAD_FIRST, -1024),
-    Variant(2, "THORAX SCREENING", "20240511", "2.5", "ISO_IR 192", 24, FEET_FIRST, -1000),
-)
-
-
 def created_objects() -> dict[str, list[AttributeRow]]:
-    """The attribute table of every kind of object that we write."""
+    """The attribute table of every kind of object that the installed pipelines give."""
     with tempfile.TemporaryDirectory() as folder:
         first, second = (_write(variant, Path(folder)) for variant in VARIANTS)
     return {
-        name: list(_rows(first[name], second[name], first["source"], second["source"]))
-        for name in first
-        if name != "source"
+        name: list(_rows(made.dataset, second[name].dataset, made.source, second[name].source))
+        for name, made in first.items()
     }
 
 
-def _write(variant: Variant, folder: Path) -> dict[str, Dataset]:
-    """Write a source and everything that is derived from it; one object of each kind."""
-    sources = folder / f"source-{variant.number}"
-    sources.mkdir()
-    source = open_series([_write_source(variant, sources, index) for index in range(SLICES)])
-    derivation = _derivation(variant)
-    images = write_denoised_ct(source, source.slices(), derivation, folder / f"i{variant.number}")
-    report = write_qc_report({"CT": source}, [images], derivation, folder / f"r{variant.number}")
-    label = write_label({"CT": source}, images, derivation, folder / f"l{variant.number}")
+@dataclass(frozen=True)
+class _Made:
+    """An object, and the header of the source that gave its grid."""
+
+    dataset: Dataset
+    source: Dataset
+
+
+def _write(variant: Variant, folder: Path) -> dict[str, _Made]:
+    """Write what every pipeline derives of its sources; one object of each kind, by its name."""
+    made: dict[str, _Made] = {}
+    for name in catalog.names():
+        place = folder / f"{name}-{variant.number}"
+        sources = _sources(variant, name, place)
+        reference = reference_of(sources)
+        random = np.random.default_rng(variant.number)
+        images = random.random(reference.shape, np.float32)
+        districts = np.full(reference.shape, variant.number, np.uint8)
+        derivation, header = _derivation(variant), reference.headers[0]
+        write = writer_for(name)
+        derived = write(sources, iter(images), {"districts": districts}, derivation, place)
+        report = write_qc_report(sources, derived, derivation, place)
+        label = write_label(sources, derived[0], derivation, place)
+        title = catalog.card(name).title
+        for series in derived:
+            sop_class = UID(series.sop_class_uid).name.removesuffix(" Storage")
+            made[f"{title}: {sop_class}"] = _Made(pydicom.dcmread(series.paths[0]), header)
+        made.setdefault(REPORT, _Made(pydicom.dcmread(report.paths[0]), header))
+        made.setdefault(LABEL, _Made(pydicom.dcmread(label.paths[0]), header))
+    return made
+
+
+def _sources(variant: Variant, pipeline: str, folder: Path) -> dict[str, Source]:
+    """Phantoms for the set of inputs that a pipeline prefers."""
+    card = catalog.card(pipeline)
     return {
-        "source": source.headers[0],
-        "Denoised CT (CT Image)": pydicom.dcmread(images.paths[0]),
-        "QC / provenance report (Comprehensive 3D SR, TID 1500)": pydicom.dcmread(report.paths[0]),
-        "Label (Grayscale Softcopy Presentation State)": pydicom.dcmread(label.paths[0]),
+        key: open_source(
+            write_source(variant, card.inputs[key].scope.modality, place, folder / key)
+        )
+        for place, key in enumerate(card.accepted_sets[0])
     }
 
 
@@ -136,116 +141,6 @@ def _derivation(variant: Variant) -> Derivation:
         created=datetime(2025, variant.number, 7, 8, 9, variant.number, tzinfo=UTC),
         ae_title=f"NODE{variant.number}",
     )
-
-
-def _write_source(variant: Variant, folder: Path, index: int) -> Path:
-    """One slice of a phantom source: every type 1 and 2 attribute of CT Image Storage."""
-    n = variant.number
-    ds = Dataset()
-    for part in (_study(variant), _series(variant), _acquisition(variant), _image(variant, index)):
-        for keyword, value in part.items():
-            setattr(ds, keyword, value)
-    code = Dataset()
-    code.CodeValue, code.CodingSchemeDesignator = f"11369{n - 1}", "DCM"
-    code.CodeMeaning = ("IEC Head Dosimetry Phantom", "IEC Body Dosimetry Phantom")[n - 1]
-    ds.CTDIPhantomTypeCodeSequence = Sequence([code])
-    values = np.random.default_rng(10 * n + index).integers(900, 1200, (variant.size,) * 2)
-    ds.PixelData = values.astype("<u2").tobytes()
-    ds["PixelData"].VR = "OW"
-    ds.file_meta = FileMetaDataset()
-    ds.file_meta.MediaStorageSOPClassUID = CTImageStorage
-    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
-    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    path = folder / f"{index}.dcm"
-    ds.save_as(path, enforce_file_format=True)
-    return path
-
-
-def _study(variant: Variant) -> dict[str, Any]:
-    n, text, date = variant.number, variant.text, variant.date
-    return {
-        "SpecificCharacterSet": variant.characters,
-        "PatientName": f"Phantom^{text.title()}",
-        "PatientID": f"PHANTOM-{n}",
-        "PatientBirthDate": f"196{n}0101",
-        "PatientSex": "MF"[n - 1],
-        "StudyInstanceUID": f"2.25.1{n}",
-        "StudyDate": date,
-        "StudyTime": f"10150{n}",
-        "StudyID": str(n),
-        "StudyDescription": f"CT {text}",
-        "AccessionNumber": f"ACC-{n}",
-        "ReferringPhysicianName": f"Referrer^{n}",
-    }
-
-
-def _series(variant: Variant) -> dict[str, Any]:
-    n, text, date = variant.number, variant.text, variant.date
-    return {
-        "Modality": "CT",
-        "SeriesInstanceUID": f"2.25.2{n}",
-        "SeriesNumber": 2 + n,
-        "SeriesDate": date,
-        "SeriesTime": f"10160{n}",
-        "SeriesDescription": text,
-        "ProtocolName": text,
-        "BodyPartExamined": ("CHEST", "THORAX")[n - 1],
-        "PatientPosition": ("HFS", "FFS")[n - 1],
-        "FrameOfReferenceUID": f"2.25.3{n}",
-        "PositionReferenceIndicator": ("SN", "XY")[n - 1],
-        "Manufacturer": f"MAKER {n}",
-        "ManufacturerModelName": f"Scanner {n}",
-        "InstitutionName": f"Hospital {n}",
-        "StationName": f"CT{n}",
-        "DeviceSerialNumber": f"000{n}",
-        "SoftwareVersions": f"scanner {n}",
-    }
-
-
-def _acquisition(variant: Variant) -> dict[str, Any]:
-    n, date = variant.number, variant.date
-    return {
-        "AcquisitionDate": date,
-        "AcquisitionTime": f"10160{n}",
-        "ContentDate": date,
-        "ContentTime": f"10161{n}",
-        "AcquisitionNumber": n,
-        "IrradiationEventUID": f"2.25.5{n}",
-        "KVP": str(100 + 20 * n),
-        "ExposureTime": str(400 + n),
-        "XRayTubeCurrent": str(30 + n),
-        "Exposure": str(10 + n),
-        "CTDIvol": 1.0 + n,
-        "ConvolutionKernel": f"B{n}0f",
-        "SpiralPitchFactor": 1.0 + n / 10,
-        "DataCollectionDiameter": str(500 + n),
-        "ReconstructionDiameter": str(60 + n),
-        "GantryDetectorTilt": ("0", "0.0")[n - 1],
-        "FilterType": ("FLAT", "WEDGE")[n - 1],
-    }
-
-
-def _image(variant: Variant, index: int) -> dict[str, Any]:
-    n, z = variant.number, f"{variant.number + index * float(variant.thickness):g}"
-    return {
-        "SOPClassUID": CTImageStorage,
-        "SOPInstanceUID": f"2.25.4{n}{index}",
-        "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"],
-        "InstanceNumber": index + n,
-        "ImagePositionPatient": [f"-{n}0.0", f"-{n}0.0", z],
-        "ImageOrientationPatient": list(variant.orientation),
-        "PixelSpacing": [f"0.{n}5", f"0.{n}5"],
-        "SliceThickness": variant.thickness,
-        "SliceLocation": z,
-        "SamplesPerPixel": 1,
-        "PhotometricInterpretation": "MONOCHROME2",
-        "Rows": variant.size,
-        "Columns": variant.size,
-        **{"BitsAllocated": 16, "BitsStored": 12, "HighBit": 11, "PixelRepresentation": 0},
-        "RescaleIntercept": str(variant.intercept),
-        **{"RescaleSlope": "1", "RescaleType": "HU", "LossyImageCompression": "00"},
-        **{"WindowCenter": str(40 + n), "WindowWidth": str(400 + n)},
-    }
 
 
 def _rows(

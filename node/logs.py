@@ -15,6 +15,7 @@ QUIET_LIBRARIES = {
     # Their lower levels log identifiers and attribute values, which belong to patients.
     "pynetdicom": logging.CRITICAL,
     "pydicom": logging.CRITICAL,
+    "highdicom": logging.CRITICAL,
     "py.warnings": logging.CRITICAL,
     "dbos": logging.WARNING,
     "urllib3": logging.WARNING,

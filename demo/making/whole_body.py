@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage
+from scipy.ndimage import gaussian_filter, zoom
 
 from demo.making.marked import Sample, save, slice_of, uid
 from dicom_profiles.volume import Volume
@@ -23,6 +24,7 @@ SAMPLE = Sample(
 SEED = 11
 COVERAGE = "skull base to thigh"
 INTERCEPT = -1024
+PIXEL_MM = 2.9
 
 
 def make(_shared: Path) -> None:
@@ -32,7 +34,7 @@ def make(_shared: Path) -> None:
 
 
 def _images(ct: Volume) -> Iterator[Dataset]:
-    ct = _halved(ct)
+    ct = _coarser(ct)
     between, rows, columns = ct.spacing_mm
     for index, image in enumerate(ct.voxels):
         x, y, z = (float(value) for value in (ct.affine @ (index, 0, 0, 1))[:3])
@@ -51,11 +53,12 @@ def _images(ct: Volume) -> Iterator[Dataset]:
         yield ds
 
 
-def _halved(ct: Volume) -> Volume:
-    """Four pixels averaged to one, which keeps the sample small."""
-    rows, columns = (size - size % 2 for size in ct.voxels.shape[1:])
-    even = ct.voxels[:, :rows, :columns]
-    pixels = even.reshape(len(even), rows // 2, 2, columns // 2, 2).mean(axis=(2, 4))
-    affine = ct.affine @ np.diag([1.0, 2.0, 2.0, 1.0])
-    affine[:3, 3] += (ct.affine[:3, 1] + ct.affine[:3, 2]) / 2
+def _coarser(ct: Volume) -> Volume:
+    """Pixels of `PIXEL_MM`, averaged, which keeps the sample small."""
+    factor = ct.spacing_mm[1] / PIXEL_MM
+    smooth = gaussian_filter(ct.voxels, (0, 0.4 / factor, 0.4 / factor))
+    pixels = zoom(smooth, (1, factor, factor), order=1, mode="nearest", grid_mode=True)
+    steps = np.array(ct.voxels.shape[1:]) / pixels.shape[1:]
+    affine = ct.affine @ np.diag([1.0, *steps, 1.0])
+    affine[:3, 3] += (affine[:3, 1] + affine[:3, 2] - ct.affine[:3, 1] - ct.affine[:3, 2]) / 2
     return Volume(pixels.astype(np.float32), affine, ct.unit, ct.frame_of_reference)

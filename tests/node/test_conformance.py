@@ -63,7 +63,7 @@ def test_tables_are_whole() -> None:
 def test_the_origin_of_attributes(
     objects: dict[str, list[AttributeRow]], name: str, origin: str
 ) -> None:
-    table = objects["Denoised CT (CT Image)"]
+    table = objects["Low-dose CT denoising: CT Image"]
     (row,) = [row for row in table if row.name == name and row.depth == 0]
     assert row.origin == origin
 
