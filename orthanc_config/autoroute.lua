@@ -1,10 +1,12 @@
--- Sends every new original CT series to the virtual scanner once it is stable.
+-- Sends every new original CT, MR and MG series to the virtual scanner once it is stable; the node's
+-- routes decide what is translated.
 -- Load it with  "LuaScripts": ["/etc/orthanc/autoroute.lua"].
 --
 -- Loop guard: what the node sends back is stored here too and becomes stable in its turn. It is
 -- left alone, recognised by its own attributes and not by its text alone.
 
 local MODALITY = 'vscanner'
+local SENT = {CT = true, MR = true, MG = true}
 
 local function made_by_software(seriesId)
   local instances = ParseJson(RestApiGet('/series/' .. seriesId .. '/instances'))
@@ -20,7 +22,7 @@ local function made_by_software(seriesId)
 end
 
 function OnStableSeries(seriesId, tags, metadata)
-  if tags['Modality'] ~= 'CT' or made_by_software(seriesId) then return end
+  if not SENT[tags['Modality']] or made_by_software(seriesId) then return end
   RestApiPost('/modalities/' .. MODALITY .. '/store',
               DumpJson({Resources = {seriesId}, Asynchronous = true}))
 end
