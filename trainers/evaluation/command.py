@@ -24,7 +24,6 @@ from trainers.evaluation.measuring import WorstCases, measure_cases
 from trainers.evaluation.report import Findings, figure_text, findings, html_report
 from trainers.evaluation.results import SPLITS, Results
 from trainers.evaluation.served import model_facts
-from trainers.metrics.measurement import MetricError
 
 console = Console(stderr=True, highlight=False)
 
@@ -36,7 +35,7 @@ def evaluate(evaluation: Evaluation, argv: Sequence[str] | None = None) -> int:
         found = run(evaluation, options)
         if options.card:
             fill_card(options.out.with_suffix(".json"))
-    except (EvaluationError, MetricError, OSError) as error:
+    except (ValueError, OSError) as error:  # every error tree of ours is of ValueErrors
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(overview(found))

@@ -41,7 +41,7 @@ from trainers.evaluation.quality_scores import (
 from trainers.evaluation.quality_study import Observation, Study, analyse
 from trainers.evaluation.report import figure_text
 from trainers.metrics.features import NetworkFeatures
-from trainers.metrics.measurement import DataRange, MetricError
+from trainers.metrics.measurement import DataRange
 
 BLOCK, SIZE = 8, 256
 console = Console(stderr=True, highlight=False)
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser(None).parse_args(given)  # --help, or what is missing
         evaluation = evaluation_of(given[0])
         run(evaluation, parser(evaluation).parse_args(given))
-    except (EvaluationError, MetricError, OSError) as error:
+    except (ValueError, OSError) as error:  # every error tree of ours is of ValueErrors
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

@@ -34,7 +34,6 @@ from trainers.metrics.measurement import (
     DataRange,
     Floats,
     Measurement,
-    MetricError,
 )
 from trainers.metrics.resampling import Resampling
 
@@ -50,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     try:
         run(options)
-    except (EvaluationError, MetricError, OSError) as error:
+    except (ValueError, OSError) as error:  # every error tree of ours is of ValueErrors
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
