@@ -1,0 +1,74 @@
+"""The geometric segmenter on bodies whose districts are known, and on real CTs of one region."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dicom_profiles.reading import read_series
+from pipelines.ct_to_pet.body import body_mask
+from pipelines.ct_to_pet.districts import LABELS, shares
+from pipelines.ct_to_pet.geometric_districts import GeometricSegmenter
+from pipelines.ct_to_pet.grid import WorkingGrid
+from tests.pipelines.ct_to_pet.bodies import simulated
+from trainers.readers.ct_pet import districts_of
+from trainers.readers.sts_pet import read_sts_pet
+
+
+def dice(one: np.ndarray, other: np.ndarray) -> float:
+    """Overlap of two masks."""
+    return 2 * float((one & other).sum()) / max(1.0, float(one.sum() + other.sum()))
+
+
+@pytest.mark.parametrize(
+    ("seed", "coverage", "arms", "wanted"),
+    [
+        (1, "whole", "away", {"legs": 0.95, "trunk": 0.95, "head": 0.9}),
+        (2, "skull base to thigh", "up", {"legs": 0.85, "trunk": 0.93, "arms": 0.7}),
+    ],
+)
+def test_simulated_bodies(seed: int, coverage: str, arms: str, wanted: dict[str, float]) -> None:
+    hu, truth, _ = simulated(seed, coverage, arms)
+    body = body_mask(hu)
+    found = GeometricSegmenter().districts(hu, body)
+    assert np.array_equal(found > 0, body)
+    for name, least in wanted.items():
+        label = LABELS[name]
+        assert dice(found == label, (truth == label) & body) >= least, name
+
+
+def test_body_is_found_without_the_air_around() -> None:
+    hu, truth, _ = simulated(1, "whole", "away")
+    assert dice(body_mask(hu), truth > 0) > 0.97
+
+
+def test_table_is_no_body() -> None:
+    hu = np.full((6, 60, 60), -1000.0, np.float32)
+    hu[:, 10:35, 15:45] = 30.0
+    hu[:, 20:25, 25:30] = -800.0  # lung: inside
+    hu[:, 45:47, 5:55] = -100.0  # a table top, 8 mm thick
+    body = body_mask(hu)
+    assert body[:, 20:25, 25:30].all()
+    assert not body[:, 45:].any()
+
+
+def test_nothing_is_no_body() -> None:
+    air = np.full((4, 20, 20), -1000.0, np.float32)
+    body = body_mask(air)
+    assert not body.any()
+    assert shares(GeometricSegmenter().districts(air, body)) == dict.fromkeys(LABELS, 0.0)
+
+
+@pytest.mark.parametrize("name", ["ct_chest_philips_lidc0314", "ct_liver_ge_1004"])
+def test_real_trunks_are_trunks(shared_data: Path, name: str) -> None:
+    ct = read_series(shared_data / name)
+    hu = WorkingGrid.of(ct.voxels.shape, ct.affine).averaged(ct.voxels)
+    found = shares(GeometricSegmenter().districts(hu, body_mask(hu)))
+    assert found["trunk"] > 0.9
+
+
+def test_real_thighs_are_legs(shared_data: Path) -> None:
+    (pair,) = read_sts_pet(shared_data / "sts_ct_mrt1_pet", ["STS_004"])
+    assert shares(districts_of(pair.ct))["legs"] > 0.9
