@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -105,8 +104,6 @@ class JobWork:
         self._pipelines = pipelines
         self._alive = alive
         self._folders: dict[str, JobFolder] = {}
-        self._expected: JobFolder | None = None
-        self._opener = ThreadPoolExecutor(1, "open")
         self._steps: Mapping[str, Callable[[Work, Job, Watch], None]] = {
             "gate": self._gate,
             "translate": self._translate,
@@ -146,27 +143,8 @@ class JobWork:
         if job_id not in self._folders:
             while len(self._folders) >= 2 * self.config.jobs.concurrency:
                 self._folders.pop(next(iter(self._folders)))
-            expected, self._expected = self._expected, None
-            if expected is None or expected.path.name != job_id:
-                expected = self._new_folder(job_id)
-            self._folders[job_id] = expected
+            self._folders[job_id] = JobFolder(self.config.node.data_dir / JOBS_FOLDER / job_id)
         return self._folders[job_id]
-
-    def expect(self, job: Job) -> None:
-        """Open the sources of a job beside us, while the queue has not handed it out yet.
-
-        Whatever goes wrong there is left: the gate comes to the same and says it.
-        """
-        folder = self._expected = self._new_folder(job.id)
-
-        def open_sources() -> None:
-            folder.prepare(self._input(job))
-            len(folder.sources)
-
-        self._opener.submit(open_sources)
-
-    def _new_folder(self, job_id: str) -> JobFolder:
-        return JobFolder(self.config.node.data_dir / JOBS_FOLDER / job_id)
 
     def _begin(self, step: str, work: Work) -> Job:
         """Show in the row what is being done."""

@@ -98,10 +98,7 @@ class Worker:
 
     def _look(self, thoroughly: bool) -> None:
         """Put jobs that wait into the queue: their row first said so, then DBOS, then the row."""
-        waiting = list(self.ledger.waiting())
-        if len(waiting) == 1:
-            self.workflows.work.expect(waiting[0])
-        for job in waiting:
+        for job in self.ledger.waiting():
             self.workflows.enqueue_job(job)
             self.ledger.mark_enqueued(job)
         if thoroughly:

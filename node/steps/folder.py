@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -96,14 +95,12 @@ class JobFolder:
 
     path: Path
     ready: Mapping[int, StoredSlice] = field(default_factory=dict)
-    _preparing: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def prepare(self, job_input: JobInput) -> None:
         """Make the folder and write `input.json`, unless it is there."""
-        with self._preparing:
-            (self.path / "derived").mkdir(parents=True, exist_ok=True)
-            if not self._file("input.json").exists():
-                write_json(self._file("input.json"), job_input.to_json())
+        (self.path / "derived").mkdir(parents=True, exist_ok=True)
+        if not self._file("input.json").exists():
+            write_json(self._file("input.json"), job_input.to_json())
 
     @cached_property
     def input(self) -> JobInput:

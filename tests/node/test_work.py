@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from node.database import instances
 from node.jobs import Job, JobState
 from node.warm import WarmPipelines
 from node.work import JobWork, Outcome, Work
@@ -13,7 +12,6 @@ from pipelines.contract import Pipeline
 from tests.node.dispatch.scp import StorageSCP, storage_scp
 from tests.node.job_node import JobNode, job_node
 from tests.node.smoothing import Smoothing
-from tests.servers import wait_until
 
 MAKING = ("gate", "translate", "write", "check")
 
@@ -133,25 +131,3 @@ def test_unknown_error_is_recorded_without_its_text(node: JobNode) -> None:
     reason = node.ledger.require(job.id).reason
     assert "ValueError" in reason
     assert "Jane" not in reason
-
-
-def test_the_sources_of_an_expected_job_are_open_before_its_gate(node: JobNode) -> None:
-    work, job, other = work_of(node), node.make_job(4), node.make_job(3)
-    work.expect(job)
-    expected = work._expected
-    assert expected is not None
-    wait_until(lambda: "sources" in vars(expected), 30, "the sources to be open")
-    assert work.folder(job.id) is expected
-    assert do(work, job, "gate") == [Outcome(go_on=True)]
-    work.expect(job)
-    assert work.folder(other.id).path.name == other.id  # another comes first
-    assert do(work, other, "gate") == [Outcome(go_on=True)]
-
-
-def test_what_is_wrong_with_an_expected_job_is_said_by_its_gate(node: JobNode) -> None:
-    work, job = work_of(node), node.make_job(4)
-    with node.database.begin() as connection:
-        connection.execute(instances.delete())
-    work.expect(job)
-    assert do(work, job, "gate") == [Outcome(go_on=False)]
-    assert "not in the spool" in node.ledger.require(job.id).reason
