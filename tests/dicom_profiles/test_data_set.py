@@ -63,21 +63,25 @@ def test_it_grows_and_a_series_that_comes_again_replaces_itself() -> None:
     assert grown.left_out == {}
 
 
-@pytest.mark.parametrize("change", ["digest", "two sides", "format", "none"])
+def test_a_patient_on_two_sides_is_refused(tmp_path: Path) -> None:
+    write_data_set(SET.joined([kept("P1", "test", "CT", 9)], {}), tmp_path)
+    with pytest.raises(DataSetError, match="two sides"):
+        read_data_set(tmp_path)
+
+
+@pytest.mark.parametrize("change", ["digest", "format", "none"])
 def test_a_set_that_is_not_whole_is_refused(tmp_path: Path, change: str) -> None:
     write_data_set(SET, tmp_path)
     path = tmp_path / "dataset.json"
     found = json.loads(path.read_text())
     if change == "digest":
         found["series"][0]["sha256"] = "00" * 32
-    elif change == "two sides":
-        found["series"][0]["split"] = "test"
     else:
         found["series"][0]["surprise"] = 1
     path.write_text(json.dumps(found))
     if change == "none":
         path.unlink()
-    with pytest.raises(DataSetError, match=r"digest|two sides|is wanted in"):
+    with pytest.raises(DataSetError, match=r"digest|is wanted in"):
         read_data_set(tmp_path)
 
 

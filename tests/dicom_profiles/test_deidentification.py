@@ -41,6 +41,7 @@ NAMED = {
     "ImageComments": "patient Ottoline moved",
     "ProtocolName": "Perran chest",
     "RequestingService": "Ward Larkspur",
+    "DetectorDescription": "the one of Drumlin, bed 90909",  # not in the profile's table
 }
 WORDS = (
     *("Quillfeather", "Ottoline", "7741239", "88123", "19610214", "Larkspur", "5550199"),

@@ -77,11 +77,12 @@ def test_an_error_inside_a_step_changes_nothing(points: Tensor) -> None:
     assert one.steps == 0
 
 
-def test_the_gradient_is_clipped(points: Tensor) -> None:
-    one = learner(clip=1e-3)
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_the_gradient_is_clipped(points: Tensor, precision: str) -> None:
+    one = learner(precision, clip=1e-3)  # with fp16, the scaled gradient must not be what is cut
     before = state(one)
     with one.step() as backward:
-        backward(1e4 * loss_of(one, points))
+        backward(100 * loss_of(one, points))
     moved = torch.cat([(a - b).flatten() for a, b in zip(state(one), before, strict=True)])
     assert float(moved.norm()) == pytest.approx(0.1 * 1e-3, rel=1e-2)
 
