@@ -21,7 +21,7 @@ from trainers.evaluation.case import (
     Voxels,
 )
 from trainers.evaluation.results import Kind, Pair, Place, Results, Row
-from trainers.metrics.measurement import Mask
+from trainers.metrics.measurement import Mask, Measurement, MetricError
 
 KEPT = 4
 """Worst cases that are shown."""
@@ -134,7 +134,20 @@ def _rows(
     for name, mask, kind in regions(case):
         place = _place(case, split, name, kind)
         for measure in _measures(evaluation, kind):
-            yield Row(place, method, measure.label, measure.score(case, output, mask))
+            yield Row(place, method, measure.label, _score(measure, case, output, mask, kind))
+
+
+def _score(measure: Measure, case: Case, output: Voxels, mask: Mask, kind: Kind) -> Measurement:
+    """The measurement; NaN with the reason where a district or lesion is too small for it."""
+    try:
+        return measure.score(case, output, mask)
+    except MetricError as error:
+        if kind == "whole":
+            raise
+        nothing = {"not defined": str(error)}
+        return Measurement(
+            measure.label, float("nan"), "1", None, mask.description, 0, settings=nothing
+        )
 
 
 def _measures(evaluation: Evaluation, kind: Kind) -> Sequence[Measure]:

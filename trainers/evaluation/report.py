@@ -230,7 +230,7 @@ def best_methods(evaluation: Evaluation, found: Findings) -> dict[Cell, str]:
 def records(found: Findings) -> list[dict[str, Any]]:
     """What each measure counted: its range, masks and settings, once each."""
     seen: dict[tuple[str, str], dict[str, Any]] = {}
-    for row in found.results.rows:
+    for row in (row for row in found.results.rows if row.measurement.n):
         record = row.measurement.to_json()
         line = seen.setdefault(
             (row.measure, str(record["data_range"])),

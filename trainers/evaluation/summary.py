@@ -108,8 +108,8 @@ def summaries(rows: Sequence[Row]) -> list[Summary]:
 
 def _summary(cell: Cell, method: str, rows: Sequence[Row], values: Sequence[float]) -> Summary:
     numbers = np.asarray(values, dtype=np.float64)
-    first = rows[0].measurement
-    finite = sum(bool(np.isfinite(row.measurement.value)) for row in rows)
+    defined = [row.measurement for row in rows if np.isfinite(row.measurement.value)]
+    first = defined[0] if defined else rows[0].measurement
     low, high = interval_of_mean(numbers)
     some = numbers.size > 0
     return Summary(
@@ -119,8 +119,8 @@ def _summary(cell: Cell, method: str, rows: Sequence[Row], values: Sequence[floa
         data_range=first.to_json()["data_range"],
         masks=tuple(dict.fromkeys(row.measurement.mask for row in rows))[:3],
         n=numbers.size,
-        cases=finite,
-        left_out=len(rows) - finite,
+        cases=len(defined),
+        left_out=len(rows) - len(defined),
         mean=float(numbers.mean()) if some else float("nan"),
         deviation=float(numbers.std(ddof=1)) if numbers.size > 1 else float("nan"),
         median=float(np.median(numbers)) if some else float("nan"),

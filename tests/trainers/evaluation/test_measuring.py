@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from tests.trainers.evaluation.toy import SHAPE, TOY, case, ours
-from trainers.evaluation.case import OURS, Case, EvaluationError
+from trainers.evaluation.case import OURS, Case, EvaluationError, Measure
 from trainers.evaluation.measuring import WorstCases, measure_cases, regions
 from trainers.evaluation.results import Results
-from trainers.metrics.measurement import Mask
+from trainers.metrics.measurement import Mask, Measurement, MetricError
 
 
 def test_a_region_without_a_voxel_is_left_out() -> None:
@@ -74,3 +74,22 @@ def test_labels_are_given_once() -> None:
         replace(TOY, measures=(TOY.measures[0], TOY.measures[0]))
     with pytest.raises(EvaluationError, match="at least one measure"):
         replace(TOY, measures=())
+
+
+def test_a_district_too_small_for_a_measure_has_no_figure_and_the_whole_must_have_one() -> None:
+    def refuse(one: Case, output: np.ndarray, mask: Mask) -> Measurement:
+        if mask.description == "upper half":
+            raise MetricError("too small")
+        return TOY.measures[0].score(one, output, mask)
+
+    picky = replace(TOY, measures=(Measure("picky", refuse, "lower"),))
+    results = Results({})
+    worst = WorstCases(picky.measures[0])
+    list(measure_cases(picky, [case(1)], {OURS: ours}, "test", results, worst))
+    found = {row.place.region: row.measurement for row in results.rows}
+    assert np.isnan(found["upper half"].value)
+    assert found["upper half"].settings == {"not defined": "too small"}
+    assert found["body"].value > 0
+    small = replace(case(1), masks={"upper half": case(1).masks["upper half"]})
+    with pytest.raises(MetricError, match="too small"):
+        list(measure_cases(picky, [small], {OURS: ours}, "test", Results({}), worst))
