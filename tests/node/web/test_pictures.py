@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,11 @@ import pydicom
 import pytest
 from PIL import Image
 
+from dicom_profiles.equipment import ModelIdentity
+from dicom_profiles.provenance import Derivation
+from dicom_profiles.reading import open_source
+from dicom_profiles.writers import writer_for
+from node.web.displays import SUV_WINDOWS
 from node.web.pictures import NoPicture, PictureShelf, along_normal
 from node.web.rendering import WINDOWS, grey, grey_png
 from tests.node.web.conftest import SendSeries
@@ -137,3 +143,37 @@ def test_what_cannot_be_shown(
     world.assemble()
     job = world.job_of(uid)
     assert client.get(f"/jobs/{job.id}/pictures/{path}").status_code == status
+
+
+def test_a_pet_lies_over_its_ct(
+    world: World, send_series: SendSeries, shelf: PictureShelf, client: httpx.Client
+) -> None:
+    uid = send_series()
+    world.assemble()
+    job = world.job_of(uid)
+    source = open_source(world.spool.series_paths(uid))
+    suv = (np.full(source.shape[1:], 3.5, np.float32) for _ in range(len(source)))
+    districts = {"districts": np.ones(source.shape, np.uint8)}
+    derivation = Derivation(
+        model=ModelIdentity("ct_to_pet", "1.0.0", "0" * 64, True),
+        parameters={},
+        record={},
+        qc_verdict="GREEN",
+        input_distance=1.0,
+        created=datetime.now(UTC),
+        ae_title="VSCANNER",
+    )
+    folder = world.config.node.data_dir / "jobs" / job.id / "derived"
+    writer_for("ct_to_pet")({"CT": source}, suv, districts, derivation, folder)
+    stack = shelf.stack(job.id)
+    assert (stack.result, list(stack.windows)) == ("PT", ["suv7", "suv10", "suv15"])
+    assert [panel.kind for panel in stack.panels] == ["before", "after", "fusion"]
+    after = np.asarray(Image.open(io.BytesIO(shelf.draw(stack, 2, "after", SUV_WINDOWS["suv7"]))))
+    assert abs(int(np.median(after)) - 128) <= 1  # half of the window, inverted
+    fusion = np.asarray(Image.open(io.BytesIO(shelf.draw(stack, 2, "fusion", SUV_WINDOWS["suv7"]))))
+    assert fusion[..., 0].mean() > fusion[..., 2].mean() + 30  # hot colours
+    with pytest.raises(NoPicture, match="no picture difference"):
+        shelf.draw(stack, 2, "difference", SUV_WINDOWS["suv7"])
+    page = client.get(f"/jobs/{job.id}").text
+    assert "SUV 0 to 7" in page
+    assert "These values were not measured" in page
