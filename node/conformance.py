@@ -117,7 +117,9 @@ def implementation_model(config: Config) -> Lines:
     yield f"One application entity, `{config.node.ae_title}`, is Storage SCP and SCU. In order:"
     yield ""
     yield "1. An instance is stored as received, undecoded, and synced to disk before `0000H`."
-    yield "2. A series counts as complete by evidence: the sender's count by C-FIND; the list of the"
+    yield (
+        "2. A series counts as complete by evidence: the sender's count by C-FIND; the list of the"
+    )
     yield "   scanner's procedure step (MPPS); no gap in the slice positions; the association"
     yield "   released; a quiet time; a limit. Late images open a new revision. The end of a study"
     yield "   is not signalled by DICOM storage."
