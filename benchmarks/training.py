@@ -13,7 +13,7 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +143,7 @@ def settled(device: torch.device) -> None:
 
 
 def measured(settings: Settings, repeats: int) -> str:
-    """The page of results."""
+    """Measure; gives the page of results."""
     device, stack = torch.device(settings.device), a_stack()
     before = os.getloadavg()[0]
     plain = Plain(settings, stack, device)
@@ -158,7 +158,25 @@ def measured(settings: Settings, repeats: int) -> str:
         in_turns(actions, 1)  # warms up
         seconds = in_turns(actions, repeats)
         busy = in_turns(actions, repeats, time.process_time)
-    images = settings.steps * settings.batch
+    return page(settings, repeats, before, (seconds, busy))
+
+
+def page(
+    settings: Settings,
+    repeats: int,
+    before: float,
+    took_by: tuple[Mapping[str, float], Mapping[str, float]],
+) -> str:
+    """The figures as Markdown.
+
+    Args:
+        settings: of the runs.
+        repeats: turns.
+        before: load of the machine.
+        took_by: seconds by the wall clock and of the processor, by loop.
+    """
+    seconds, busy = took_by
+    device, images = torch.device(settings.device), settings.steps * settings.batch
     rows = [
         f"| {name} | {images / took:.1f} | {seconds[NAMES[1]] / took:.2f} | "
         f"{1000 * busy[name] / images:.1f} |"

@@ -83,8 +83,8 @@ NOISE_FLOOR_HU = 6.0
 """Added to the inserted noise when a patch's loss is scaled by it, so that a clean patch counts."""
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Read the command line, then train."""
+def parser_of_options() -> argparse.ArgumentParser:
+    """The command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -95,6 +95,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     add_data_option(parser)
     add_options(parser, Settings)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Read the command line, then train."""
+    parser = parser_of_options()
     given = parser.parse_args(argv)
     train_on, validate_on = with_data(given.train, given.validate, given.data)
     if not train_on:

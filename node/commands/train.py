@@ -13,7 +13,7 @@ from typing import Any
 from node.errors import CommandError
 from pipelines import catalog
 
-NEEDED = ("torch", "tqdm", "skimage")
+NEEDED = ("torch", "tqdm", "skimage", "dicomanonymizer")
 """A sample of what the extras `models` and `train` bring."""
 
 MODULES = {"train": ("{}",), "evaluate": ("evaluate_{}", "evaluation.{}")}
@@ -53,6 +53,12 @@ def _gathering_parser() -> argparse.ArgumentParser:
     group.add_argument("--data", type=Path, metavar="DIR", help="the data set; made, or grown")
     group.add_argument("--studies", type=int, default=0, help="studies to keep; 0 for all")
     group.add_argument("--dates", default="", metavar="FROM-TO", help="Study Date, as 20250101-")
+    _add_ways(group)
+    return parser
+
+
+def _add_ways(group: Any) -> None:
+    """How images are found, and which besides the inputs."""
     group.add_argument(
         "--by",
         choices=("auto", "dicomweb", "dimse"),
@@ -73,7 +79,6 @@ def _gathering_parser() -> argparse.ArgumentParser:
         "--salt", type=Path, metavar="FILE", help="the site's secret; made in node.data_dir if new"
     )
     group.add_argument("--gather-only", action="store_true", help="train nothing")
-    return parser
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -89,6 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
         return run_module(modules[arguments.name], arguments.rest)
     if asked.data is None:
         raise CommandError("--from needs --data DIR: where the de-identified images are kept.")
+    require_packages()
     # only now, since it needs a package of the extra `train`
     from node.gathering.command import gather
 
@@ -117,11 +123,20 @@ def run_module(module: str, rest: Sequence[str]) -> int:
     Raises:
         CommandError: the packages that it needs are not installed.
     """
+    require_packages()
+    command_line = [sys.executable, "-m", module, *rest]
+    return subprocess.run(command_line, check=False).returncode
+
+
+def require_packages() -> None:
+    """See that what the trainers need is installed.
+
+    Raises:
+        CommandError: it is not.
+    """
     missing = [package for package in NEEDED if find_spec(package) is None]
     if missing:
         raise CommandError(
             f"The trainers need packages that are not installed ({', '.join(missing)}); "
             "install them with: pip install 'virtual-scanner[models,train]'"
         )
-    command_line = [sys.executable, "-m", module, *rest]
-    return subprocess.run(command_line, check=False).returncode

@@ -136,7 +136,6 @@ class Gathering:
         Raises:
             ProfileError: one of them cannot be kept, so none is.
         """
-        patient_id = str(chosen.instances[0].header.PatientID)
         first = self._deidentified(chosen, 0)
         folder = Path(
             str(first.PatientID),
@@ -154,15 +153,19 @@ class Gathering:
         except ProfileError:
             shutil.rmtree(whole, ignore_errors=True)
             raise
+        return self._row(chosen, first, folder)
+
+    def _row(self, chosen: Chosen, first: Dataset, folder: Path) -> KeptSeries:
+        """What `dataset.json` says about a stack that was kept."""
         return KeptSeries(
             patient=str(first.PatientID),
-            split=self._pseudonyms.split(patient_id),
+            split=self._pseudonyms.split(str(chosen.instances[0].header.PatientID)),
             study_instance_uid=str(first.StudyInstanceUID),
             series_instance_uid=str(first.SeriesInstanceUID),
             role=chosen.role,
             modality=str(first.Modality),
             instances=len(chosen.instances),
-            sha256=digest_of(list(whole.glob("*.dcm"))),
+            sha256=digest_of(list((self._places.data_set / folder).glob("*.dcm"))),
             folder=folder.as_posix(),
         )
 

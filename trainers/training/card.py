@@ -35,21 +35,18 @@ def write_card(
     served = catalog.card(pipeline)
     before = _before(served, start)
     trained_on = (*before, *(entry for folder in data for entry in entries_of(folder)))
-    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     card = served.model_copy(
         update={
             "version": next_version(served.version),
-            "weights": served.weights.model_copy(update={"sha256": digest}),
+            "weights": served.weights.model_copy(update={"sha256": sha256(weights)}),
             "training": served.training.model_copy(update={"trained_on": trained_on}),
             "evaluation": (),
         }
     )
-    path = out / CARD
-    part = path.with_suffix(".part")
     values = card.model_dump(mode="json", exclude_none=True)
-    part.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    part.replace(path)
-    return path
+    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+    (out / CARD).write_text(text, encoding="utf-8")
+    return out / CARD
 
 
 def entries_of(folder: Path) -> list[Dataset]:
@@ -68,6 +65,11 @@ def entries_of(folder: Path) -> list[Dataset]:
     ]
 
 
+def sha256(path: Path) -> str:
+    """Digest of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def next_version(version: str) -> str:
     """The version after this one: other weights are another version."""
     major, minor, patch = version.split(".")
@@ -78,7 +80,7 @@ def _before(served: ModelCard, start: Path | None) -> tuple[Dataset, ...]:
     """What the weights that a training began with had seen."""
     if start is None:
         return ()
-    digest = hashlib.sha256(start.read_bytes()).hexdigest()
+    digest = sha256(start)
     if digest == served.weights.sha256:
         return served.training.trained_on
     unknown = f"weights with SHA-256 {digest}"

@@ -99,15 +99,8 @@ class Run:
         """
         several = {name: networks} if isinstance(networks, nn.Module) else networks
         decay = self.settings.average if average is None else average
-        made = Learner(
-            several,
-            optimiser,
-            self.processes,
-            self.precision,
-            rate=rate,
-            clip=clip,
-            average=decay,
-        )
+        where = self.processes, self.precision
+        made = Learner(several, optimiser, *where, rate=rate, clip=clip, average=decay)
         self.keep(name, made)
         return made
 
