@@ -1,6 +1,8 @@
 """Put the networks of several runs into the one file that `pipelines/ct_to_pet` serves.
 
-python -m trainers.ct_to_pet_weights all=runs/all legs=runs/legs ... --out weights.safetensors
+python -m trainers.ct_to_pet_weights all=runs/all legs=runs/legs+runs/more ... --out FILE
+
+Runs joined by `+` (one begun from the weights of the other) are averaged, weight by weight.
 """
 
 from __future__ import annotations
@@ -32,10 +34,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     networks = {}
     for run in given.runs:
         name, _, folder = run.partition("=")
-        networks[name] = read_run(Path(folder), name in given.simulated_only)
+        parts = [read_run(Path(one), name in given.simulated_only) for one in folder.split("+")]
+        networks[name] = parts[-1][0], averaged([state for _, state in parts])
     content = to_bytes(networks)
     given.out.write_bytes(content)
     print(hashlib.sha256(content).hexdigest(), len(content), given.out)
+
+
+def averaged(states: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """The mean of several states of one network."""
+    return {key: torch.stack([state[key] for state in states]).mean(dim=0) for key in states[0]}
 
 
 def read_run(folder: Path, simulated_only: bool) -> tuple[NetworkFacts, dict[str, torch.Tensor]]:

@@ -1,0 +1,33 @@
+"""The gate: what is no CT of a body is refused with its sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dicom_profiles.reading import open_series
+from pipelines.gates import gate, recognise
+from tests.synthetic import write_ct_series
+
+
+def test_ct_of_enough_length_is_accepted(tmp_path: Path) -> None:
+    series = open_series(write_ct_series(tmp_path, slices=50))
+    assert gate("ct_to_pet", {"CT": series}).accepted
+
+
+def test_short_stack_is_refused(tmp_path: Path) -> None:
+    series = open_series(write_ct_series(tmp_path, slices=12))
+    verdict = gate("ct_to_pet", {"CT": series})
+    assert not verdict.accepted
+    assert "length of the stack" in verdict.reason
+
+
+@pytest.mark.parametrize("folder", ["pet_wholebody_cps_qin0024"])
+def test_other_modalities_are_refused(shared_data: Path, folder: str) -> None:
+    paths = sorted((shared_data / folder).rglob("*.dcm"))
+    series = open_series(paths)
+    verdict = gate("ct_to_pet", {"CT": series})
+    assert not verdict.accepted
+    assert verdict.reason.startswith("This is not a CT series")
+    assert recognise("ct_to_pet", series.headers)[1] is None
