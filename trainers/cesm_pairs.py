@@ -1,7 +1,8 @@
 """Pairs as the networks of `cesm_vce` are trained on: framed, kept, varied.
 
 A source is `simulated:COUNT`, `null:COUNT` (iodine independent of the tissue), `cdd:ROOT` or
-`excerpt:FOLDER` (both CDD-CESM, see `trainers.readers.cdd_cesm`); `@SHARE` after it gives its part
+`excerpt:FOLDER` (both CDD-CESM, see `trainers.readers.cdd_cesm`), or a side of a gathered data set
+(`set:DIR:train`, see `trainers.readers.gathered_mammograms`); `@SHARE` after it gives its part
 of a batch.
 """
 
@@ -19,6 +20,7 @@ from tqdm import tqdm
 from pipelines.cesm_vce.framing import BACKGROUND_SHARE, SIZE, framed, resized, scale_of
 from trainers.dual_energy import Iodine, draw_breast, image_breast
 from trainers.readers.cdd_cesm import MammogramPair, read_cdd_cesm, read_excerpt
+from trainers.readers.gathered_mammograms import read_gathered_mammograms
 
 WITHOUT_IODINE = 0.2
 """Share of simulated pairs that were made before the injection."""
@@ -94,9 +96,9 @@ def read_source(source: str, kept: Path, seed: int = 1) -> Pairs:
         if not file.exists():
             save(framed_pairs(simulated(int(rest), kind == "null", seed), int(rest)), file)
         return load(file, float(share or 1))
-    readers = {"cdd": read_cdd_cesm, "excerpt": read_excerpt}
+    readers = {"cdd": read_cdd_cesm, "excerpt": read_excerpt, "set": read_gathered_mammograms}
     if kind not in readers:
-        raise ValueError(f"A source is simulated:, null:, cdd: or excerpt:, got {source!r}.")
+        raise ValueError(f"A source is simulated:, null:, cdd:, excerpt: or set:, got {source!r}.")
     pairs = framed_pairs((pair, None) for pair in readers[kind](Path(rest)))
     return Pairs(**{**vars(pairs), "share": float(share or 1)})
 

@@ -39,9 +39,11 @@ from trainers.cesm_pairs import Pairs, draw_batch, read_source, seen_of
 from trainers.losses.adversarial import adversarial_game
 from trainers.losses.cycle import cycle_loss, identity_loss
 from trainers.losses.replay import ReplayBuffer
+from trainers.readers.data_set import add_data_option, with_data
+from trainers.training.card import write_card
 from trainers.training.learner import Learner
 from trainers.training.rates import Rate, warm_cosine
-from trainers.training.run import Run
+from trainers.training.run import WEIGHTS, Run
 from trainers.training.settings import RunSettings, add_options, knob, settings_from
 
 METHODS = ("folded_unet", "autoencoder", "pix2pix", "cyclegan", "lesion_cyclegan")
@@ -77,21 +79,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--train", nargs="+", required=True, metavar="SOURCE")
+    parser.add_argument("--train", nargs="+", default=[], metavar="SOURCE")
     parser.add_argument("--validate", nargs="*", default=[], metavar="SOURCE")
     parser.add_argument("--hold-out", nargs="*", default=[], metavar="PATIENT", help="not used")
     parser.add_argument("--out", type=Path, required=True, help="weights, checkpoint, TensorBoard")
     parser.add_argument("--kept", type=Path, help="folder of prepared pairs (default OUT/pairs)")
     parser.add_argument("--start", type=Path, metavar="WEIGHTS", help="start from these weights")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    add_data_option(parser)
     add_options(parser, Settings)
     given = parser.parse_args()
+    train_on, validate_on = with_data(given.train, given.validate, given.data)
+    if not train_on:
+        parser.error("there is nothing to train on; name --train SOURCE or --data DIR")
     settings = settings_from(given, Settings)
     if settings.method not in METHODS:
         parser.error(f"--method is one of {', '.join(METHODS)}, got {settings.method!r}")
     kept = given.kept or given.out / "pairs"
-    sources = [read_source(s, kept).of(given.hold_out, without=True) for s in given.train]
-    held_out = [read_source(source, kept, seed=9) for source in given.validate]
+    sources = [read_source(s, kept).of(given.hold_out, without=True) for s in train_on]
+    held_out = [read_source(source, kept, seed=9) for source in validate_on]
     with Run(settings, given.out) as run:
         method = make_method(run, settings)
         if given.start:
@@ -99,6 +105,8 @@ def main() -> None:
         if given.resume:
             run.resume()
         train(run, settings, method, sources, held_out)
+        if given.data and run.processes.first:
+            write_card("cesm_vce", given.out, given.out / WEIGHTS, given.data, given.start)
 
 
 # --- the methods --------------------------------------------------------------------------------
