@@ -64,17 +64,7 @@ def write_qc_report(
         folder: made when absent; the file is named QC-0001.dcm.
     """
     images, header = derived[0], reference_of(sources).headers[0]
-    ds: Dataset = sr.Comprehensive3DSR(
-        evidence=[_evidence_header(header)],
-        content=_report(images, header, derivation),
-        series_instance_uid=REPORT.series_uid(images.series_instance_uid),
-        series_number=1,
-        sop_instance_uid=UNSET_UID,
-        instance_number=1,
-        manufacturer=MANUFACTURER,
-        is_complete=True,
-        is_final=False,
-    )
+    ds = _document(images, header, derivation)
     items = list(ds.ContentSequence)
     # PS3.16 TID 1500: the image library stands before the measurements, which come last.
     items.insert(len(items) - 1, _image_library(sources, derived))
@@ -84,6 +74,21 @@ def write_qc_report(
     return replace(
         write_companions([ds], REPORT, header, derivation, folder),
         sop_class_uid=Comprehensive3DSRStorage,
+    )
+
+
+def _document(images: DerivedSeries, header: Dataset, derivation: Derivation) -> Dataset:
+    """The document as highdicom builds it, without its images."""
+    return sr.Comprehensive3DSR(
+        evidence=[_evidence_header(header)],
+        content=_report(images, header, derivation),
+        series_instance_uid=REPORT.series_uid(images.series_instance_uid),
+        series_number=1,
+        sop_instance_uid=UNSET_UID,
+        instance_number=1,
+        manufacturer=MANUFACTURER,
+        is_complete=True,
+        is_final=False,
     )
 
 

@@ -258,7 +258,9 @@ def route_stack(rules: Sequence[Rule], stack: Stack, source_ae: str) -> StackFin
     if signs:
         reason = f"The series is synthetic ({signs[0]}); only acquired images are translated."
         return StackFinding(stack, Outcome.UNROUTED, reason, signs, findings)
-    taken = next((finding for finding in findings if finding.takes), None)
+    takers = [finding for finding in findings if finding.takes]
+    # A rule that is in doubt does not take what a later one surely recognises.
+    taken = next((one for one in takers if not one.doubt), takers[0] if takers else None)
     if taken is None:
         return StackFinding(stack, Outcome.UNROUTED, why_unrouted(findings), signs, findings)
     verdict, source = judge(taken, stack.instances)
@@ -304,17 +306,8 @@ def hold_rule(
     believed = known or (rule.site_word and seen.confidence > CONTRADICTORY)
     doubt = "" if believed or key is None else _doubt(seen, key)
     reason = _why(rule, failed, seen, known=known) if not (takes and doubt) else doubt
-    return RuleFinding(
-        rule.settings.name,
-        pipeline,
-        conditions,
-        seen,
-        known,
-        takes,
-        reason,
-        key or only_input(pipeline) or "",
-        doubt,
-    )
+    name, input_key = rule.settings.name, key or only_input(pipeline) or ""
+    return RuleFinding(name, pipeline, conditions, seen, known, takes, reason, input_key, doubt)
 
 
 def only_input(pipeline: str) -> str | None:

@@ -48,23 +48,29 @@ def write_dual_echo(
     Returns:
         The files by input key.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     uids = {"study": generate_uid(), "frame": generate_uid(), **(uids or {})}
     shared = generate_uid()
     written: dict[str, list[Path]] = {}
     for key in keys:
-        series = shared if one_series else uids.get(key) or generate_uid()
-        written[key] = []
-        for index in range(slices):
-            ds = _slice(key, index, slices, size)
-            ds.StudyInstanceUID, ds.SeriesInstanceUID = uids["study"], series
-            ds.FrameOfReferenceUID = uids["frame"]
-            for keyword, value in {**attributes, **(of_key or {}).get(key, {})}.items():
-                setattr(ds, keyword, value)
-            path = folder / f"{key}-{index:03d}-{series[-8:]}.dcm"
-            ds.save_as(path, enforce_file_format=True)
-            written[key].append(path)
+        common = {
+            "StudyInstanceUID": uids["study"],
+            "SeriesInstanceUID": shared if one_series else uids.get(key) or generate_uid(),
+            "FrameOfReferenceUID": uids["frame"],
+            **attributes,
+            **(of_key or {}).get(key, {}),
+        }
+        images = [_slice(key, index, slices, size) for index in range(slices)]
+        written[key] = [_save(ds, folder, f"{key}-{n:03d}", common) for n, ds in enumerate(images)]
     return written
+
+
+def _save(ds: Dataset, folder: Path, name: str, attributes: dict[str, Any]) -> Path:
+    for keyword, value in attributes.items():
+        setattr(ds, keyword, value)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}-{attributes['SeriesInstanceUID'][-8:]}.dcm"
+    ds.save_as(path, enforce_file_format=True)
+    return path
 
 
 def _slice(key: str, index: int, slices: int, size: int) -> Dataset:
