@@ -21,6 +21,7 @@ from pipelines.cesm_vce.framing import BACKGROUND_SHARE, SIZE, framed, resized, 
 from trainers.dual_energy import Iodine, draw_breast, image_breast
 from trainers.readers.cdd_cesm import MammogramPair, read_cdd_cesm, read_excerpt
 from trainers.readers.gathered_mammograms import read_gathered_mammograms
+from trainers.training.patches import corner_around, cut
 
 WITHOUT_IODINE = 0.2
 """Share of simulated pairs that were made before the injection."""
@@ -159,48 +160,71 @@ def load(file: Path, share: float = 1.0) -> Pairs:
 
 
 def draw_batch(
-    sources: Sequence[Pairs], count: int, random: np.random.Generator, *, paired: bool = True
+    sources: Sequence[Pairs],
+    count: int,
+    random: np.random.Generator,
+    *,
+    paired: bool = True,
+    side: int = SIZE,
 ) -> Mapping[str, Planes]:
-    """Draw varied pairs: `seen`, `wanted` and `lesions`, (count, 1, SIZE, SIZE) each.
+    """Draw varied pairs: `seen`, `wanted` and `lesions`, (count, 1, side, side) each.
 
     Args:
         sources: by whose share they are drawn.
         count: pairs.
         random: decides everything.
         paired: else what is wanted is that of another pair (CycleGAN without pairs).
+        side: of the patch, which lies around a point of the breast; SIZE takes the whole square.
     """
     shares = np.array([source.share for source in sources])
     drawn = []
     for _ in range(count):
         source = sources[random.choice(len(sources), p=shares / shares.sum())]
         place = int(random.integers(len(source)))
-        seen, wanted, lesions = varied(source, place, random)
+        seen, wanted, lesions = varied(source, place, random, side)
         if not paired:
-            wanted = varied(source, int(random.integers(len(source))), random)[1]
+            wanted = varied(source, int(random.integers(len(source))), random, side)[1]
         drawn.append((seen, wanted, lesions))
     columns = (np.array(column, np.float32)[:, None] for column in zip(*drawn, strict=True))
     return dict(zip(("seen", "wanted", "lesions"), columns, strict=True))
 
 
 def varied(
-    pairs: Pairs, place: int, random: np.random.Generator
+    pairs: Pairs, place: int, random: np.random.Generator, side: int = SIZE
 ) -> tuple[npt.NDArray[np.float32], ...]:
-    """One pair moved, turned, zoomed, mirrored, its low-energy display changed."""
-    planes = [pairs.low[place], pairs.recombined[place], pairs.lesions[place]]
+    """One pair moved, turned, zoomed, mirrored, its low-energy display changed.
+
+    Args:
+        pairs: of one source.
+        place: which of them.
+        random: decides everything.
+        side: of the patch.
+    """
+    gamma = np.exp(random.uniform(*np.log(GAMMAS)))
+    planes = [seen_of(pairs.low[place] ** gamma), pairs.recombined[place], pairs.lesions[place]]
+    if side < SIZE:
+        inside = np.argwhere(pairs.low[place] > 0)
+        corner = corner_around(inside[random.integers(len(inside))], (SIZE, SIZE), (side, side))
+        planes = [cut(plane, corner, (side, side)) for plane in planes]
     moves = random.random(4) < VARIED
     angle = np.radians(random.uniform(-LARGEST_TURN, LARGEST_TURN)) if moves[0] else 0.0
     zoom = random.uniform(1 - LARGEST_ZOOM, 1 + LARGEST_ZOOM) if moves[1] else 1.0
-    shift = random.uniform(-LARGEST_SHIFT, LARGEST_SHIFT, 2) * SIZE if moves[2] else np.zeros(2)
+    shift = random.uniform(-LARGEST_SHIFT, LARGEST_SHIFT, 2) * side if moves[2] else np.zeros(2)
     if moves[:3].any():
-        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / zoom
-        middle = np.full(2, (SIZE - 1) / 2)
-        offset = middle - turn @ (middle + shift)
-        planes = [ndimage.affine_transform(p, turn, offset, order=1) for p in planes]
+        planes = [_moved(plane, float(angle), zoom, shift) for plane in planes]
     if moves[3]:
         planes = [plane[:, ::-1] for plane in planes]
-    low, wanted, lesions = planes
-    gamma = np.exp(random.uniform(*np.log(GAMMAS)))
-    return seen_of(low**gamma), wanted, lesions
+    return tuple(planes)
+
+
+def _moved(
+    plane: npt.NDArray[np.float32], angle: float, zoom: float, shift: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float32]:
+    """A plane turned (radians) and zoomed about its middle and shifted (pixels)."""
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / zoom
+    middle = (np.array(plane.shape) - 1) / 2
+    moved = ndimage.affine_transform(plane, turn, middle - turn @ (middle + shift), order=1)
+    return np.asarray(moved, np.float32)
 
 
 def seen_of(low: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

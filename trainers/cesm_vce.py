@@ -49,7 +49,7 @@ from trainers.training.settings import RunSettings, add_options, knob, settings_
 METHODS = ("folded_unet", "autoencoder", "pix2pix", "cyclegan", "lesion_cyclegan")
 
 RATES = {
-    "folded_unet": 1.5e-3,
+    "folded_unet": 2e-3,
     "autoencoder": 1e-3,
     "pix2pix": 2e-4,
     "cyclegan": 1e-5,
@@ -63,6 +63,7 @@ class Settings(RunSettings):
     """Every knob of a run; each is an option of the command line."""
 
     method: str = knob("folded_unet", f"one of {', '.join(METHODS)}")
+    patch: int = knob(256, "pixels along a side; 256 is the whole square, as the papers have it")
     rate: float = knob(0.0, "highest learning rate; 0 takes the method's own")
     warmup: int = knob(50, "steps of rising learning rate")
     average: float = knob(0.99, "decay of the averaged weights, which are shipped; 0: no average")
@@ -302,7 +303,8 @@ def train(
     paired = settings.paired or "cyclegan" not in settings.method
 
     def draw(random: np.random.Generator) -> dict[str, np.ndarray]:
-        return dict(draw_batch(sources, settings.batch, random, paired=paired))
+        drawn = draw_batch(sources, settings.batch, random, paired=paired, side=settings.patch)
+        return dict(drawn)
 
     for batches in run.steps(draw):
         made = method.update(batches)

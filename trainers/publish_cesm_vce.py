@@ -30,7 +30,7 @@ from pipelines.cesm_vce.pipeline import GENERATOR, NAME
 from pipelines.cesm_vce.quality import CALIBRATION_FILE, FEATURES, features_of
 from trainers.cesm_pairs import GAMMAS, Pairs, read_source
 
-DRAWS = 200
+DRAWS = 25
 """Inputs drawn from each source."""
 
 AMBER_QUANTILE, RED_FACTOR = 0.99, 2.0
@@ -73,7 +73,7 @@ def calibration(network: torch.nn.Module, sources: Sequence[Pairs]) -> dict[str,
     precision = np.linalg.inv(covariance)
     away = table - centre
     distances = np.sqrt(np.einsum("ni,ij,nj->n", away, precision, away))
-    unsureness = [unsureness_of(network, around) for around in inputs[:: max(1, len(inputs) // 60)]]
+    unsureness = [unsureness_of(network, around) for around in inputs[:: max(1, len(inputs) // 20)]]
     amber, unsure = float(np.quantile(distances, AMBER_QUANTILE)), float(max(unsureness))
     return {
         "features": list(FEATURES),

@@ -21,6 +21,9 @@ FOLD = 4
 START_LOG_ODDS = -1.15
 """Of the display value that an untrained network gives: 0.24, plain tissue."""
 
+SMALL = 1e-2
+"""Deviation of the first weights of what is added to something."""
+
 
 class ResidualBlock(nn.Module):
     """Two 3 x 3 convolutions whose result is added to the input."""
@@ -29,7 +32,7 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
-        nn.init.zeros_(self.second.weight)
+        nn.init.normal_(self.second.weight, std=SMALL)
 
     def forward(self, features: Tensor) -> Tensor:
         """Map (B, C, H, W) to the same shape."""
@@ -55,11 +58,19 @@ class FoldedUNet(Generator):
         self.decoders = nn.ModuleList(ResidualBlock(fine) for fine, _ in pairs)
         self.tail = nn.Conv2d(channels[0], FOLD * FOLD, 3, padding=1)
         # start from plain tissue everywhere: a sigmoid that saturates early never recovers
-        nn.init.zeros_(self.tail.weight)
+        nn.init.normal_(self.tail.weight, std=SMALL)
         nn.init.constant_(self.tail.bias, START_LOG_ODDS)  # type: ignore[arg-type]
+        self.direct = nn.Conv2d(1, 1, 1)
+        for parameter in self.direct.parameters():
+            nn.init.zeros_(parameter)
 
     def correction(self, seen: Tensor) -> Tensor:
         """(B, 1, H, W), sides multiples of 16, to log odds of the display value."""
+        smooth = functional.pixel_shuffle(self.tail(self.features(seen)), FOLD)
+        return smooth + self.direct(seen)
+
+    def features(self, seen: Tensor) -> Tensor:
+        """(B, 1, H, W) to (B, c0, H/4, W/4): what the last layer reads."""
         features = self.head(functional.pixel_unshuffle(seen, FOLD))  # (B, c0, H/4, W/4)
         skips: list[Tensor] = []
         for encode, down in zip(self.encoders, self.downs, strict=True):
@@ -70,7 +81,7 @@ class FoldedUNet(Generator):
         for up, decode in zip(reversed(self.ups), reversed(self.decoders), strict=True):
             features = functional.pixel_shuffle(up(features), 2) + skips.pop()
             features = decode(features)
-        return functional.pixel_shuffle(self.tail(functional.relu(features)), FOLD)
+        return functional.relu(features)
 
 
 GENERATORS: dict[str, type[Generator]] = {

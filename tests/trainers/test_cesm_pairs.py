@@ -59,7 +59,8 @@ def test_simulated_pairs_are_made_once(tmp_path: Path) -> None:
     assert file.stat().st_mtime_ns == before
     null = read_source("null:2", tmp_path, seed=5)
     assert not np.array_equal(null.enhancement, first.enhancement)
-    np.testing.assert_allclose(null.low[0], first.low[0], atol=0.2)  # the same breasts
+    alike = np.corrcoef(null.low[0].ravel(), first.low[0].ravel())[0, 1]
+    assert alike > 0.95  # the same breasts
 
 
 def test_an_excerpt_is_a_source_and_patients_can_be_held_out(tmp_path: Path) -> None:
