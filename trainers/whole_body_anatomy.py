@@ -1,7 +1,8 @@
 """The anatomy of a simulated body: tissues with HU and uptake, organs as ellipsoids and tubes.
 
 A body stands along z (LPS millimetres, feet at 0). Everything is drawn from the outside in: what
-comes later replaces what it is drawn into. Sizes are shares of the height, after textbook proportions.
+comes later replaces what it is drawn into. Sizes are shares of the height, after textbook
+proportions.
 """
 
 from __future__ import annotations
