@@ -21,7 +21,7 @@ from trainers.readers.mr_ct import MrCtSeries
 AIR_HU = -1000.0
 BODY_ABOVE_HU = -500.0
 MR_BODY_ABOVE = 0.1
-OUTSIDE_SHARE = 0.3
+OUTSIDE_SHARE = 0.1
 """Weight of an error outside the body, where there is an image at all."""
 
 LARGEST_TURN = 0.35  # rad

@@ -42,7 +42,7 @@ def test_padding_stays_zero_and_air_does_not_become_padding() -> None:
 
 def test_the_body_counts_more_than_air_and_nothing_outside_the_image() -> None:
     patches = draw([a_pair()], 8, 96, 0, np.random.default_rng(2))
-    assert {round(value, 3) for value in patches.weight.unique().tolist()} >= {0.0, 0.3, 1.0}
+    assert {round(value, 3) for value in patches.weight.unique().tolist()} >= {0.0, 0.1, 1.0}
 
 
 def test_one_side_alone_can_be_drawn() -> None:
