@@ -10,7 +10,7 @@ by their `@SHARE`. `trainers.cesm_vce --start` goes on from here with every laye
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -57,9 +57,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @torch.no_grad()
 def solve(
-    network: FoldedUNet, sources: Sequence[Pairs], images: int, random: np.random.Generator
+    network: FoldedUNet,
+    sources: Sequence[Pairs],
+    images: int,
+    random: np.random.Generator,
+    answers_of: Callable[[Tensor], Tensor] | None = None,
 ) -> None:
-    """Put the best last layer into the network; square error of the display value in the breast."""
+    """Put the best last layer into the network; square error of the display value in the breast.
+
+    Args:
+        network: its last layer is replaced.
+        sources: count by their share.
+        images: varied images of each source.
+        random: decides everything.
+        answers_of: display values to what the layer should give; log odds when left out.
+    """
+    answers_of = answers_of or linear_log_odds
     count = network.tail.in_channels * TAIL * TAIL + 1
     products = np.zeros((count, count))
     towards = np.zeros((count, FOLD * FOLD))
@@ -67,7 +80,7 @@ def solve(
         share = source.share / images
         for index in range(images):
             seen, wanted, _ = varied(source, index % len(source), random)
-            rows, answers = _equations(network, seen, wanted)
+            rows, answers = _equations(network, seen, wanted, answers_of)
             weight = share / max(1, len(rows))
             products += weight * rows.T @ rows
             towards += weight * rows.T @ answers
@@ -81,13 +94,16 @@ def solve(
 
 
 def _equations(
-    network: FoldedUNet, seen: np.ndarray, wanted: np.ndarray
+    network: FoldedUNet,
+    seen: np.ndarray,
+    wanted: np.ndarray,
+    answers_of: Callable[[Tensor], Tensor],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Features (blocks, features + 1) and wanted log odds (blocks, 16) of blocks in the breast."""
     image, answer = (torch.from_numpy(np.ascontiguousarray(p))[None, None] for p in (seen, wanted))
     windows = functional.unfold(network.features(image), TAIL, padding=TAIL // 2)[0].T
     inside = functional.pixel_unshuffle(image, FOLD).amin(dim=1).flatten() > 0
-    log_odds = functional.pixel_unshuffle(linear_log_odds(answer), FOLD)[0].flatten(1).T
+    log_odds = functional.pixel_unshuffle(answers_of(answer), FOLD)[0].flatten(1).T
     ones = torch.ones(len(windows), 1)
     rows = torch.cat([windows, ones], dim=1)[inside].double().numpy()
     return rows, log_odds[inside].double().numpy()

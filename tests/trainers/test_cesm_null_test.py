@@ -8,7 +8,7 @@ import torch
 
 from tests.trainers.test_cesm_pairs import some_pairs
 from trainers.cesm_null_test import main, measured
-from trainers.cesm_pairs import Pairs, save
+from trainers.cesm_pairs import PLANES, Pairs, save
 
 
 class Constant(torch.nn.Module):
@@ -28,21 +28,30 @@ def test_the_mean_itself_gains_nothing() -> None:
 
 
 def test_knowing_the_truth_gains_everything() -> None:
-    pairs = some_pairs(1)
+    pairs = some_pairs(2).of(["P0"])
+    twice = Pairs(
+        **{
+            name: value * 2 if isinstance(value, tuple) else value
+            for name, value in vars(pairs).items()
+        }
+    )
+    both = {name: np.concatenate([getattr(pairs, name)] * 2) for name in PLANES}
+    twice = Pairs(**{**vars(twice), **both})
 
     class Knowing(torch.nn.Module):
         def forward(self, seen: torch.Tensor) -> torch.Tensor:
             return torch.from_numpy(pairs.enhancement)[None]
 
-    result = measured("correlated", Knowing(), pairs, Pairs(**vars(pairs)))
+    result = measured("correlated", Knowing(), pairs, twice)
     assert result.gain == 1
-    assert np.isnan(result.spread) or result.pairs == 1
+    assert result.pairs == 2
+    assert result.spread == 0
 
 
 def test_the_command_writes_both(tmp_path: Path) -> None:
     for name in ("simulated_2_1", "simulated_2_9", "null_2_1", "null_2_9"):
         save(some_pairs(), tmp_path / f"{name}.npz")
     main(["--out", str(tmp_path / "n.json"), "--kept", str(tmp_path), "--train", "2", "--test", "2",
-          "--steps", "1"])  # fmt: skip
+          "--images", "2"])  # fmt: skip
     written = json.loads((tmp_path / "n.json").read_text())
     assert [one["iodine"] for one in written] == ["correlated", "independent"]
