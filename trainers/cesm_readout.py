@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from pipelines.cesm_vce.network import FOLD, START_LOG_ODDS, FoldedUNet
+from pipelines.cesm_vce.pipeline import GENERATOR
 from trainers.cesm_pairs import Pairs, read_source, varied
 from trainers.training.checkpoint import save_weights
 
@@ -50,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     sources = [read_source(s, given.kept).of(given.hold_out, without=True) for s in given.train]
     solve(network, sources, given.images, np.random.default_rng(given.seed))
     given.out.mkdir(parents=True, exist_ok=True)
-    save_weights(network.state_dict(), given.out / "weights.safetensors", {"steps": "0"})
+    save_weights(network.state_dict(), given.out / "weights.safetensors", {GENERATOR: "folded_unet"})
     print(f"solved the last layer from {len(sources)} sources")
     return 0
 
