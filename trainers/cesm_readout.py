@@ -51,7 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     sources = [read_source(s, given.kept).of(given.hold_out, without=True) for s in given.train]
     solve(network, sources, given.images, np.random.default_rng(given.seed))
     given.out.mkdir(parents=True, exist_ok=True)
-    save_weights(network.state_dict(), given.out / "weights.safetensors", {GENERATOR: "folded_unet"})
+    save_weights(
+        network.state_dict(), given.out / "weights.safetensors", {GENERATOR: "folded_unet"}
+    )
     print(f"solved the last layer from {len(sources)} sources")
     return 0
 
