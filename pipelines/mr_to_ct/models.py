@@ -53,7 +53,7 @@ def read_networks(weights: bytes) -> dict[str, tuple[Design, nn.Module]]:
         header = json.loads(weights[8 : 8 + int.from_bytes(weights[:8], "little")])
         designs: dict[str, Any] = json.loads(header.get("__metadata__", {}).get(DESIGNS, "{}"))
         return {name: _network(name, values, tensors) for name, values in designs.items()}
-    except (RuntimeError, ValueError, TypeError, safetensors.SafetensorError) as error:
+    except (RuntimeError, ValueError, TypeError, KeyError, safetensors.SafetensorError) as error:
         raise WeightsError(f"The weights do not fit the networks: {error}") from error
 
 
