@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from dicom_profiles.reading import open_series
+from dicom_profiles.volume import Volume
+from pipelines import load
+from pipelines.contract import VolumeSource
+from pipelines.errors import InputError, RecordNotReady
+from pipelines.mr_to_ct.pipeline import FALLBACK, MrToCt
+from tests.dual_echo import write_dual_echo
+from tests.trainers.test_dual_echo import disc
+from trainers.dual_echo import simulate_dual_echo
+from trainers.readers.mr_ct import MrCtSeries
+
+
+@pytest.fixture(scope="module")
+def scanner() -> MrToCt:
+    loaded = load("mr_to_ct", device="cpu", threads=1)
+    assert isinstance(loaded, MrToCt)
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def phases() -> dict[str, Volume]:
+    """A round body of soft tissue within a rim of fat, as a dual echo shows it."""
+    ct = disc(40.0, 96)
+    ct[disc(1.0, 96) > 0] = -105.0
+    down, across = np.mgrid[0:96, 0:96]
+    ct[:, (down - 48) ** 2 + (across - 48) ** 2 < 24**2] = 40.0
+    series = simulate_dual_echo(MrCtSeries("p", {}, np.repeat(ct[:1], 4, axis=0), 1.5, 5.0), 3)
+    affine = np.diag((5.0, 1.5, 1.5, 1.0))[[2, 1, 0, 3]]
+    return {key: Volume(image, affine, "1", "1.2.3") for key, image in series.mr.items()}
+
+
+def test_soft_tissue_fat_and_air_are_told_apart(scanner: MrToCt, phases: dict[str, Volume]) -> None:
+    result = scanner(phases)
+    voxels = result.volume.voxels
+    assert (result.volume.unit, voxels.shape) == ("HU", phases["IP"].voxels.shape)
+    np.testing.assert_array_equal(result.volume.affine, phases["IP"].affine)
+    soft, fat, air = voxels[:, 40:56, 40:56], voxels[:, 46:50, 18:22], voxels[:, :8, :8]
+    assert air.mean() < -700
+    assert fat.mean() < soft.mean() - 60
+    assert -60 < soft.mean() < 140
+    assert result.record.model["network"] == "in_n_out"
+
+
+def test_one_phase_alone_works_and_says_so(scanner: MrToCt, phases: dict[str, Volume]) -> None:
+    record = scanner({"IP": phases["IP"]}).record
+    assert record.model["network"] == "in_phase"
+    assert FALLBACK in record.reasons
+    assert record.verdict in ("AMBER", "RED")
+
+
+def test_a_t1_series_has_a_model_of_its_own(scanner: MrToCt, phases: dict[str, Volume]) -> None:
+    result = scanner({"T1": phases["IP"]})
+    assert result.record.model["network"] == "t1"
+    assert FALLBACK not in result.record.reasons
+    assert np.isfinite(result.volume.voxels).all()
+
+
+def test_the_unit_of_the_intensities_does_not_matter(
+    scanner: MrToCt, phases: dict[str, Volume]
+) -> None:
+    louder = {key: replace(v, voxels=v.voxels * np.float32(7.0)) for key, v in phases.items()}
+    plain, loud = scanner(phases).volume.voxels, scanner(louder).volume.voxels
+    np.testing.assert_allclose(loud, plain, atol=1.0)
+
+
+@pytest.mark.parametrize("pixel_mm", [0.75, 3.0])
+def test_other_pixels_come_back_on_their_own_grid(
+    scanner: MrToCt, phases: dict[str, Volume], pixel_mm: float
+) -> None:
+    affine = np.diag((5.0, pixel_mm, pixel_mm, 1.0))[[2, 1, 0, 3]]
+    other = {key: replace(volume, affine=affine) for key, volume in phases.items()}
+    assert scanner(other).volume.voxels.shape == phases["IP"].voxels.shape
+
+
+def test_a_repeat_gives_the_same(scanner: MrToCt, phases: dict[str, Volume]) -> None:
+    first, again = scanner(phases), scanner(phases)
+    np.testing.assert_array_equal(first.volume.voxels, again.volume.voxels)
+    assert first.record == again.record
+
+
+def test_the_record_is_there_after_the_last_slice(
+    scanner: MrToCt, phases: dict[str, Volume]
+) -> None:
+    done: list[tuple[int, int]] = []
+    translation = scanner.translate(
+        {"T1": VolumeSource(phases["IP"])}, progress=lambda *at: done.append(at)
+    )
+    next(translation.slices)
+    with pytest.raises(RecordNotReady):
+        translation.record()
+    list(translation.slices)
+    record = translation.record()
+    assert done[-1] == (4, 4)
+    assert record.slices == 4
+    assert {"outlines_agree", "unsureness_hu", "amber_input_distance"} <= set(record.measurements)
+    assert set(record.to_json()["model"]) >= {"network", "weights_sha256", "calibration_sha256"}
+
+
+def test_dicom_and_volume_give_the_same(scanner: MrToCt, tmp_path: Path) -> None:
+    paths = write_dual_echo(tmp_path, slices=4, size=64)
+    sources = {key: open_series(paths[key]) for key in ("IP", "OOP")}
+    slices = np.stack(list(scanner.translate(sources).slices))
+    volumes = {key: source.load() for key, source in sources.items()}
+    np.testing.assert_array_equal(slices, scanner(volumes).volume.voxels)
+
+
+def volume(voxels: npt.NDArray[np.float32], unit: str = "1") -> Volume:
+    return Volume(voxels, np.eye(4), unit)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "sentence"),
+    [
+        ({"OOP": volume(np.ones((3, 64, 64), np.float32))}, "takes .*got: OOP"),
+        ({"T1": volume(np.ones((3, 64, 64), np.float32), "HU")}, "no unit"),
+        ({"T1": volume(np.zeros((3, 64, 64), np.float32))}, "empty"),
+        ({"T1": volume(np.full((3, 64, 64), np.nan, np.float32))}, "no numbers"),
+        ({"T1": volume(np.ones((0, 64, 64), np.float32))}, "should hold slices"),
+        (
+            {
+                "IP": volume(np.ones((3, 64, 64), np.float32)),
+                "OOP": volume(np.ones((3, 64, 60), np.float32)),
+            },
+            "one shape",
+        ),
+        (
+            {
+                "IP": volume(np.ones((3, 64, 64), np.float32)),
+                "OOP": Volume(np.ones((3, 64, 64), np.float32), np.diag([2.0, 1, 1, 1]), "1"),
+            },
+            "one grid",
+        ),
+    ],
+)
+def test_wrong_inputs_are_refused(
+    scanner: MrToCt, inputs: dict[str, Volume], sentence: str
+) -> None:
+    with pytest.raises(InputError, match=sentence):
+        scanner(inputs)

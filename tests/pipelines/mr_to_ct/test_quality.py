@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from pipelines.errors import CardError
+from pipelines.mr_to_ct.quality import (
+    FEATURES,
+    KnownInputs,
+    QualityMeter,
+    read_calibration,
+    slice_features,
+)
+
+
+def images(shift: int = 0) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """A body in an MR (1, rows, columns), and a CT whose body lies `shift` pixels aside."""
+    mr = np.full((1, 64, 64), 0.01, np.float32)
+    mr[:, 16:48, 16:48] = 0.5 + 0.1 * np.random.default_rng(0).random((1, 32, 32))
+    ct = np.full((64, 64), -1000.0, np.float32)
+    ct[16:48, 16 + shift : 48 + shift] = 40.0
+    return mr, ct
+
+
+def known() -> KnownInputs:
+    centre = slice_features(images()[0])
+    return KnownInputs(centre, np.eye(len(FEATURES)), 3.0, 6.0, 30.0, 60.0)
+
+
+def test_a_usual_series_is_green() -> None:
+    meter = QualityMeter(known())
+    meter.add(*images())
+    meter.add_second_answer(images()[1], images()[1], np.ones((64, 64), bool))
+    assert meter.verdict() == ("GREEN", ())
+    assert meter.measurements()["outlines_agree"] == 1.0
+    assert meter.measurements()["mean_soft_hu"] == pytest.approx(40.0)
+
+
+def test_another_outline_is_red() -> None:
+    meter = QualityMeter(known())
+    meter.add(*images(shift=14))
+    light, reasons = meter.verdict()
+    assert light == "RED"
+    assert "outline" in reasons[0]
+
+
+def test_unlike_images_are_red() -> None:
+    meter = QualityMeter(known())
+    mr, ct = images()
+    mr[:, 16:48, 16:48] = np.random.default_rng(1).random((1, 32, 32)) * 20
+    meter.add(mr, ct)
+    assert meter.verdict()[0] == "RED"
+    assert "unlike" in meter.verdict()[1][0]
+
+
+@pytest.mark.parametrize(("difference", "light"), [(40.0, "AMBER"), (80.0, "RED")])
+def test_an_unsure_model_says_so(difference: float, light: str) -> None:
+    meter = QualityMeter(known())
+    mr, ct = images()
+    meter.add(mr, ct)
+    meter.add_second_answer(ct, ct + np.float32(difference), mr[0] > 0.1)
+    assert meter.verdict()[0] == light
+
+
+def test_values_that_are_no_numbers_are_red_and_remarks_amber() -> None:
+    mr, ct = images()
+    meter = QualityMeter(known(), ("A remark.",))
+    meter.add(mr, ct)
+    assert meter.verdict() == ("AMBER", ("A remark.",))
+    meter.add(mr, np.full_like(ct, np.nan))
+    assert meter.verdict()[0] == "RED"
+
+
+def test_slices_without_body_tell_nothing() -> None:
+    assert np.isnan(slice_features(np.zeros((1, 64, 64), np.float32))).all()
+    meter = QualityMeter(known())
+    meter.add(np.zeros((1, 64, 64), np.float32), np.full((64, 64), -1000.0, np.float32))
+    assert meter.verdict()[0] == "GREEN"
+
+
+def test_a_calibration_for_other_features_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "calibration.json").write_text(json.dumps({"features": ["odd"], "models": {}}))
+    with pytest.raises(CardError, match="should be for"):
+        read_calibration(tmp_path)
+    with pytest.raises(CardError, match="cannot be read"):
+        read_calibration(tmp_path / "absent")
