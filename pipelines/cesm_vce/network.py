@@ -67,7 +67,8 @@ class FoldedUNet(Generator):
     def correction(self, seen: Tensor) -> Tensor:
         """(B, 1, H, W), sides multiples of 16, to log odds of the display value."""
         smooth = functional.pixel_shuffle(self.tail(self.features(seen)), FOLD)
-        return smooth + self.direct(seen)
+        sharp: Tensor = self.direct(seen)
+        return smooth + sharp
 
     def features(self, seen: Tensor) -> Tensor:
         """(B, 1, H, W) to (B, c0, H/4, W/4): what the last layer reads."""

@@ -29,7 +29,7 @@ def test_it_imports_no_torch(module: str) -> None:
 def test_an_unknown_name_brings_the_nearest() -> None:
     with pytest.raises(UnknownPipeline, match="did you mean ldct_denoise"):
         catalog.folder("ldct_denoize")
-    with pytest.raises(UnknownPipeline, match="there are: .*ldct_denoise"):
+    with pytest.raises(UnknownPipeline, match=r"there are: .*ldct_denoise"):
         load("nothing_like_it")
 
 
