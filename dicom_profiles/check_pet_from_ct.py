@@ -7,7 +7,7 @@ from pydicom.dataset import Dataset
 from dicom_profiles.pet_from_ct import IMAGE_TYPE, SLOPE
 from dicom_profiles.source import Sources, reference_of
 
-WANTED = {"Modality": "PT", "Units": "GML", "SUVType": "BW", "VOILUTFunction": "LINEAR_EXACT"}
+WANTED = {"Modality": "PT", "Units": "GML", "SUVType": "BW"}
 FORBIDDEN = ("PatientPosition", "RadionuclideTotalDose", "DoseCalibrationFactor",
              "ReconstructionMethod", "KVP", "CTDIvol", "Exposure", "IrradiationEventUID",
              "ContrastBolusAgent")  # fmt: skip

@@ -228,6 +228,7 @@ def _pixels(
     ds.PixelIntensityRelationship, ds.PixelIntensityRelationshipSign = "LOG", 1
     ds.RescaleIntercept, ds.RescaleSlope, ds.RescaleType = "0", "1", "US"
     ds.WindowCenter, ds.WindowWidth = str((HIGHEST + 1) // 2), str(HIGHEST + 1)
-    ds.WindowCenterWidthExplanation, ds.VOILUTFunction = "SYNTHETIC", "LINEAR"
+    # VOI LUT Function stays out: LINEAR is its default, and OHIF 3.13 shows no image that has it.
+    ds.WindowCenterWidthExplanation = "SYNTHETIC"
     ds.add_new("PixelData", "OW", stored.tobytes())
     return ds

@@ -58,8 +58,10 @@ SLOPE = 0.001
 LARGEST_STORED = 0x7FFF
 LARGEST_SUV = LARGEST_STORED * SLOPE
 
-WINDOW = ("3.5", "7", "SUVbw 0-7")
-"""Center, width, name; LINEAR_EXACT, since the default function is off by half a unit of SUV."""
+WINDOW = ("4", "8", "SUVbw 0-7")
+"""Center, width, name. By the default function, LINEAR, that is 0 to 7 exactly:
+c - 0.5 -/+ (w - 1)/2, PS3.3 C.11.2.1.2. VOI LUT Function stays out: OHIF 3.13 shows no image
+that has it."""
 
 COMPATIBLE = "viewer_compatibility"
 """The parameter that asks for what some viewers want to see before they show SUV."""
@@ -244,7 +246,6 @@ def _pet_common(source: SourceSeries, derivation: Derivation, series_uid: str) -
     ds.RadiopharmaceuticalInformationSequence = Sequence([])
     ds.FrameReferenceTime = "0"
     ds.WindowCenter, ds.WindowWidth, ds.WindowCenterWidthExplanation = WINDOW
-    ds.VOILUTFunction = "LINEAR_EXACT"
     ds.RealWorldValueMappingSequence = Sequence([_real_world_values()])
     ds.update(_corrections(bool(derivation.parameters.get(COMPATIBLE))))
     ds.update(_orientation(source.headers[0]))

@@ -12,6 +12,8 @@ window.config = {
   showLoadingIndicator: true,
   strictZSpacingForVolumeViewport: true,
   investigationalUseDialog: { option: 'never' },
+  // called for every image that cannot be fetched; without it the viewer stops
+  httpErrorHandler: error => console.error('PACS:', error && (error.status || error.message || error)),
   defaultDataSourceName: 'pacs',
   dataSources: [
     {

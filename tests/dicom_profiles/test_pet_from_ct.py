@@ -52,7 +52,9 @@ def test_says_that_nothing_was_given_or_measured(pet: WrittenPet) -> None:
     assert len(ds.RadiopharmaceuticalInformationSequence) == 0
     assert ds.DecayCorrection == "NONE"
     assert not ds.CorrectedImage
-    assert ds.VOILUTFunction == "LINEAR_EXACT"
+    assert "VOILUTFunction" not in ds  # then LINEAR, PS3.3 C.11.2.1.2:
+    assert float(ds.WindowCenter) - 0.5 - (float(ds.WindowWidth) - 1) / 2 == 0.0
+    assert float(ds.WindowCenter) - 0.5 + (float(ds.WindowWidth) - 1) / 2 == 7.0
     assert "PatientPosition" not in ds
     assert "KVP" not in ds
     assert len(synthetic_signs(ds)) == 5
