@@ -85,7 +85,7 @@ def test_the_example_is_valid_and_shows_every_setting() -> None:
 
 
 def test_the_commented_lines_of_the_example_are_valid_and_show_the_defaults() -> None:
-    uncommented = re.sub(r"^( *)# (?=( *)\w+:|  - )", r"\1", EXAMPLE, flags=re.M)
+    uncommented = re.sub(r"^( *)# (?=( *)(- )?\w+:|  - )", r"\1", EXAMPLE, flags=re.M)
     body = uncommented[uncommented.index("node:") :]
     config = parse_config(re.sub(r"postgresql://\S+", "", body))
     assert config.jobs == JobSettings()

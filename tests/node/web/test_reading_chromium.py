@@ -14,6 +14,7 @@ from node.reading.making import MadeReading
 from tests.node.reading.patients import patients, reading_of
 from tests.node.web.test_chromium import LOW_CONTRAST, PHONE, browser, complaints, page
 from tests.node.web.world import World
+from tests.servers import wait_until
 
 pytestmark = pytest.mark.chromium
 __all__ = ["browser", "complaints", "page"]  # fixtures
@@ -72,6 +73,11 @@ def wanted(
     return grey
 
 
+def becomes(page: Page, picture: npt.NDArray[np.uint8]) -> None:
+    """Wait until the canvas shows it: the page draws when the browser has a frame to draw."""
+    wait_until(lambda: same(shown(page), picture), what="the picture")
+
+
 def same(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> bool:
     return bool(np.abs(one.astype(int) - other.astype(int)).max() <= 1)
 
@@ -79,22 +85,22 @@ def same(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> bool:
 def test_slices_are_windowed_in_the_browser(page: Page, reader: str, folder: ReadingFolder) -> None:
     begin(page, f"{reader}/1")
     canvas = page.locator("canvas")
-    assert same(shown(page), wanted(folder, 1, 3, 50, 400))
+    becomes(page, wanted(folder, 1, 3, 50, 400))
     canvas.hover()
     page.mouse.wheel(0, 100)
     expect(page.locator("#slice-number")).to_have_text("4")
-    assert same(shown(page), wanted(folder, 1, 4, 50, 400))
+    becomes(page, wanted(folder, 1, 4, 50, 400))
     canvas.press("ArrowUp")
     canvas.press("ArrowUp")
-    assert same(shown(page), wanted(folder, 1, 2, 50, 400))
+    becomes(page, wanted(folder, 1, 2, 50, 400))
     page.locator("#slice").fill("6")
     page.get_by_role("button", name="Lung").click()
-    assert same(shown(page), wanted(folder, 1, 6, -600, 1500))
+    becomes(page, wanted(folder, 1, 6, -600, 1500))
     expect(page.get_by_role("button", name="Lung")).to_have_attribute("aria-pressed", "true")
     # Bone at 700 HU is white in every soft window and has shades here: nothing was cut to 8 bits.
     page.locator("#centre").fill("700")
     page.locator("#width").fill("100")
-    assert same(shown(page), wanted(folder, 1, 6, 700, 100))
+    becomes(page, wanted(folder, 1, 6, 700, 100))
     assert len(np.unique(shown(page))) > 20
 
 
@@ -114,7 +120,7 @@ def test_dragging_changes_the_window_and_the_pointer_reads_values(
     page.mouse.up()
     assert page.locator("#width").input_value() == "500"  # 400 + 75 x 400 / 300
     assert page.locator("#centre").input_value() == "10"
-    assert same(shown(page), wanted(folder, 1, 3, 10, 500))
+    becomes(page, wanted(folder, 1, 3, 10, 500))
     page.mouse.move(x, y)
     assert page.locator("#width").input_value() == "500"
     expect(page.locator("#slice-number")).to_have_text("3")

@@ -23,7 +23,7 @@ def test_the_same_body_scales_alike_in_any_unit(scale: float) -> None:
 
 def test_more_background_changes_little() -> None:
     wide = [np.pad(image, 100) for image in body(1.0)]
-    assert bright_end(wide) == pytest.approx(bright_end(body(1.0)), rel=0.02)
+    assert bright_end(wide) == pytest.approx(bright_end(body(1.0)), rel=0.05)
 
 
 def test_nothing_has_no_bright_end() -> None:
