@@ -70,6 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make run", description=__doc__)
     parser.add_argument("--once", action="store_true", help="end after the samples were answered")
     parser.add_argument("--pacs", choices=PACS_KINDS, help="(default: Orthanc where installed)")
+    parser.add_argument("--only", metavar="SAMPLE", default="", help="this sample alone")
     parser.add_argument("--folder", type=Path, default=ROOT / "var" / "demo", help="work folder")
     arguments = parser.parse_args(argv)
     # A plain kill stops PACS and node too; in the background a shell has Ctrl-C ignored.
@@ -80,7 +81,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     folder.mkdir(parents=True)
     try:
         pacs = choose_pacs(folder / "pacs", arguments.pacs)
-        return demonstrate(pacs, folder, once=arguments.once)
+        samples = read_samples(arguments.only)
+        return demonstrate(pacs, folder, samples, once=arguments.once)
     except KeyboardInterrupt:
         say("\nStopped.")
         return 0
@@ -89,11 +91,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
-def demonstrate(pacs: PACS, folder: Path, *, once: bool) -> int:
-    """Start PACS and node, send every sample, say what came back; gives the exit code."""
+def demonstrate(pacs: PACS, folder: Path, samples: Sequence[Sample], *, once: bool) -> int:
+    """Start PACS and node, send the samples, say what came back; gives the exit code."""
     try:
         with running_node(pacs, folder) as node:
-            answers = [answer(sample, pacs, node) for sample in read_samples()]
+            answers = [answer(sample, pacs, node) for sample in samples]
             say_where(pacs, node)
             if not once:
                 say("\nCtrl-C stops everything.")
@@ -108,10 +110,21 @@ def say(line: str) -> None:
     console.print(line, soft_wrap=True)
 
 
-def read_samples() -> list[Sample]:
-    """The sample studies of the installed routes, one folder each."""
+def read_samples(only: str = "") -> list[Sample]:
+    """The sample studies of the installed routes, one folder each.
+
+    Args:
+        only: name of the one that is wanted; "" for all.
+
+    Raises:
+        DemoError: there is no sample of that name.
+    """
+    routes = [route for route in installed_routes() if only in ("", route.sample)]
+    if not routes:
+        names = ", ".join(route.sample for route in installed_routes())
+        raise DemoError(f"There is no sample {only!r}; there are: {names}.")
     samples = []
-    for route in installed_routes():
+    for route in routes:
         folder = SAMPLES / route.sample
         paths = sorted(folder.glob("*.dcm"))
         header = pydicom.dcmread(paths[0], stop_before_pixels=True)

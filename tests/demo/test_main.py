@@ -16,18 +16,24 @@ from pipelines import catalog
 from tests.servers import program, wait_until
 
 
-@pytest.mark.parametrize("pacs", ["orthanc", "qrscp"])
+@pytest.mark.parametrize(("pacs", "only"), [("orthanc", ""), ("qrscp", "low_dose_chest")])
 def test_the_sample_comes_back_to_the_pacs(
-    pacs: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    pacs: str, only: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if pacs == "orthanc":
         program("Orthanc")
-    assert main(["--once", "--pacs", pacs, "--folder", str(tmp_path / "demo")]) == 0
+    folder = str(tmp_path / "demo")
+    assert main(["--once", "--pacs", pacs, "--only", only, "--folder", folder]) == 0
     shown = capsys.readouterr().out
     assert "Status page   http://127.0.0.1:" in shown
     assert "SYNTHETIC DENOISED LOW DOSE CHEST" in shown
     assert "(CT): 16 in the PACS" in shown
-    assert shown.count("(SR): 1 in the PACS") == len(read_samples())
+    assert shown.count("(SR): 1 in the PACS") == len(read_samples(only))
+
+
+def test_an_unknown_sample_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--once", "--only", "a_foot", "--folder", str(tmp_path / "demo")]) == 1
+    assert "no sample 'a_foot'; there are: low_dose_chest" in capsys.readouterr().out
 
 
 def test_samples_say_what_they_are() -> None:
