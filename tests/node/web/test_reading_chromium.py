@@ -101,7 +101,7 @@ def test_slices_are_windowed_in_the_browser(page: Page, reader: str, folder: Rea
     page.locator("#centre").fill("700")
     page.locator("#width").fill("100")
     becomes(page, wanted(folder, 1, 6, 700, 100))
-    assert len(np.unique(shown(page))) > 20
+    assert len(np.unique(shown(page))) > 8  # 8 bits for all of CT would leave 6
 
 
 def test_dragging_changes_the_window_and_the_pointer_reads_values(
