@@ -21,8 +21,13 @@ from trainers.readers.mr_ct import MrCtSeries
 AIR_HU = -1000.0
 BODY_ABOVE_HU = -500.0
 MR_BODY_ABOVE = 0.1
-OUTSIDE_SHARE = 0.1
+MR_TISSUE_ABOVE = 0.2
+BONE_ABOVE_HU = 150.0
+OUTSIDE_SHARE = 0.05
 """Weight of an error outside the body, where there is an image at all."""
+
+AT_BONE = 0.3
+"""Share of patches that are centred on bone, which is a thirtieth of a thigh."""
 
 LARGEST_TURN = 0.35  # rad
 ZOOM = (0.85, 1.18)
@@ -30,6 +35,9 @@ GAIN = (0.9, 1.12)
 GAMMA = (0.88, 1.14)
 SHADE = 0.15  # largest change of gain from the middle to the border, each axis
 NOISE = 0.03  # of the bright end
+FADE = (0.0, 3.0)
+"""Surface coils fade: the exponent by which brightness falls across a patch, in one of `FADED`."""
+FADED = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,8 +137,12 @@ def _cut(
     ct = empty[0] + AIR_HU if stack.ct is None else stack.ct[index]
     mr = empty if stack.mr is None else stack.mr[:, near].reshape(-1, rows, columns)
     body = ct > BODY_ABOVE_HU if stack.ct is not None else mr[0] > MR_BODY_ABOVE
-    place = _place(body, random)
+    bone = ct > BONE_ABOVE_HU
+    place = _place(bone if random.random() < AT_BONE and bone.any() else body, random)
     weight = np.where(body, 1.0, OUTSIDE_SHARE).astype(np.float32)
+    if stack.ct is not None and stack.mr is not None:
+        # tissue on the MR where the CT has none: another posture, or the CT's field ends there
+        weight[~body & (stack.mr[0, index] > MR_TISSUE_ABOVE)] = 0.0
     image = torch.from_numpy(np.concatenate([mr, ct[None] - AIR_HU, weight[None]]))
     grid = _grid(place, (rows, columns), side, random)
     cut = functional.grid_sample(image[None], grid, align_corners=True)[0]
@@ -138,12 +150,12 @@ def _cut(
 
 
 def _place(body: npt.NDArray[np.bool_], random: np.random.Generator) -> tuple[float, float]:
-    """Row and column to centre on: somewhere in the body."""
-    rows, columns = np.nonzero(body[::4, ::4])
+    """Row and column to centre on: somewhere in the body, or the bone."""
+    rows, columns = np.nonzero(body[::2, ::2])
     if rows.size == 0:
         return body.shape[0] / 2, body.shape[1] / 2
     one = int(random.integers(rows.size))
-    return 4.0 * rows[one], 4.0 * columns[one]
+    return 2.0 * rows[one], 2.0 * columns[one]
 
 
 def _grid(
@@ -162,7 +174,7 @@ def _grid(
 
 
 def _shaded(mr: Tensor, random: np.random.Generator) -> Tensor:
-    """Other gain, contrast, coil shading and noise, (B, planes, H, W); one draw a patch."""
+    """Other gain, contrast, coil shading, fading and noise, (B, planes, H, W); one draw a patch."""
     count, _, rows, columns = mr.shape
     gain, gamma, down, right, noise = (
         torch.from_numpy(random.uniform(low, high, (count, 1, 1, 1)).astype(np.float32))
@@ -172,9 +184,28 @@ def _shaded(mr: Tensor, random: np.random.Generator) -> Tensor:
     x = torch.linspace(-1, 1, columns)[None, None, None, :]
     seed = int(random.integers(2**31))
     grain = torch.randn(mr.shape, generator=torch.Generator().manual_seed(seed))
-    varied = gain * (1 + down * y + right * x) * mr.clamp(min=0) ** gamma + noise * grain
+    shade = (1 + down * y + right * x) * _fading(y, x, count, random)
+    varied = gain * shade * mr.clamp(min=0) ** gamma + noise * grain
     # exact zeros are padding and stay so; air has noise and never becomes padding
     return torch.where(mr > 0, varied.abs().clamp(min=1e-4), 0.0)
+
+
+def _fading(y: Tensor, x: Tensor, count: int, random: np.random.Generator) -> Tensor:
+    """(B, 1, H, W): some patches fade towards a border, as the field of a surface coil does.
+
+    Args:
+        y: (1, 1, H, 1), -1 to 1 from top to bottom.
+        x: (1, 1, 1, W), -1 to 1 from left to right.
+        count: patches.
+        random: of direction and depth.
+    """
+    angle = random.uniform(0, 2 * np.pi, count)
+    depth = random.uniform(*FADE, count) * (random.random(count) < FADED)
+    sine, cosine, depths = (
+        torch.from_numpy(values.astype(np.float32))[:, None, None, None]
+        for values in (np.sin(angle), np.cos(angle), depth)
+    )
+    return torch.exp(-depths * (sine * y + cosine * x).clamp(min=0))
 
 
 def every_slice(stack: Stack, context: int) -> Iterable[tuple[Tensor, npt.NDArray[np.float32]]]:

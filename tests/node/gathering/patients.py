@@ -23,7 +23,7 @@ NAMES = (
 )
 WORDS = (
     *("quillfeather", "ottoline", "7741239", "wexcombe", "5552081", "drumlin", "3120944"),
-    *("perran", "ctroom7", "20250310", "acc-"),
+    *("perran", "ctroom7", "20250310", "accession-"),
 )
 SLICES, SPACING_MM = 6, 1.5
 
@@ -36,7 +36,7 @@ def fill(orthanc: OrthancServer, folder: Path) -> set[str]:
     """
     uids: set[str] = set()
     for number, (name, patient_id) in enumerate(NAMES):
-        about = {"PatientName": name, "PatientID": patient_id, "AccessionNumber": f"ACC-{number}7"}
+        about = {"PatientName": name, "PatientID": patient_id, "AccessionNumber": f"ACCESSION-{number}7"}
         paths = series(folder / f"{number}-low", about, "LOW DOSE CHEST")
         study = str(pydicom.dcmread(paths[0]).StudyInstanceUID)
         same = about | {"StudyInstanceUID": study}
