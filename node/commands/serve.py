@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-from typing import Any
+from node.commands.role import RoleCommand
 
-from node.config_file import load_config
-from node.logs import set_up_logging
-from node.service import run_role
+COMMAND = RoleCommand(
+    "serve",
+    "all roles on this machine",
+    """\
+Run receivers, assembler, worker and status page on this machine. Ready when
+GET /health/ready answers 200; ends on SIGTERM or Ctrl-C.
+""",
+    """\
+example:
+  vscanner serve --config node.yaml     then open http://127.0.0.1:8080/
+""",
+)
 
-
-def add_parser(subparsers: Any) -> None:
-    """Add the command's arguments."""
-    parser = subparsers.add_parser(
-        "serve",
-        help="all roles on this machine",
-        description="Run receivers, assembler, worker and status page on this machine. "
-        "Ready when GET /health/ready answers 200; ends on SIGTERM or Ctrl-C.",
-    )
-    parser.add_argument("--config", type=Path, metavar="FILE", help="node.yaml")
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Run the node until it is told to stop."""
-    set_up_logging()
-    return run_role("serve", load_config(arguments.config))
+add_parser = COMMAND.add_parser
+run = COMMAND.run
