@@ -32,7 +32,7 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
@@ -93,6 +93,7 @@ def main() -> None:
     parser.add_argument("--train", nargs="+", default=[], metavar="SOURCE")
     parser.add_argument("--validate", nargs="*", default=[], metavar="SOURCE")
     parser.add_argument("--out", type=Path, required=True, help="weights, checkpoint, TensorBoard")
+    parser.add_argument("--start", type=Path, metavar="WEIGHTS", help="start from these weights")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     for knob in fields(Settings):
         if isinstance(knob.default, (int, float, str)):
@@ -110,6 +111,8 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     if options["resume"]:
         run.resume(torch.load(out / "checkpoint.pt", run.device, weights_only=True))
+    elif options["start"]:
+        run.start_from(load_file(options["start"]))
     stacks = read_stacks(train_on, settings)
     if not stacks:
         parser.error("there is nothing to train on; name --train SOURCE or --data DIR")
@@ -185,6 +188,11 @@ class Run:
         decay = min(self.settings.average, (1 + self.step) / (10 + self.step))
         for mean, new in zip(self.averaged.parameters(), self.network.parameters(), strict=True):
             mean.lerp_(new, 1 - decay)
+
+    def start_from(self, weights: dict[str, Tensor]) -> None:
+        """Begin with the generator of an earlier run."""
+        for network in (self.network, self.averaged):
+            network.load_state_dict(weights)
 
     def state(self) -> dict[str, Any]:
         """All that a later run needs to go on; replay pools start anew."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainers.mr_ct_patches import Stack, draw, every_slice, stack_of
+from trainers.mr_ct_patches import OUTSIDE_SHARE, Stack, draw, every_slice, stack_of
 from trainers.readers.mr_ct import MrCtSeries
 
 
@@ -19,12 +19,49 @@ def a_pair(padded: bool = False) -> Stack:
 
 
 def test_mr_and_ct_are_turned_together() -> None:
-    patches = draw([a_pair()], 6, 64, 2, np.random.default_rng(0))
-    assert patches.mr.shape == (6, 5, 64, 64)
+    patches = draw([a_pair()], 40, 64, 2, np.random.default_rng(0))
+    assert patches.mr.shape == (40, 5, 64, 64)
     bright, soft = patches.mr[:, 2:3] > 0.3, patches.ct > -300
     counted = patches.weight > 0
-    assert (bright == soft)[counted].float().mean() > 0.97
+    agree = [
+        float(same[count].float().mean())
+        for same, count in zip(bright == soft, counted, strict=True)
+    ]
+    assert np.quantile(agree, 0.3) > 0.97  # a quarter of them fades
     assert 0 < soft.float().mean() < 1
+
+
+def test_some_patches_fade_towards_a_border_and_the_ct_does_not() -> None:
+    patches = draw([a_pair()], 60, 24, 0, np.random.default_rng(4))
+    tissue = patches.ct > 40
+    darkest = [
+        float(mr[own].min()) for mr, own in zip(patches.mr, tissue, strict=True) if own.any()
+    ]
+    faded = np.mean(np.array(darkest) < 0.2)
+    assert 0.05 < faded < 0.5
+    assert float(patches.ct[tissue].min()) > 40
+
+
+def test_bone_is_drawn_more_often_than_its_size() -> None:
+    pair = a_pair()
+    assert pair.ct is not None
+    pair.ct[:, 24:28, 34:38] = 1000.0
+    patches = draw([pair], 80, 16, 0, np.random.default_rng(6))
+    with_bone = (patches.ct > 500).flatten(1).any(dim=1).float().mean()
+    without = draw([a_pair()], 80, 16, 0, np.random.default_rng(6))
+    assert (without.ct > 500).sum() == 0
+    assert 0.3 < float(with_bone) < 0.7  # by size alone a tenth to a fifth
+
+
+def test_tissue_without_ct_does_not_count() -> None:
+    pair = a_pair()
+    assert pair.ct is not None
+    pair.ct[:, 40:60, 30:70] = -1000.0  # the field of the CT ends in the middle of the body
+    patches = draw([pair], 30, 64, 0, np.random.default_rng(7))
+    clear = (patches.mr > 0.4) & (patches.ct < -990) & (patches.weight > 0)
+    inside = (patches.mr > 0.4) & (patches.ct < -990)
+    assert inside.sum() > 1000
+    assert clear.sum() < 0.1 * inside.sum()  # a pixel of interpolation along the borders
 
 
 def test_a_step_is_repeatable() -> None:
@@ -42,7 +79,11 @@ def test_padding_stays_zero_and_air_does_not_become_padding() -> None:
 
 def test_the_body_counts_more_than_air_and_nothing_outside_the_image() -> None:
     patches = draw([a_pair()], 8, 96, 0, np.random.default_rng(2))
-    assert {round(value, 3) for value in patches.weight.unique().tolist()} >= {0.0, 0.1, 1.0}
+    assert {round(value, 3) for value in patches.weight.unique().tolist()} >= {
+        0.0,
+        OUTSIDE_SHARE,
+        1.0,
+    }
 
 
 def test_one_side_alone_can_be_drawn() -> None:
