@@ -33,8 +33,18 @@ TEXTURE = (0.7, 1.3)
 AIR_WEIGHT = 0.05
 """An error outside the body counts this much: there is nothing to be seen there."""
 
+CUT_SHARE = 0.4
+"""At most this share of a scan is taken from either end of an axis where patches are cut short."""
+
 SPILL_CUBES = 3
 """A district's model also learns this far beyond its district, where borders are feathered."""
+
+
+Place = npt.NDArray[np.intp]
+"""(3,) index of a cube."""
+
+Extent = npt.NDArray[np.intp]
+"""(3, 2): first cube of the part of a scan that is shown along each axis, and the one after it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,9 +143,17 @@ def kept(path: Path, patient: str, make: Callable[[], CubePair]) -> CubePair:
 
 
 def draw_patches(
-    bank: Bank, district: str, count: int, size: int, random: np.random.Generator
+    bank: Bank, district: str, count: int, size: int, random: np.random.Generator, cut: float = 0.0
 ) -> dict[str, npt.NDArray[np.float32]]:
     """Patches of `size` cubes around places in a district: turned, zoomed, mirrored.
+
+    Args:
+        bank: where they come from.
+        district: a key of `LABELS`, or `all`.
+        count: of patches.
+        size: cubes along a side.
+        random: source of everything random.
+        cut: how often a scan is shown as if it ended earlier, so that where it ends tells less.
 
     Returns:
         `seen` (count, 3, size, size, size), `suv` and `weight` (count, 1, size, size, size).
@@ -143,7 +161,7 @@ def draw_patches(
     having = [_places(pair, district).size > 0 for pair in bank.pairs]
     shares = np.where(having, bank.shares, 0.0)
     drawn = random.choice(len(bank.pairs), count, p=shares / shares.sum())
-    patches = [_patch(bank.pairs[index], district, size, random) for index in drawn]
+    patches = [_patch(bank.pairs[index], district, size, random, cut) for index in drawn]
     seen, suv, weight = (np.stack(parts) for parts in zip(*patches, strict=True))
     return {"seen": seen, "suv": suv, "weight": weight}
 
@@ -161,12 +179,13 @@ _PLACES: dict[tuple[int, str], npt.NDArray[np.intp]] = {}
 
 
 def _patch(
-    pair: CubePair, district: str, size: int, random: np.random.Generator
+    pair: CubePair, district: str, size: int, random: np.random.Generator, cut: float
 ) -> tuple[npt.NDArray[np.float32], ...]:
     places = _places(pair, district)
-    centre = np.unravel_index(places[random.integers(places.size)], pair.suv.shape)
-    corner = np.array(centre) + random.integers(-size // 4, size // 4 + 1, 3)
-    box = _box(pair, district, corner, round(size * 1.5))
+    place = np.array(np.unravel_index(places[random.integers(places.size)], pair.suv.shape))
+    shown = _shown(place, pair.suv.shape, random) if random.random() < cut else _whole(pair)
+    centre = _centred(place, shown, size) + random.integers(-size // 8, size // 8 + 1, 3)
+    box = _box(pair, district, centre, round(size * 1.5), shown)
     made = _turned(torch.from_numpy(box)[None], size, random)[0].numpy()
     seen, suv, weight = made[:3], made[3:4], made[4:5]
     noise = random.standard_normal(suv.shape[1:], np.float32) * random.uniform(0, HU_NOISE)
@@ -176,14 +195,33 @@ def _patch(
     return seen, suv, np.maximum(weight, AIR_WEIGHT * (made[5:6] > 0.5))
 
 
+def _whole(pair: CubePair) -> Extent:
+    return np.array([(0, count) for count in pair.suv.shape])
+
+
+def _shown(place: Place, shape: tuple[int, ...], random: np.random.Generator) -> Extent:
+    """A part of a scan around a place, as if less had been scanned."""
+    taken = random.uniform(0, CUT_SHARE, (3, 2)) * np.array(shape)[:, None]
+    low = np.minimum(taken[:, 0], place)
+    high = np.maximum(np.array(shape) - taken[:, 1], place + 1)
+    return np.stack([low, high], axis=1).astype(np.intp)
+
+
+def _centred(place: Place, shown: Extent, size: int) -> Place:
+    """The centre of a patch that holds a place and as much of the scan as it can."""
+    low, high = shown[:, 0] + size // 2, shown[:, 1] - size // 2
+    middle = shown.sum(axis=1) // 2
+    return np.where(low < high, np.clip(place, low, high), middle)
+
+
 def _box(
-    pair: CubePair, district: str, centre: npt.NDArray[np.intp], side: int
+    pair: CubePair, district: str, centre: Place, side: int, shown: Extent
 ) -> npt.NDArray[np.float32]:
     """(6, side, side, side): seen, SUV, weight, whether it was scanned; air beyond the scan."""
     box = np.zeros((6, side, side, side), np.float32)
     box[:3] = np.array(AIR, np.float32)[:, None, None, None]
     low = centre - side // 2
-    inner = [slice(max(0, a), min(n, a + side)) for a, n in zip(low, pair.suv.shape, strict=True)]
+    inner = [slice(max(m, a), min(n, a + side)) for a, (m, n) in zip(low, shown, strict=True)]
     outer = [slice(s.start - a, s.stop - a) for s, a in zip(inner, low, strict=True)]
     if any(s.stop <= s.start for s in inner):
         return box

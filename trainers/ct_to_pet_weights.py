@@ -16,11 +16,9 @@ from typing import Any
 import torch
 
 from pipelines.ct_to_pet.weights import NetworkFacts, to_bytes
+from trainers.ct_to_pet import OVERLAP
 from trainers.training.checkpoint import load_checkpoint
 from trainers.training.run import CHECKPOINT, WEIGHTS
-
-OVERLAP = 16
-"""Cubes that patches share, as in the paper."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

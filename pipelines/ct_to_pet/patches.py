@@ -2,12 +2,13 @@
 
 Y(v) = sum over patches p that hold v of G(X[p])(v), divided by their number: eqs 10 to 13 of the
 district paper, with patches of 32 cubes and an overlap of 16. Patches without a cube of
-the body are skipped: most of a scan is air.
+the body are skipped, and nothing is cut from what lies further than an overlap from it: most of a
+scan is air.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
 
@@ -19,12 +20,15 @@ from pipelines.ct_to_pet.grid import Cubes
 from pipelines.ct_to_pet.network import AIR
 
 Patches = npt.NDArray[np.float32]
-"""(B, C, p, p, p) float32: a batch of patches."""
+"""(B, C, z, y, x) float32: a batch of patches."""
 
 Run = Callable[[Iterable[Patches]], Iterator[Patches]]
-"""Runs a network over batches: (B, 3, p, p, p) to (B, 1, p, p, p) each, in order."""
+"""Runs a network over batches: (B, 3, z, y, x) to (B, 1, z, y, x) each, in order."""
 
 Corner = tuple[int, int, int]
+Window = tuple[int, int, int]
+Place = tuple[slice, slice, slice]
+"""Lowest cube of a patch; its cubes along z, y, x; where it lies in the volume."""
 
 
 @dataclass(frozen=True)
@@ -36,20 +40,30 @@ class Tiling:
         overlap: cubes that neighbours share.
         tapered: patches count less towards their faces, where they know less of their
             surroundings; else all cubes count the same, as in the paper.
+        granule: along an axis with fewer cubes than a patch, a patch is as long as the next
+            multiple of this; 0 where the network takes patches of one size only.
     """
 
     patch: int
     overlap: int
     tapered: bool
+    granule: int = 0
 
-    @property
-    def weights(self) -> Cubes:
-        """(p, p, p): how much each cube of a patch counts."""
+    def window(self, shape: Sequence[int]) -> Window:
+        """Cubes of a patch along each axis of a volume."""
+        step = self.granule or self.patch
+        z, y, x = (min(self.patch, -(-count // step) * step) for count in shape)
+        return z, y, x
+
+    def weights(self, window: Window) -> Cubes:
+        """How much each cube of a patch counts, (z, y, x)."""
         if not self.tapered:
-            return np.ones((self.patch,) * 3, np.float32)
-        away = np.minimum(np.arange(self.patch), np.arange(self.patch)[::-1]) + 1.0
-        ramp = np.minimum(away / max(1, self.overlap), 1.0).astype(np.float32)
-        weights: Cubes = np.einsum("i,j,k->ijk", ramp, ramp, ramp)
+            return np.ones(window, np.float32)
+        ramps = [
+            np.minimum((np.minimum(np.arange(n), np.arange(n)[::-1]) + 1.0) / self._fading, 1.0)
+            for n in window
+        ]
+        weights: Cubes = np.einsum("i,j,k->ijk", *ramps).astype(np.float32)
         return weights
 
     def corners(self, mask: Mask) -> list[Corner]:
@@ -58,10 +72,17 @@ class Tiling:
         Args:
             mask: (z, y, x), at least a patch along every axis.
         """
+        window = self.window(mask.shape)
         filled = np.pad(mask.cumsum(0).cumsum(1).cumsum(2, dtype=np.int64), ((1, 0),) * 3)
-        stride = self.patch - self.overlap
-        z, y, x = (_starts(count, self.patch, stride) for count in mask.shape)
-        return [corner for corner in product(z, y, x) if _within(filled, corner, self.patch)]
+        z, y, x = (
+            _starts(count, side, max(1, side - self.overlap))
+            for count, side in zip(mask.shape, window, strict=True)
+        )
+        return [corner for corner in product(z, y, x) if _within(filled, corner, window)]
+
+    @property
+    def _fading(self) -> int:
+        return max(1, self.overlap)
 
 
 def translated(seen: Cubes, mask: Mask, tiling: Tiling, run: Run, batch: int) -> Cubes:
@@ -77,20 +98,37 @@ def translated(seen: Cubes, mask: Mask, tiling: Tiling, run: Run, batch: int) ->
     Returns:
         (z, y, x) float32.
     """
+    result = np.zeros(mask.shape, np.float32)
+    if mask.any():
+        near = _around(mask, tiling.overlap)
+        result[near] = _averaged(seen[(slice(None), *near)], mask[near], tiling, run, batch)
+    return result
+
+
+def _averaged(seen: Cubes, mask: Mask, tiling: Tiling, run: Run, batch: int) -> Cubes:
+    """The mean of all patches that hold a cube, where the mask is."""
     shape = mask.shape
-    missing = [(0, max(0, tiling.patch - count)) for count in shape]
+    window = tiling.window(shape)
+    missing = [(0, max(0, side - count)) for side, count in zip(window, shape, strict=True)]
     padded = _padded(seen, missing)
     corners = tiling.corners(np.pad(mask, missing))
-    weights = tiling.weights
+    weights = tiling.weights(window)
     total = np.zeros(padded.shape[1:], np.float32)
     counted = np.zeros_like(total)
-    outputs = run(_cut(padded, corners, tiling.patch, batch))
+    outputs = run(_cut(padded, corners, window, batch))
     for corner, made in zip(corners, (one for many in outputs for one in many), strict=True):
-        place = tuple(slice(start, start + tiling.patch) for start in corner)
+        place = _place(corner, window)
         total[place] += weights * made[0]
         counted[place] += weights
     result = np.divide(total, counted, out=total, where=counted > 0)
     return np.asarray(result[tuple(slice(count) for count in shape)] * mask, np.float32)
+
+
+def _around(mask: Mask, margin: int) -> Place:
+    """The box that holds the mask and so many cubes about it."""
+    found = [np.flatnonzero(mask.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
+    z, y, x = (slice(max(0, int(on[0]) - margin), int(on[-1]) + 1 + margin) for on in found)
+    return z, y, x
 
 
 def _padded(seen: Cubes, missing: list[tuple[int, int]]) -> Cubes:
@@ -103,18 +141,23 @@ def _padded(seen: Cubes, missing: list[tuple[int, int]]) -> Cubes:
     return np.stack(channels)
 
 
-def _cut(seen: Cubes, corners: list[Corner], patch: int, batch: int) -> Iterator[Patches]:
+def _cut(seen: Cubes, corners: list[Corner], window: Window, batch: int) -> Iterator[Patches]:
     waiting = iter(corners)
     while group := list(islice(waiting, batch)):
-        yield np.stack([seen[:, z : z + patch, y : y + patch, x : x + patch] for z, y, x in group])
+        yield np.stack([seen[(slice(None), *_place(corner, window))] for corner in group])
 
 
-def _starts(count: int, patch: int, stride: int) -> list[int]:
-    return [*range(0, count - patch, stride), count - patch]
+def _place(corner: Corner, window: Window) -> Place:
+    z, y, x = (slice(start, start + side) for start, side in zip(corner, window, strict=True))
+    return z, y, x
 
 
-def _within(filled: npt.NDArray[np.int64], corner: Corner, patch: int) -> bool:
+def _starts(count: int, side: int, stride: int) -> list[int]:
+    return [*range(0, count - side, stride), count - side]
+
+
+def _within(filled: npt.NDArray[np.int64], corner: Corner, window: Window) -> bool:
     """Whether the mask has a cube in the patch, from its integral image (one cube larger)."""
-    (z, y, x), p = corner, patch
-    box = filled[z : z + p + 1 : p, y : y + p + 1 : p, x : x + p + 1 : p]
+    (z, y, x), (depth, height, width) = corner, window
+    box = filled[z : z + depth + 1 : depth, y : y + height + 1 : height, x : x + width + 1 : width]
     return bool(np.diff(np.diff(np.diff(box, axis=0), axis=1), axis=2)[0, 0, 0] > 0)

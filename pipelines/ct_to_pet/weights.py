@@ -22,6 +22,9 @@ from pipelines.errors import WeightsError
 SINGLE = "all"
 """Name of the network that was trained on whole bodies."""
 
+GRANULE = 16
+"""Cubes that one place on the lowest level of the residual U-Net stands for."""
+
 
 @dataclass(frozen=True)
 class NetworkFacts:
@@ -48,7 +51,10 @@ class NetworkFacts:
     @property
     def tiling(self) -> Tiling:
         """How volumes are cut for it."""
-        return Tiling(self.patch, self.overlap, self.tapered)
+        free = (
+            self.backbone == "residual_unet"
+        )  # the generator halves a patch until nothing is left
+        return Tiling(self.patch, self.overlap, self.tapered, GRANULE if free else 0)
 
 
 @dataclass(frozen=True)

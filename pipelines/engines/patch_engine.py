@@ -22,7 +22,7 @@ from pipelines.errors import EngineError
 log = logging.getLogger(__name__)
 
 Patches: TypeAlias = npt.NDArray[np.float32]
-"""(B, C, p, p, p) float32."""
+"""(B, C, z, y, x) float32."""
 
 GPU_BATCH = 16
 """Patches at once on a GPU."""
@@ -32,7 +32,7 @@ CPU_BATCH = 1
 
 
 class PatchEngine(Protocol):
-    """Runs one network over patches of one size.
+    """Runs one network over patches, of any size that the network takes.
 
     Attributes:
         facts: what it is, for the quality record.
@@ -50,7 +50,7 @@ class TorchPatchEngine:
     """Eager PyTorch in fp32 on the processor: the reference.
 
     Args:
-        network: maps (B, C, p, p, p) to (B, 1, p, p, p).
+        network: maps (B, C, z, y, x) to (B, 1, z, y, x).
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -92,11 +92,11 @@ class CudaPatchEngine:
 
 
 class OpenVinoPatchEngine:
-    """OpenVINO on the processor in fp32, compiled for one patch size.
+    """OpenVINO on the processor in fp32, one patch at a time, compiled once for every size.
 
     Args:
-        network: maps (1, C, p, p, p) to (1, 1, p, p, p).
-        shape: (C, p, p, p).
+        network: maps (1, C, z, y, x) to (1, 1, z, y, x).
+        shape: (C, z, y, x) of a patch that it can be traced with.
         threads: processor threads; 0 takes every core.
     """
 
@@ -110,7 +110,8 @@ class OpenVinoPatchEngine:
             warnings.filterwarnings("ignore", category=FutureWarning)
             warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)  # type: ignore[attr-defined]
             model = openvino.convert_model(network.eval(), example_input=example)
-        model.reshape(openvino.PartialShape([CPU_BATCH, *shape]))
+        # sizes stay open: as fast here as fixed ones, and no size has to be compiled for
+        model.reshape(openvino.PartialShape([CPU_BATCH, shape[0], -1, -1, -1]))
         settings = {
             "INFERENCE_PRECISION_HINT": "f32",
             "PERFORMANCE_HINT": "LATENCY",

@@ -20,7 +20,9 @@ def identity(batches: Iterable[Patches]) -> Iterator[Patches]:
 
 @given(
     shape=st.tuples(*[st.integers(1, 40)] * 3),
-    tiling=st.sampled_from([Tiling(16, 8, False), Tiling(16, 8, True), Tiling(8, 0, False)]),
+    tiling=st.sampled_from(
+        [Tiling(16, 8, False), Tiling(16, 8, True), Tiling(8, 0, False), Tiling(24, 8, True, 8)]
+    ),
 )
 @settings(deadline=None, max_examples=30)
 def test_identity_comes_back(shape: tuple[int, int, int], tiling: Tiling) -> None:
@@ -80,6 +82,28 @@ def test_nothing_to_do() -> None:
 
 @pytest.mark.parametrize("tapered", [True, False])
 def test_weights_are_above_zero(tapered: bool) -> None:
-    weights = Tiling(32, 16, tapered).weights
+    weights = Tiling(32, 16, tapered).weights((32, 32, 48))
+    assert weights.shape == (32, 32, 48)
     assert weights.min() > 0
     assert weights.max() == 1
+
+
+def test_patches_shrink_with_the_volume_where_the_network_lets_them() -> None:
+    assert Tiling(80, 16, True, 16).window((50, 200, 80)) == (64, 80, 80)
+    assert Tiling(32, 16, False).window((5, 200, 32)) == (32, 32, 32)
+
+
+def test_network_sees_an_overlap_around_the_body_and_no_more() -> None:
+    seen = np.ones((3, 200, 40, 40), np.float32)
+    mask = np.zeros(seen.shape[1:], np.bool_)
+    mask[100:120, 10:30, 10:30] = True
+    shapes = []
+
+    def noted(batches: Iterable[Patches]) -> Iterator[Patches]:
+        for batch in batches:
+            shapes.append(batch.shape[2:])
+            yield batch[:, :1]
+
+    made = translated(seen, mask, Tiling(80, 16, True, 16), noted, batch=1)
+    assert np.array_equal(made, mask.astype(np.float32))
+    assert shapes == [(64, 48, 48)]  # 20 + 2 x 16 cubes and the 40 there are, in sixteens
