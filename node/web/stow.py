@@ -18,23 +18,30 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from node.config import Config
+from node.web.accept import chosen_type
 from node.web.multipart import MultipartError, parse_content_type, read_parts
+from node.web.native_xml import native_xml
 from node.web.site import site_of
 from node.web.upload import Upload, UploadResult
 
 log = logging.getLogger(__name__)
 
-DICOM, MULTIPART, DICOM_JSON = (
-    "application/dicom",
-    "multipart/related",
+DICOM, MULTIPART = "application/dicom", "multipart/related"
+DICOM_JSON, PLAIN_JSON, DICOM_XML = (
     "application/dicom+json",
+    "application/json",
+    "application/dicom+xml",
 )
+ANSWERS = (DICOM_JSON, PLAIN_JSON, DICOM_XML)
+"""What the response can be, the usual first (PS3.18 10.5.3.3); older clients say plain JSON."""
+
 UNNAMED_SOURCE = "STOW-RS"
 """Source AE of what comes from this machine itself, when no peer has its address."""
 
 
 async def post_studies(request: Request) -> Response:
     """Store the instances of a request; the status is that of PS3.18 table 10.5.3-1."""
+    media_type = answer_type(request)
     boundary = boundary_of(request.headers.get("content-type", ""))
     site = site_of(request)
     host = request.client.host if request.client else ""
@@ -53,7 +60,21 @@ async def post_studies(request: Request) -> Response:
     finally:
         await run_in_threadpool(upload.close)
         _log_request(upload, source, started)
-    return answer(upload.result)
+    return answer(upload.result, media_type)
+
+
+def answer_type(request: Request) -> str:
+    """The media type of the response; the query parameter goes before the header (PS3.18 8.3.3).
+
+    Raises:
+        HTTPException: 406 where we cannot give what is accepted; nothing has been stored then.
+    """
+    wanted = request.query_params.get("accept") or request.headers.get("accept", "")
+    found = chosen_type(wanted, ANSWERS)
+    if found is None:
+        sentence = f"STOW-RS answers in {DICOM_JSON} or {DICOM_XML}; accepted is {wanted[:80]!r}."
+        raise HTTPException(406, f"{sentence} Nothing was stored.")
+    return found
 
 
 def boundary_of(content_type: str) -> str:
@@ -92,14 +113,17 @@ def source_of(config: Config, host: str) -> str:
     return UNNAMED_SOURCE
 
 
-def answer(result: UploadResult) -> Response:
+def answer(result: UploadResult, media_type: str = DICOM_JSON) -> Response:
     """The Store Instances Response (PS3.18 10.5.3.3, annex I) and its status."""
     if not result.stored and not result.failed:
         raise HTTPException(400, "The request has no instances.")
     status_code = 200
     if result.failed:
         status_code = 202 if result.stored else 409
-    return JSONResponse(result.to_dicom_json(), status_code, media_type=DICOM_JSON)
+    module = result.to_dicom_json()
+    if media_type == DICOM_XML:
+        return Response(native_xml(module), status_code, media_type=DICOM_XML)
+    return JSONResponse(module, status_code, media_type=media_type)
 
 
 def _addresses(host: str) -> set[str]:

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import httpx
 import numpy as np
@@ -17,6 +18,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from node.config import PeerSettings
+from node.web.native_xml import NAMESPACE
 from node.web.stow import source_of
 from tests.node.web.conftest import refusal, serving
 from tests.node.web.world import World
@@ -117,6 +119,48 @@ def test_wrong_content_types(client: httpx.Client, content_type: str, status: in
     answer = post(client, multipart([b""]), content_type)
     assert answer.status_code == status
     assert refusal(answer)
+
+
+@pytest.mark.parametrize(
+    ("accept", "given"),
+    [
+        ("application/dicom+xml", "application/dicom+xml"),
+        ("application/dicom+xml;q=0.2, application/dicom+json", "application/dicom+json"),
+        ("application/json", "application/json"),
+        ("*/*", "application/dicom+json"),
+    ],
+)
+def test_the_answer_is_of_the_accepted_type(client: httpx.Client, accept: str, given: str) -> None:
+    good, unknown = write_ct_dataset(), write_ct_dataset()
+    unknown.file_meta.MediaStorageSOPClassUID = unknown.SOPClassUID = UID("1.2.3.4")
+    body = multipart([part10(good), part10(unknown)])
+    headers = {"content-type": TYPE, "accept": accept}
+    answer = client.post("/dicom-web/studies", content=body, headers=headers)
+    assert (answer.status_code, answer.headers["content-type"]) == (202, given)
+    if given == "application/dicom+xml":
+        document = ElementTree.fromstring(answer.content)
+        values = {each.text for each in document.iter(f"{{{NAMESPACE}}}Value")}
+        assert {good.SOPInstanceUID, unknown.SOPInstanceUID, str(0x0122)} <= values
+    else:
+        assert uids_of(answer, "00081199") == [good.SOPInstanceUID]
+        assert reasons(answer) == [0x0122]
+
+
+@pytest.mark.parametrize("in_query", [False, True])
+def test_what_cannot_be_answered_is_a_406_and_nothing_is_stored(
+    client: httpx.Client, world: World, in_query: bool
+) -> None:
+    query = {"accept": "text/html"} if in_query else {}
+    accept = "application/dicom+json" if in_query else "text/html"
+    answer = client.post(
+        "/dicom-web/studies",
+        content=multipart([part10(write_ct_dataset())]),
+        headers={"content-type": TYPE, "accept": accept},
+        params=query,
+    )
+    assert answer.status_code == 406
+    assert "application/dicom+xml; accepted is 'text/html'. Nothing was stored." in refusal(answer)
+    assert not list((world.config.node.data_dir / "incoming").glob("*.dcm"))
 
 
 def test_a_body_without_its_end_is_a_400_that_says_what_was_kept(
