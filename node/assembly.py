@@ -168,7 +168,7 @@ def decide(facts: SeriesFacts, settings: AssemblySettings, now: datetime) -> Ass
     settled_at = facts.last_received + timedelta(seconds=min(SETTLE_S, settings.quiet_s))
     limit_at = facts.opened + timedelta(seconds=settings.limit_s)
     if now < settled_at:
-        return _wait(f"{facts.instances} images, still arriving.", settled_at)
+        return _wait(f"{_images(facts.instances)}, still arriving.", settled_at)
     ask = _should_ask(facts, now)
     if now >= limit_at:
         text = f"The limit of {settings.limit_s:g} s is over; it is taken as it is."
@@ -189,12 +189,12 @@ def _by_counts(facts: SeriesFacts) -> tuple[EvidenceKind, str] | None:
     if positions.regular is False:
         return None
     if answer and answer.instances == n and answer.count == n:
-        return EvidenceKind.PEER_COUNT, f"The sender holds {n} images, and all are here."
+        return EvidenceKind.PEER_COUNT, f"The sender holds {_images(n)}, and {_all(n)} here."
     if facts.performed == n:
-        text = f"The scanner's procedure step made {n} images, and all are here."
+        text = f"The scanner's procedure step made {_images(n)}, and {_all(n)} here."
         return EvidenceKind.PERFORMED_STEP, text
     if positions.regular and positions.images_in_acquisition == n:
-        text = f"The scanner announced {n} images, and all are here without a gap."
+        text = f"The scanner announced {_images(n)}, and {_all(n)} here without a gap."
         return EvidenceKind.IMAGE_COUNT, text
     return None
 
@@ -206,7 +206,7 @@ def _by_silence(
     quiet_s = settings.quiet_s * (ABORTED_FACTOR if facts.released is False else 1.0)
     due = facts.last_received + timedelta(seconds=quiet_s)
     if now < due:
-        return _wait(f"{facts.instances} images; waiting for {quiet_s:g} s of quiet.", due, ask)
+        return _wait(f"{_images(facts.instances)}; waiting for {quiet_s:g} s of quiet.", due, ask)
     answer = facts.answer
     question_ends = (answer.asked if answer and answer.pending else now) + timedelta(
         seconds=QUESTION_S
@@ -218,22 +218,19 @@ def _by_silence(
         text = f"{facts.instances} images follow each other without a gap, {quiet}."
         return _complete(EvidenceKind.NO_GAP, text, facts, now)
     if facts.released:
-        text = f"{facts.instances} images, the association was released, {quiet}."
+        text = f"{_images(facts.instances)}, the association was released, {quiet}."
         return _complete(EvidenceKind.RELEASED, text, facts, now)
-    return _complete(EvidenceKind.QUIET, f"{facts.instances} images, {quiet}.", facts, now)
+    return _complete(EvidenceKind.QUIET, f"{_images(facts.instances)}, {quiet}.", facts, now)
 
 
 def what_is_missing(facts: SeriesFacts) -> list[str]:
     """What shows that images are missing, one sentence each."""
     found = []
-    answer = facts.answer
+    answer, here = facts.answer, f"{facts.instances} {_is(facts.instances)} here."
     if answer and answer.count is not None and answer.count > facts.instances:
-        found.append(f"The sender holds {answer.count} images, {facts.instances} are here.")
+        found.append(f"The sender holds {_images(answer.count)}, {here}")
     if facts.performed is not None and facts.performed > facts.instances:
-        found.append(
-            f"The scanner's procedure step made {facts.performed} images, "
-            f"{facts.instances} are here."
-        )
+        found.append(f"The scanner's procedure step made {_images(facts.performed)}, {here}")
     if facts.positions.regular is False:
         found.append(facts.positions.finding)
     return found
@@ -276,4 +273,16 @@ def folder_evidence(instances: int, positions: Positions) -> Evidence:
     """Offline: the folder is all there is, and a gap is said all the same."""
     findings = (positions.finding,) if positions.finding else ()
     facts = {"instances": instances, "slices_regular": positions.regular}
-    return Evidence(EvidenceKind.FOLDER, f"The folder holds {instances} images.", findings, facts)
+    return Evidence(EvidenceKind.FOLDER, f"The folder holds {_images(instances)}.", findings, facts)
+
+
+def _images(count: int) -> str:
+    return f"{count} image" if count == 1 else f"{count} images"
+
+
+def _all(count: int) -> str:
+    return "it is" if count == 1 else "all are"
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"

@@ -12,8 +12,10 @@ from starlette.responses import JSONResponse, Response
 from node.database import jobs
 from node.jobs import Job, JobState
 from node.web import actions
+from node.web.parameters import choice_of, whole_number
 from node.web.rows import DeliveryView, SeriesView, StudyView, job_deliveries, one_series
 from node.web.rows import studies_page as read_studies_page
+from node.web.search import search_of
 from node.web.site import Site, site_of
 
 DEFAULT_LIMIT, LARGEST_LIMIT = 100, 1000
@@ -22,13 +24,13 @@ DEFAULT_LIMIT, LARGEST_LIMIT = 100, 1000
 def get_studies(request: Request) -> Response:
     """`GET /api/studies`: studies with their series, the one that received something last first.
 
-    Query: `show` (all, working, attention, refused, done), `limit`, `offset`. The header
-    X-Total-Count says how many there are in all.
+    Query: `show` (all, working, attention, refused, done), `find`, `route`, `state` as on the
+    page; `limit`, `offset`. The header X-Total-Count says how many there are in all.
     """
     limit, offset = whole_number(request, "limit", DEFAULT_LIMIT), whole_number(request, "offset")
-    show = choice(request, "show", ("all", "working", "attention", "refused", "done"))
+    search = search_of(request)
     with site_of(request).database.connect() as connection:
-        page = read_studies_page(connection, show, min(limit, LARGEST_LIMIT), offset)
+        page = read_studies_page(connection, search, min(limit, LARGEST_LIMIT), offset)
     total = {"X-Total-Count": str(page.total)}
     return JSONResponse([study_json(study) for study in page.studies], headers=total)
 
@@ -130,23 +132,3 @@ def _delivery_json(delivery: DeliveryView) -> dict[str, Any]:
         "instances": dict(delivery.counts),
         "updated": delivery.updated.isoformat() if delivery.updated else None,
     }
-
-
-def whole_number(request: Request, name: str, default: int = 0) -> int:
-    """A query parameter that counts something; 400 when it does not."""
-    value = request.query_params.get(name, str(default))
-    if not value.isascii() or not value.isdigit() or len(value) > 9:
-        raise HTTPException(400, f"{name} needs a whole number, got {value[:40]!r}.")
-    return int(value)
-
-
-def choice(request: Request, name: str, words: tuple[str, ...]) -> str:
-    """A query parameter that is one of these words, the first when absent; 400 otherwise."""
-    return choice_of(request.query_params.get(name, words[0]), name, words)
-
-
-def choice_of(word: str, name: str, words: tuple[str, ...]) -> str:
-    """The word, if it is one of these; 400 otherwise."""
-    if word not in words:
-        raise HTTPException(400, f"{name} needs one of {', '.join(words)}; got {word[:40]!r}.")
-    return word

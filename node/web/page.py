@@ -146,7 +146,10 @@ def figure(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-UNITS = {"hu": "HU", "mm": "mm", "s": "s", "percent": "%", "db": "dB"}
+UNITS = {
+    **{"hu": "HU", "mm": "mm", "s": "s", "percent": "%", "db": "dB"},
+    **{"l": "litres", "suvbw": "SUVbw"},
+}
 
 
 def title_of(name: str) -> str:

@@ -8,31 +8,41 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from node.jobs import CANCELLABLE, RETRIABLE, Job, JobState
 from node.web import actions, rows
-from node.web.api import choice, find_series, whole_number
+from node.web.api import find_series
 from node.web.attributes import SeriesHeading
 from node.web.page import render
+from node.web.parameters import choice, whole_number
 from node.web.pictures import NoPicture, Stack
 from node.web.rendering import DIFFERENCE_SPAN_HU, Window, window_for
+from node.web.search import IDENTIFIER, known_routes, search_of
 from node.web.site import site_of
 from node.web.standing import standing
 from node.web.steps import JobProgress, strip
 
 STUDIES_ON_A_PAGE = 20
-FILTERS = ("all", "working", "attention", "refused", "done")
 
 
 def overview(request: Request) -> Response:
     """`GET /`: what came in, where it is now and why."""
     site = site_of(request)
-    show = choice(request, "show", FILTERS)
+    search = search_of(request)
     page = max(1, whole_number(request, "page", 1))
     with site.database.connect() as connection:
         found = rows.studies_page(
-            connection, show, STUDIES_ON_A_PAGE, (page - 1) * STUDIES_ON_A_PAGE
+            connection, search, STUDIES_ON_A_PAGE, (page - 1) * STUDIES_ON_A_PAGE
         )
         now = standing(connection, site.config)
-    pages = max(1, -(-found.total // STUDIES_ON_A_PAGE))
-    context = {"found": found, "show": show, "page": page, "pages": pages, "standing": now}
+        routes = known_routes(connection, [route.name for route in site.config.routes])
+    context = {
+        "found": found,
+        "search": search,
+        "page": page,
+        "pages": max(1, -(-found.total // STUDIES_ON_A_PAGE)),
+        "standing": now,
+        "routes": routes,
+        "states": [state.value for state in JobState],
+        "identifier": IDENTIFIER,
+    }
     return render(request, "overview", context)
 
 

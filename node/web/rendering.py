@@ -13,7 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-RENDERING_VERSION = 2
+Colour = tuple[int, int, int]
+Ink = tuple[Colour, Colour]
+
+RENDERING_VERSION = 3
 """Part of every ETag: raise it when a picture of the same slice would look different."""
 
 SMALLEST_SIDE = 512
@@ -30,6 +33,9 @@ BAR_STEPS = 256
 
 FUSION_COVER = 0.85
 """So much of the grey is covered where the values above are highest."""
+
+DARK_ON_LIGHT, LIGHT_ON_DARK = ((20, 20, 20), (255, 255, 255)), ((240, 240, 240), (0, 0, 0))
+"""Colour of words on a picture, and of their outline."""
 
 # Blue where the result is lower than the source, black where equal, orange where it is higher:
 # told apart by people who do not see red and green apart, and calm on a dark viewer.
@@ -119,7 +125,7 @@ def grey_png(pixels: npt.NDArray[np.uint8], mark: str = "") -> bytes:
     """A PNG of grey values (rows, columns), with a word in its corner where one is given."""
     image = _enlarged(pixels)
     if mark:
-        _write_mark(image, mark)
+        _write_mark(image, mark, LIGHT_ON_DARK)
     return _encode(image)
 
 
@@ -133,7 +139,8 @@ def difference_png(pixels: npt.NDArray[np.uint8], mark: str = "") -> bytes:
 def inverted_png(pixels: npt.NDArray[np.uint8], window: Window, mark: str = "") -> bytes:
     """A PNG of inverted SUV (rows, columns) with its scale."""
     column = 255 - (_column(0.0)[:, np.newaxis] * np.full(3, 255.0)).astype(np.uint8)
-    return scaled_png(np.repeat(pixels[..., np.newaxis], 3, axis=2), column, _ticks(window), mark)
+    colours = np.repeat(pixels[..., np.newaxis], 3, axis=2)
+    return scaled_png(colours, column, _ticks(window), mark, DARK_ON_LIGHT)
 
 
 def fusion_png(pixels: npt.NDArray[np.uint8], window: Window, mark: str = "") -> bytes:
@@ -146,6 +153,7 @@ def scaled_png(
     column: npt.NDArray[np.uint8],
     ticks: tuple[str, str, str],
     mark: str = "",
+    ink: Ink = LIGHT_ON_DARK,
 ) -> bytes:
     """A PNG of colours (rows, columns, 3) with a scale.
 
@@ -154,11 +162,12 @@ def scaled_png(
         column: (n, 3) colours of the scale from its top.
         ticks: its top, middle and bottom.
         mark: a word at the bottom.
+        ink: of the words.
     """
     image = _enlarged(pixels)
-    _write_bar(image, column, ticks)
+    _write_bar(image, column, ticks, ink)
     if mark:
-        _write_mark(image, mark)
+        _write_mark(image, mark, ink)
     return _encode(image)
 
 
@@ -180,17 +189,18 @@ def _enlarged(pixels: npt.NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(pixels.repeat(factor, axis=0).repeat(factor, axis=1))
 
 
-def _write_mark(image: Image.Image, mark: str) -> None:
-    size = max(10, image.height // 26)
+def _write_mark(image: Image.Image, mark: str, ink: Ink) -> None:
+    size = max(10, max(image.size) // 26)
     font = ImageFont.load_default(size)
-    draw = ImageDraw.Draw(image)
+    fill, outline = ink if image.mode == "RGB" else (ink[0][0], ink[1][0])
     place = (image.width // 2, image.height - size // 2)
-    light, dark = (255, 0) if image.mode == "L" else ((255, 255, 255), (0, 0, 0))
-    draw.text(place, mark, fill=light, font=font, anchor="mb", stroke_width=2, stroke_fill=dark)
+    ImageDraw.Draw(image).text(
+        place, mark, fill, font=font, anchor="mb", stroke_width=2, stroke_fill=outline
+    )
 
 
 def _write_bar(
-    image: Image.Image, column: npt.NDArray[np.uint8], ticks: tuple[str, str, str]
+    image: Image.Image, column: npt.NDArray[np.uint8], ticks: tuple[str, str, str], ink: Ink
 ) -> None:
     """A scale at the right edge: colours (n, 3) from its top, three words."""
     height, width = image.height // 2, max(4, image.width // 48)
@@ -201,10 +211,11 @@ def _write_bar(
     image.paste(bar, (left, top))
     draw = ImageDraw.Draw(image)
     draw.rectangle((left - 1, top - 1, left + width, top + height), outline=(150, 150, 150))
-    font = ImageFont.load_default(max(9, image.height // 36))
+    font = ImageFont.load_default(max(9, max(image.size) // 36))
+    fill, outline = ink
     for y, text in zip((top, top + height // 2, top + height), ticks, strict=True):
         place = (left - width // 2, y)
-        draw.text(place, text, (230, 230, 230), font, anchor="rm", stroke_width=2, stroke_fill=0)
+        draw.text(place, text, fill, font, anchor="rm", stroke_width=2, stroke_fill=outline)
 
 
 def _encode(image: Image.Image) -> bytes:

@@ -17,23 +17,8 @@ from sqlalchemy.engine import Connection
 
 from node.database import conflicts, deliveries, instances, jobs, series
 from node.web.attributes import SeriesHeading, StudyHeading, series_heading, study_heading
+from node.web.search import Search
 from node.web.steps import JobProgress, Step, strip
-
-JOB_STATES_SHOWN = {
-    "working": ("QUEUED", "RUNNING", "WRITTEN", "SENT"),
-    "attention": ("HELD", "FAILED"),
-    "refused": ("REFUSED",),
-    "done": ("COMMITTED",),
-}
-"""The filters of the overview, by the states of jobs that they mean."""
-
-SERIES_STATES_SHOWN = {
-    "working": ("RECEIVING", "COMPLETE"),
-    "attention": (),
-    "refused": ("UNROUTED", "REFUSED"),
-    "done": (),
-}
-"""The same filters, by the states of series."""
 
 
 @dataclass(frozen=True)
@@ -147,19 +132,18 @@ _SERIES_COLUMNS = tuple(
 )
 
 
-def studies_page(connection: Connection, show: str, limit: int, offset: int) -> StudiesPage:
+def studies_page(connection: Connection, search: Search, limit: int, offset: int) -> StudiesPage:
     """A page of studies, the one that received something last first.
 
     Args:
         connection: to the node's database.
-        show: a key of `JOB_STATES_SHOWN`, or "all".
+        search: which are wanted.
         limit: studies on the page.
         offset: studies before it.
     """
     latest = sa.func.max(series.c.last_received)
-    chosen = sa.select(series.c.study_instance_uid).group_by(series.c.study_instance_uid)
-    if show in JOB_STATES_SHOWN:
-        chosen = chosen.where(series.c.study_instance_uid.in_(_studies_in(show)))
+    uid = series.c.study_instance_uid
+    chosen = sa.select(uid).where(*search.conditions(uid)).group_by(uid)
     total = connection.scalar(sa.select(sa.func.count()).select_from(chosen.subquery())) or 0
     ordered = chosen.order_by(latest.desc(), series.c.study_instance_uid)
     uids = list(connection.scalars(ordered.limit(limit).offset(offset)))
@@ -207,14 +191,6 @@ def counts_by_state(connection: Connection, table: sa.Table) -> dict[str, int]:
     """How many rows of `jobs` or `series` are in which state."""
     query = sa.select(table.c.state, sa.func.count()).group_by(table.c.state)
     return {row[0]: row[1] for row in connection.execute(query)}
-
-
-def _studies_in(show: str) -> sa.CompoundSelect[Any]:
-    of_jobs = sa.select(jobs.c.study_instance_uid).where(jobs.c.state.in_(JOB_STATES_SHOWN[show]))
-    of_series = sa.select(series.c.study_instance_uid).where(
-        series.c.state.in_(SERIES_STATES_SHOWN[show])
-    )
-    return sa.union(of_jobs, of_series)
 
 
 def _studies(connection: Connection, uids: Sequence[str]) -> Iterable[StudyView]:

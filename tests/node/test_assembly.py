@@ -159,3 +159,21 @@ def test_a_folder_is_all_there_is() -> None:
     evidence = folder_evidence(12, GAP)
     assert evidence.findings == (GAP.finding,)
     assert evidence.sentence == "The folder holds 12 images."
+
+
+@pytest.mark.parametrize(
+    ("count", "sentence"),
+    [
+        (1, "The sender holds 1 image, and it is here."),
+        (2, "The sender holds 2 images, and all are here."),
+    ],
+)
+def test_one_image_is_told_as_one(count: int, sentence: str) -> None:
+    facts = replace(FACTS, instances=count, answer=answer(count, instances=count))
+    evidence = decide(facts, SETTINGS, at(6)).evidence
+    assert evidence is not None
+    assert evidence.sentence == sentence
+    waiting = replace(FACTS, instances=1, answer=answer(2, instances=1))
+    assert decide(waiting, SETTINGS, at(6)).reason.startswith(
+        "The sender holds 2 images, 1 is here."
+    )

@@ -16,6 +16,23 @@
   document.addEventListener("htmx:timeout", bad);
 })();
 
+// A live part that is renewed keeps the reader's place: the same link or button has the focus again.
+(function keepFocus() {
+  const like = (element) =>
+    [...document.querySelectorAll("#live a, #live button")].filter(
+      (other) => other.getAttribute("href") === element.getAttribute("href") && other.id === element.id);
+  let focused = null;
+  let place = 0;
+  document.addEventListener("htmx:beforeSwap", () => {
+    focused = document.activeElement.matches("#live a, #live button") ? document.activeElement : null;
+    place = focused ? like(focused).indexOf(focused) : 0;
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    const again = focused && like(focused)[place];
+    if (again && document.activeElement === document.body) again.focus({ preventScroll: true });
+  });
+})();
+
 // The picture viewer: slider, window buttons, mouse wheel, arrow keys of the slider.
 (function viewer() {
   const section = document.getElementById("pictures");

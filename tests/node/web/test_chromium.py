@@ -97,6 +97,24 @@ def test_retry_and_cancel_work(page: Page, world: World, send_series: SendSeries
     assert (world.job_of(uid).state, world.job_of(uid).run) == ("QUEUED", job.run + 1)
 
 
+def test_the_search_finds_a_series_and_refuses_a_name(page: Page, send_series: SendSeries) -> None:
+    uid = send_series(series_description="LOW DOSE WANTED")
+    send_series(series_description="LOW DOSE OTHER")
+    page.goto("/")
+    page.get_by_text("Search", exact=True).first.click()
+    field = page.get_by_label("UID or job")
+    field.fill("DOE^JANE")
+    page.get_by_role("button", name="Search").click()
+    assert page.url.endswith("/")  # the browser does not even ask
+    field.fill(uid[-12:] if "." in uid[-12:] else uid)
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_text("1 study has all of what you look for.")).to_be_visible()
+    expect(page.get_by_role("link", name="LOW DOSE WANTED", exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name="LOW DOSE OTHER", exact=True)).to_have_count(0)
+    page.get_by_role("link", name="Clear").click()
+    expect(page.get_by_role("link", name="LOW DOSE OTHER", exact=True)).to_be_visible()
+
+
 def test_force_complete_works(page: Page, world: World, send_series: SendSeries) -> None:
     uid = send_series()
     page.goto(f"/series/{uid}")
@@ -157,7 +175,7 @@ def test_no_page_is_wider_than_a_phone_and_every_text_has_contrast(
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
     for path in (
-        *("/", f"/studies/{job.study_instance_uid}", f"/jobs/{job.id}"),
+        *("/", "/?state=COMMITTED", f"/studies/{job.study_instance_uid}", f"/jobs/{job.id}"),
         *(f"/series/{uid}", f"/series/{refused}"),
     ):
         page.goto(path)
@@ -175,6 +193,15 @@ def test_the_keyboard_reaches_everything(page: Page, send_series: SendSeries) ->
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.getAttribute('href')"))
     assert {"/", "/?show=refused", f"/series/{uid}"} <= reached
+
+
+def test_the_focus_stays_when_the_page_is_renewed(page: Page, send_series: SendSeries) -> None:
+    uid = send_series()
+    page.goto("/")
+    page.get_by_role("link", name=re.compile("^Why")).focus()
+    send_series(series_description="LOW DOSE NEXT")
+    expect(page.get_by_text("LOW DOSE NEXT").first).to_be_visible()
+    expect(page.locator(f"a[href='/series/{uid}']", has_text="Why")).to_be_focused()
 
 
 def test_a_dead_node_is_told(page: Page, complaints: list[str], send_series: SendSeries) -> None:

@@ -16,10 +16,12 @@ from node.web.rendering import (
     LOWER,
     SMALLEST_SIDE,
     WINDOWS,
+    Window,
     difference,
     difference_png,
     grey,
     grey_png,
+    inverted_png,
     window_for,
 )
 
@@ -85,3 +87,16 @@ def test_the_difference_has_its_scale_bar() -> None:
     picture = read(difference_png(np.zeros((512, 512, 3), np.uint8)))
     colours = {tuple(map(int, pixel)) for pixel in picture.reshape(-1, 3)}
     assert {LOWER, HIGHER} <= colours
+
+
+def test_words_on_white_are_dark_and_as_large_on_a_low_picture() -> None:
+    """A whole body's slice is wide and low; its page shows it as wide as any other."""
+    window = Window("suv7", "SUV 0 to 7", 3.5, 7.0)
+    low = np.full((200, 512), 255, np.uint8)
+    marked, plain = read(inverted_png(low, window, "SYNTHETIC")), read(inverted_png(low, window))
+    rows, columns = np.nonzero((marked != plain).any(axis=2))
+    assert np.ptp(rows) >= 10
+    assert np.ptp(columns) >= 90
+    words = marked[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    assert (words < 80).all(axis=2).mean() > 0.1  # dark strokes
+    assert tuple(words[0, 0]) == (255, 255, 255)

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from node.database import instances, jobs, series
 from node.web.rows import one_series, studies_page, study
+from node.web.search import Search
 from tests.node.web.conftest import SendSeries
 from tests.node.web.world import World
 from tests.synthetic import write_ct_dataset
@@ -39,7 +40,7 @@ def test_filters(world: World, send_series: SendSeries, show: str, wanted: set[s
     world.finish(world.job_of(names["held"]), "HELD", "RED")
     world.finish(world.job_of(names["done"]))
     with world.database.connect() as connection:
-        page = studies_page(connection, show, 100, 0)
+        page = studies_page(connection, Search(show), 100, 0)
     found = {one.series_instance_uid for each in page.studies for one in each.series}
     assert found == {names[name] for name in wanted}
     assert page.total == len(wanted)
@@ -48,7 +49,7 @@ def test_filters(world: World, send_series: SendSeries, show: str, wanted: set[s
 def test_the_newest_study_comes_first(world: World, send_series: SendSeries) -> None:
     older, newer = send_series(), send_series()
     with world.database.connect() as connection:
-        page = studies_page(connection, "all", 10, 0)
+        page = studies_page(connection, Search(), 10, 0)
     uids = [each.series[0].series_instance_uid for each in page.studies]
     assert uids == [newer, older]
 
@@ -69,15 +70,15 @@ def test_what_is_not_here_is_none(world: World) -> None:
     with world.database.connect() as connection:
         assert study(connection, "1.2.3") is None
         assert one_series(connection, "1.2.3") is None
-        assert studies_page(connection, "all", 10, 0).studies == ()
+        assert studies_page(connection, Search(), 10, 0).studies == ()
 
 
 def test_ten_thousand_series_are_as_quick_as_ten(world: World) -> None:
     fill(world)
     started = time.perf_counter()
     with world.database.connect() as connection:
-        page = studies_page(connection, "all", 20, 2000)
-        attention = studies_page(connection, "attention", 20, 0)
+        page = studies_page(connection, Search(), 20, 2000)
+        attention = studies_page(connection, Search("attention"), 20, 0)
     seconds = time.perf_counter() - started
     assert (page.total, len(page.studies)) == (MANY // 2, 20)
     assert attention.total == MANY // 100
