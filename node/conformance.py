@@ -273,8 +273,9 @@ def web_services(config: Config) -> Lines:
     yield "## 6. DICOMweb"
     yield ""
     yield "Origin server: `POST /dicom-web/studies` (STOW-RS, PS3.18 10.5) with"
-    yield '`multipart/related; type="application/dicom"`; answers 200, 202, 400, 409 or 415 with'
-    yield "the Store Instances Response module as DICOM JSON. Instances are durable before the"
+    yield '`multipart/related; type="application/dicom"`; answers 200, 202, 400, 406, 409 or'
+    yield "415 with the Store Instances Response module as `application/dicom+json` or"
+    yield "`application/dicom+xml`, whichever Accept wants. Instances are durable before the"
     yield f"answer. Address `{config.web.host}`, port {config.web.port}."
     yield ""
     yield "User agent: STOW-RS to peers with `send_by: stow-rs`, QIDO-RS to verify. Statuses:"
