@@ -12,6 +12,7 @@ One command for every pipeline (`vscanner evaluate NAME --data PLACES --out RESU
     paired_tests.py          Wilcoxon's test over patients, Holm's correction
     agreement.py             Bland and Altman
     report.py, report.html   the report; its charts and pictures are in charts.py
+    saving.py                outputs as NIfTI, for the ten-layer protocol
     card_figures.py          figures into the model card
 
 The ten-layer protocol (`vscanner evaluate --protocol ten_layers`):

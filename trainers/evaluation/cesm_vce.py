@@ -164,7 +164,8 @@ EVALUATION = Evaluation(
         "Simulated pairs are drawn with a seed that training does not use. In the group "
         "'iodine independent' the low-energy image tells nothing of the iodine.",
         "Real pairs are measured with weights that were trained without their patient.",
-        "The mean image and the mean value are those of other patients' pairs of the same kind.",
+        "The mean image and the mean value are those of other patients' pairs: of the sources "
+        "mean_real and mean_simulated among the settings above.",
     ),
 )
 

@@ -53,7 +53,13 @@ def box_plot(values: Mapping[str, Sequence[float]], label: str, unit: str) -> st
     with look():
         figure = Figure(figsize=(1.2 + 1.05 * len(shown), 2.9), layout="constrained")
         axes = figure.subplots()
-        drawn = axes.boxplot(list(shown.values()), widths=0.55, showfliers=False, patch_artist=True)
+        drawn = axes.boxplot(
+            list(shown.values()),
+            widths=0.55,
+            showfliers=False,
+            patch_artist=True,
+            medianprops={"color": "#17212b", "lw": 1.4},
+        )
         for name, box in zip(shown, drawn["boxes"], strict=True):
             box.set(facecolor=ACCENT if name == OURS else GREY, alpha=0.35)
         for place, (name, numbers) in enumerate(shown.items(), start=1):
@@ -61,8 +67,13 @@ def box_plot(values: Mapping[str, Sequence[float]], label: str, unit: str) -> st
             axes.plot(across, numbers, ".", color=ACCENT if name == OURS else "#444", ms=4)
         names = [wrapped(name) for name in shown]
         axes.set_xticks(range(1, len(shown) + 1), names, fontsize=7.5)
-        axes.set_ylabel(label if unit == "1" else f"{label} ({unit})")
+        axes.set_ylabel(with_unit(label, unit))
         return svg_address(figure)
+
+
+def with_unit(label: str, unit: str) -> str:
+    """A label and its unit, where it has one (UCUM 1 is none)."""
+    return label if unit == "1" else f"{label} ({unit})"
 
 
 def wrapped(name: str) -> str:
@@ -83,8 +94,9 @@ def bland_altman(plot: Plot, pairs: Sequence[Pair]) -> str:
         axes.scatter(middle, difference, c=colours, cmap="tab10", vmin=0, vmax=9, s=16)
         _limits(axes, difference)
         axes.axhline(0, color="#bbb", lw=0.6)
-        axes.set_xlabel(f"mean of truth and output ({plot.unit})")
-        axes.set_ylabel(f"output - truth ({plot.unit})")
+        axes.locator_params("x", nbins=6)
+        axes.set_xlabel(with_unit("mean of truth and output", plot.unit))
+        axes.set_ylabel(with_unit("output - truth", plot.unit))
         axes.set_title(f"{plot.quantity}, {plot.region}", fontsize=9)
         return svg_address(figure)
 
@@ -129,8 +141,10 @@ def worst_case(exhibit: Exhibit, view: View) -> str:
             _show(axes[0][column], output, view.low, view.high, view.colours, name)
             wrong = np.where(exhibit.inside, output - exhibit.truth, 0)
             _show(axes[1][column], wrong, -reach, reach, "RdBu_r", f"{name} - truth")
-        bar = axes[1][columns - 1].images[0]
-        figure.colorbar(bar, ax=axes[1][columns - 1], fraction=0.05, label=exhibit.unit)
+        bar = axes[1][-1].images[0]
+        # taken from both rows, so that a difference stays below its output
+        unit = "" if exhibit.unit == "1" else exhibit.unit
+        figure.colorbar(bar, ax=list(axes[:, -1]), fraction=0.05, shrink=0.5, label=unit)
         return png_address(figure)
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -19,11 +20,15 @@ from typing import Any
 from rich.console import Console
 
 from trainers.evaluation.card_figures import fill_card
-from trainers.evaluation.case import OURS, Case, Evaluation, EvaluationError
+from trainers.evaluation.case import OURS, Case, Evaluation, EvaluationError, Method
 from trainers.evaluation.measuring import WorstCases, measure_cases
 from trainers.evaluation.report import Findings, figure_text, findings, html_report
 from trainers.evaluation.results import SPLITS, Results
+from trainers.evaluation.saving import saved
 from trainers.evaluation.served import model_facts
+
+FOLDERS = re.compile(r"[^:=,\s]*/")
+"""The folders of a path, wherever in a setting it stands."""
 
 console = Console(stderr=True, highlight=False)
 
@@ -58,6 +63,12 @@ def parser_of(evaluation: Evaluation) -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, help="written: OUT.html and OUT.json")
     parser.add_argument("--limit", type=int, help="cases of a place (default all)")
     parser.add_argument("--card", action="store_true", help="fill the model card with the figures")
+    parser.add_argument(
+        "--methods", nargs="+", metavar="NAME", help="baselines beside ours (default all)"
+    )
+    parser.add_argument(
+        "--save", type=Path, metavar="FOLDER", help="keep outputs: FOLDER/METHOD/CASE.nii.gz"
+    )
     evaluation.add_arguments(parser)
     return parser
 
@@ -77,7 +88,9 @@ def run(evaluation: Evaluation, options: argparse.Namespace) -> Findings:
         "sources": [],
     }
     results, worst = Results(facts), WorstCases(evaluation.measures[0])
-    methods = evaluation.methods(options)
+    methods = chosen(evaluation.methods(options), options.methods)
+    if options.save:
+        methods = saved(methods, options.save)
     for split, place in (split_and_place(source) for source in options.data):
         cases = islice(evaluation.cases(place, options), options.limit)
         measured = measure_cases(evaluation, cases, methods, split, results, worst)
@@ -89,6 +102,22 @@ def run(evaluation: Evaluation, options: argparse.Namespace) -> Findings:
     return found
 
 
+def chosen(methods: Mapping[str, Method], names: Sequence[str] | None) -> Mapping[str, Method]:
+    """The baselines that are named, and ours.
+
+    Raises:
+        EvaluationError: no method has that name.
+    """
+    if names is None:
+        return methods
+    if unknown := [name for name in names if name not in methods]:
+        raise EvaluationError(
+            f"--methods wants some of {', '.join(map(repr, methods))}, got "
+            f"{', '.join(map(repr, unknown))}."
+        )
+    return {name: one for name, one in methods.items() if name in (*names, OURS)}
+
+
 def split_and_place(source: str) -> tuple[str, str]:
     """`validation:/data/a` to its two parts; `test` where no split is named."""
     split, colon, place = source.partition(":")
@@ -96,16 +125,22 @@ def split_and_place(source: str) -> tuple[str, str]:
 
 
 def settings_of(options: argparse.Namespace) -> dict[str, Any]:
-    """The options that are numbers or words; paths of this machine stay out."""
-    left_out = ("data", "out", "card")
+    """The options that are numbers or words; of paths of this machine only the last name."""
+    left_out = ("data", "out", "card", "methods", "save")
     kept = {key: value for key, value in vars(options).items() if key not in left_out}
-    return {key: value for key, value in kept.items() if _is_plain(value)}
+    return {key: _without_folders(value) for key, value in kept.items() if _is_plain(value)}
 
 
 def _is_plain(value: object) -> bool:
     if isinstance(value, (list, tuple)):
-        return all(_is_plain(part) for part in value)
-    return isinstance(value, (int, float, str)) and "/" not in str(value)
+        return bool(value) and all(_is_plain(part) for part in value)
+    return isinstance(value, (int, float, str))
+
+
+def _without_folders(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_without_folders(part) for part in value]
+    return FOLDERS.sub("", value) if isinstance(value, str) else value
 
 
 def _watched(measured: Iterator[Case], split: str, place: str) -> dict[str, Any]:

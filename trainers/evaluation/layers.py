@@ -4,8 +4,8 @@ The protocol of the MR-to-CT paper (arXiv 2407.10888) has people sort slices int
 organs that they see. A table of such a reading is taken as it is; without one we sort by the
 lungs, the one landmark that Hounsfield units show by themselves: in the paper lungs are in layers
 9 and 10. Below their base there are eight layers of 25 mm, down to about the crest of the hip bone,
-above it two. What lies beyond is in no layer, so that a series' extent does not matter. Both this
-rule and its limits are ours.
+above it two. What lies beyond is in no layer, so that a series' extent does not matter, as long as
+the base is within it. Both this rule and its limits are ours.
 """
 
 from __future__ import annotations
@@ -72,12 +72,13 @@ def by_lungs(series: str, slices: Slices, spacing_mm: float) -> Layer:
         spacing_mm: distance between slices.
 
     Raises:
-        EvaluationError: no lung is seen.
+        EvaluationError: no lung is seen, or in the lowest slice already.
     """
     base = lung_base(slices)
-    if base is None:
+    if not base:
+        seen = "none is seen" if base is None else "the lowest slice already shows them"
         raise EvaluationError(
-            f"Layers by lungs want a series that reaches the lungs, but in {series} none is seen; "
+            f"Layers by lungs want a series with the base of the lungs, but in {series} {seen}; "
             "give a table of layers, or --layers equal."
         )
     above = np.floor((np.arange(len(slices)) - base) * spacing_mm / LAYER_MM + 1e-4)

@@ -92,7 +92,7 @@ def stack_noise(
 
 def _case(series: TrainingSeries, noisy: Image, full: Image, group: str) -> Case:
     spacing = (series.slice_spacing_mm, series.pixel_spacing_mm, series.pixel_spacing_mm, 1.0)
-    truth = Volume(full, np.diag(spacing), "HU")
+    truth = Volume(full, np.diag(spacing)[[2, 1, 0, 3]], "HU")  # slices go along z
     body = full > BODY_HU
     masks = {"body": Mask(f"acquired image above {BODY_HU:.0f} HU", body)}
     masks |= {

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -87,6 +88,16 @@ def parser(evaluation: Evaluation | None) -> argparse.ArgumentParser:
     parser.add_argument("--data", nargs="+", required=True, metavar="PLACE")
     parser.add_argument("--out", type=Path, required=True, help="written: OUT.html and OUT.json")
     parser.add_argument("--limit", type=int, help="cases of a place (default all)")
+    parser.add_argument("--study-seed", type=int, default=0, help="of draws and folds (default 0)")
+    _add_images(parser)
+    _add_networks(parser)
+    if evaluation:
+        evaluation.add_arguments(parser)
+    return parser
+
+
+def _add_images(parser: argparse.ArgumentParser) -> None:
+    """What an observation is made of."""
     parser.add_argument("--block", type=int, default=BLOCK, help=f"slices (default {BLOCK})")
     parser.add_argument("--crop", type=int, default=SIZE, help=f"pixels a side (default {SIZE})")
     parser.add_argument("--window", type=float, nargs=2, metavar=("LOW", "HIGH"))
@@ -98,6 +109,10 @@ def parser(evaluation: Evaluation | None) -> argparse.ArgumentParser:
         metavar="SHARE",
         help="also score mixtures of the first baseline with this share of each other method",
     )
+
+
+def _add_networks(parser: argparse.ArgumentParser) -> None:
+    """What takes the place of scores that need no weights."""
     parser.add_argument(
         "--features", metavar="NAME=FILE", help="TorchScript network in the place of radiomics"
     )
@@ -108,17 +123,14 @@ def parser(evaluation: Evaluation | None) -> argparse.ArgumentParser:
         metavar="FILE",
         help="up to three TorchScript networks in the place of the filter bank",
     )
-    parser.add_argument("--study-seed", type=int, default=0, help="of draws and folds (default 0)")
-    if evaluation:
-        evaluation.add_arguments(parser)
-    return parser
 
 
 def run(evaluation: Evaluation, options: argparse.Namespace) -> None:
     """Make the observations, analyse them, write both files."""
+    networks = networks_of(options)  # a file that is none is told before the work begins
     blocks, unit = translated(evaluation, options)
     low, high = options.window or (evaluation.view.low, evaluation.view.high)
-    window, networks = DataRange(low, high, unit), networks_of(options)
+    window = DataRange(low, high, unit)
     table = list(observations(blocks, window, networks, options.study_seed))
     study = analyse(table, options.study_seed)
     whole = {
@@ -207,7 +219,15 @@ def networks_of(options: argparse.Namespace) -> Networks:
 
 
 def _network(file: str) -> nn.Module:
-    network: nn.Module = torch.jit.load(file)  # type: ignore[no-untyped-call]
+    try:
+        with warnings.catch_warnings():
+            # what sites have (Inception, VGG for such scores) was published as TorchScript
+            warnings.simplefilter("ignore", DeprecationWarning)
+            network: nn.Module = torch.jit.load(file, "cpu")  # type: ignore[no-untyped-call]
+    except (RuntimeError, ValueError) as error:  # what torch says of such a file is its stack
+        raise EvaluationError(
+            f"A network saved as TorchScript is wanted (torch.jit.save), got {Path(file).name!r}."
+        ) from error
     return network.eval()
 
 

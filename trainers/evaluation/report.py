@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from trainers.evaluation.agreement import Agreement, agreements, plots
 from trainers.evaluation.case import OURS, Evaluation
-from trainers.evaluation.charts import bland_altman, box_plot, worst_case
+from trainers.evaluation.charts import bland_altman, box_plot, with_unit, worst_case
 from trainers.evaluation.measuring import Exhibit
 from trainers.evaluation.paired_tests import SIGNIFICANT, PairedTest, paired_tests
 from trainers.evaluation.results import SPLITS, Pair, Results, Row
@@ -137,6 +137,7 @@ def page_environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"figure": figure_text, "p": p_text, "range": range_text}
+    environment.filters |= {"bound": bound_text, "unit": unit_text, "with_unit": with_unit}
     return environment
 
 
@@ -271,5 +272,15 @@ def range_text(ends: Sequence[Any] | None) -> str:
         return "no intensities"
     low, high, unit = ends
     if low is None and high is None:
-        return f"every value ({unit})"
-    return f"{figure_text(low)} to {figure_text(high)} {unit}"
+        return f"every value ({unit})" if unit != "1" else "every value"
+    return f"{bound_text(low)} to {bound_text(high)} {unit_text(unit)}".rstrip()
+
+
+def bound_text(value: float | None) -> str:
+    """An end of a range, as it was set."""
+    return "any" if value is None else f"{value:g}"
+
+
+def unit_text(unit: str) -> str:
+    """A unit; nothing for what has none (UCUM 1)."""
+    return "" if unit == "1" else unit

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from argparse import Namespace
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from tests.trainers.evaluation.toy import TOY
 from trainers.evaluation.case import Evaluation
-from trainers.evaluation.command import evaluate, split_and_place
+from trainers.evaluation.command import evaluate, settings_of, split_and_place
 
 
 class Tags(HTMLParser):
@@ -86,6 +87,33 @@ def test_summary_and_tests_follow_from_the_figures(out: Path) -> None:
 def test_no_path_of_this_machine_is_written(out: Path) -> None:
     for suffix in (".json", ".html"):
         assert str(out.parent) not in out.with_suffix(suffix).read_text()
+
+
+def test_baselines_can_be_chosen_and_ours_always_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "x"
+    assert evaluate(TOY, ["--data", "2", "--out", str(out), "--methods", "ours"]) == 0
+    figures = json.loads(out.with_suffix(".json").read_text())["measurements"]
+    assert {figure["method"] for figure in figures} == {"ours"}
+    assert evaluate(TOY, ["--data", "2", "--out", str(out), "--methods", "theirs"]) == 1
+    assert "some of 'input', 'ours', got 'theirs'" in capsys.readouterr().err
+
+
+def test_settings_are_told_without_the_folders_of_this_machine() -> None:
+    options = Namespace(
+        data=["/a/b"],
+        seed=3,
+        limit=None,
+        fitted_to="sts:/home/me/sts=STS_001,STS_002",
+        fold=["P6=/home/me/run/weights.safetensors"],
+        run=[],
+    )
+    assert settings_of(options) == {
+        "seed": 3,
+        "fitted_to": "sts:sts=STS_001,STS_002",
+        "fold": ["P6=weights.safetensors"],
+    }
 
 
 @pytest.mark.parametrize(

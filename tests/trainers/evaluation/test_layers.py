@@ -42,9 +42,11 @@ def test_how_far_a_series_reaches_does_not_matter() -> None:
     assert part.tolist() == whole[6:].tolist()
 
 
-def test_a_series_without_lungs_is_refused() -> None:
+def test_a_series_without_the_base_of_the_lungs_is_refused() -> None:
     with pytest.raises(EvaluationError, match=r"in a none is seen.*--layers equal"):
         by_lungs("a", trunk(24), 5)
+    with pytest.raises(EvaluationError, match="in a the lowest slice already shows them"):
+        by_lungs("a", trunk(16)[16:], 5)
 
 
 def test_equal_layers_fill_all_ten() -> None:

@@ -51,7 +51,7 @@ def test_noise_of_overlapping_slices_is_shared() -> None:
 def test_the_one_command_measures_low_dose_too(tmp_path: Path) -> None:
     scan = write_nifti(phantom_series(4), tmp_path)
     out = tmp_path / "low"
-    given = ["--data", f"disk={scan}", "--doses", "0.25", "--slices", "3", "--out", str(out)]
+    given = ["--data", f"disk={scan}", "--doses", "0.1", "--slices", "3", "--out", str(out)]
     assert main(given) == 0
     whole = json.loads(out.with_suffix(".json").read_text())
     means = {
@@ -60,4 +60,4 @@ def test_the_one_command_measures_low_dose_too(tmp_path: Path) -> None:
         if (line["region"], line["measure"]) == ("body", "RMSE")
     }
     assert list(means)[-1] == "ours"
-    assert means["ours"] < means["input"]
+    assert means["ours"] < 0.85 * means["input"]
