@@ -135,7 +135,10 @@ class RetentionSettings(Settings):
         604_800, ge=0, description="instances that no rule took are kept this long"
     )
     derived_keep_s: float = Field(
-        604_800, ge=0, description="derived instances are kept this long after commitment"
+        604_800,
+        ge=0,
+        description="derived instances are kept this long after commitment, and what the queue "
+        "recorded of a job this long after its end",
     )
 
 

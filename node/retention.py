@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +23,7 @@ from node.jobs import JobState
 
 log = logging.getLogger(__name__)
 
+FIRST_AFTER_S = 1.0
 EVERY_S = 60.0
 SETTLED = frozenset({JobState.COMMITTED, JobState.REFUSED, JobState.CANCELLED})
 """States in which a job needs its sources no more; a failed or held one may be tried again."""
@@ -69,12 +70,20 @@ class Retention:
         database: the node's tables.
         data_dir: where spool and jobs lie.
         settings: how long to keep what.
+        further: what else is to be swept, at a time.
     """
 
-    def __init__(self, database: Engine, data_dir: Path, settings: RetentionSettings) -> None:
+    def __init__(
+        self,
+        database: Engine,
+        data_dir: Path,
+        settings: RetentionSettings,
+        further: Callable[[datetime], int] = lambda _now: 0,
+    ) -> None:
         self.database = database
         self.data_dir = data_dir
         self.settings = settings
+        self._further = further
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="retention", daemon=True)
 
@@ -91,9 +100,13 @@ class Retention:
         return self._sweep_received(now) + self._sweep_derived(now)
 
     def _run(self) -> None:
-        while not self._stopping.wait(EVERY_S):
+        pause_s = FIRST_AFTER_S
+        while not self._stopping.wait(pause_s):
+            pause_s = EVERY_S
             try:
-                deleted = self.sweep(datetime.now(UTC))
+                now = datetime.now(UTC)
+                deleted = self.sweep(now)
+                self._further(now)
             except Exception:  # process loop: a full or absent disk must not end the worker
                 log.exception("retention failed", extra={"action": "retention_failed"})
                 continue

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from node.config import Config
 from node.database import open_database
 from node.heartbeat import Executor, Heartbeat
 from node.jobs import JobLedger
+from node.queue_records import prune_workflows
 from node.recovery import reconcile, recover_workflows_of_the_dead
 from node.retention import Retention
 from node.warm import WarmPipelines
@@ -68,7 +70,12 @@ class Worker:
             recover=lambda: recover_workflows_of_the_dead(self.executor),
             end=_end_at_once,
         )
-        self.retention = Retention(database, config.node.data_dir, config.retention)
+        self.retention = Retention(
+            database,
+            config.node.data_dir,
+            config.retention,
+            partial(prune_workflows, database, config.retention),
+        )
         self._stopping = threading.Event()
 
     def run(self) -> None:

@@ -60,6 +60,11 @@ def workflow_id(name: str, work: Work) -> str:
     return ".".join(parts)
 
 
+def job_of_workflow(workflow_id: str) -> str:
+    """The job to which an id belongs that `workflow_id` made."""
+    return workflow_id.partition(".")[0]
+
+
 @DBOS.dbos_class()
 class JobWorkflows(DBOSConfiguredInstance):
     """The workflows, bound to what this worker has.
