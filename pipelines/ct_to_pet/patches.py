@@ -100,7 +100,7 @@ def translated(seen: Cubes, mask: Mask, tiling: Tiling, run: Run, batch: int) ->
     """
     result = np.zeros(mask.shape, np.float32)
     if mask.any():
-        near = _around(mask, tiling.overlap)
+        near = around(mask, tiling.overlap)
         result[near] = _averaged(seen[(slice(None), *near)], mask[near], tiling, run, batch)
     return result
 
@@ -124,7 +124,7 @@ def _averaged(seen: Cubes, mask: Mask, tiling: Tiling, run: Run, batch: int) -> 
     return np.asarray(result[tuple(slice(count) for count in shape)] * mask, np.float32)
 
 
-def _around(mask: Mask, margin: int) -> Place:
+def around(mask: Mask, margin: int) -> Place:
     """The box that holds the mask and so many cubes about it."""
     found = [np.flatnonzero(mask.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
     z, y, x = (slice(max(0, int(on[0]) - margin), int(on[-1]) + 1 + margin) for on in found)
