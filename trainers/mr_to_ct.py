@@ -16,26 +16,23 @@ which generator, and which mode. `--width 16` and the like change one line of it
     t1:FOLDER              a T1-weighted series of DICOM alone
     set:FOLDER:train       a side of a gathered data set (`--data FOLDER` takes both), unpaired
 
-Unpaired sources can only play the CycleGAN's game. Read from top to bottom: settings, data, the
-two modes' steps, the loop.
+Unpaired sources can only play the CycleGAN's game. Several GPUs: `torchrun --nproc-per-node 4 -m
+trainers.mr_to_ct …`. Read from top to bottom: settings, data, the two modes, the loop.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 import yaml
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.utils.tensorboard import SummaryWriter
-from tqdm import tqdm
 
 from pipelines.mr_to_ct.generators import BackwardGenerator
 from pipelines.mr_to_ct.networks import Design, build
@@ -43,49 +40,78 @@ from pipelines.mr_to_ct.scaling import CENTRE_HU, SCALE_HU
 from trainers.losses.adversarial import adversarial_game
 from trainers.losses.cycle import cycle_loss
 from trainers.losses.replay import ReplayBuffer
-from trainers.mr_ct_patches import BODY_ABOVE_HU, Patches, Stack, draw, every_slice, stack_of
+from trainers.mr_ct_patches import BODY_ABOVE_HU, Stack, draw, every_slice, stack_of
 from trainers.mr_ct_sources import read_source
 from trainers.patch_critic import PatchCritic
 from trainers.readers.data_set import add_data_option, with_data
 from trainers.training.card import write_card
+from trainers.training.feeding import Batch, Drawn
+from trainers.training.learner import Learner
+from trainers.training.rates import flat_then_linear, warm_cosine
+from trainers.training.run import WEIGHTS, Run
+from trainers.training.settings import RunSettings, add_options, knob, settings_from
 
 CONFIGURATIONS = Path(__file__).parent / "configurations" / "mr_to_ct"
+SETTINGS = "settings.yaml"
+"""File in the folder of a run: what `trainers.publish_mr_to_ct` builds the network from."""
 
 VALIDATE_EVERY = 3
 """Every third slice of a held-out patient is enough to follow a run."""
 
+SHOWN_HU = (-200.0, 800.0)
+"""Window of the sample pictures."""
+
 
 @dataclass(frozen=True)
-class Settings:
-    """Every knob of a run; a configuration file sets some, the command line any."""
+class Settings(RunSettings):
+    """Every knob of a run; a configuration file sets some, the command line any but the tuples."""
 
-    title: str = ""  # the configuration's name, as the paper writes it
-    mode: str = "supervised"  # supervised, cyclegan
-    generator: str = "residual_unet"  # residual_unet, single, multi
-    inputs: tuple[str, ...] = ("T1",)  # what the generator gets at a time
-    samples: tuple[tuple[str, ...], ...] = (("T1",),)  # what of a patient makes one sample each
-    context: int = 0  # neighbouring slices on each side
-    width: int = 64  # features of the stem, or of the U-Net's first level
-    norm: str = "instance"  # instance, none; single and multi
-    merge: str = "concat"  # concat, sum; multi
-    pixel_mm: float = 1.0  # working distance of pixels
-    steps: int = 1500  # optimiser steps
-    batch: int = 16  # patches a step
-    patch: int = 128  # pixels along a side
-    rate: float = 1e-3  # highest learning rate
-    warmup: int = 50  # steps of rising learning rate
-    average: float = 0.995  # decay of the averaged weights, which are the ones that are kept
-    cycle: float = 10.0  # weight of the cycle losses
-    pool: int = 50  # earlier images that a critic is shown again
-    window_hu: tuple[float, float] = (-1000.0, 1000.0)  # CT that the CycleGAN sees
-    contrast: str = "either"  # CT with or without contrast medium, for people
-    seed: int = 1  # of everything that is random
-    save_every: int = 100  # steps between two checkpoints
-    device: str = "auto"  # auto, cpu, cuda
+    title: str = knob("", "the configuration's name, as the paper writes it")
+    mode: str = knob("supervised", "supervised, cyclegan")
+    generator: str = knob("residual_unet", "residual_unet, single, multi")
+    inputs: tuple[str, ...] = knob(("T1",), "what the generator gets at a time")
+    samples: tuple[tuple[str, ...], ...] = knob((("T1",),), "what makes one sample each")
+    context: int = knob(0, "neighbouring slices on each side")
+    width: int = knob(64, "features of the stem, or of the U-Net's first level")
+    norm: str = knob("instance", "instance, none; single and multi")
+    merge: str = knob("concat", "concat, sum; multi")
+    pixel_mm: float = knob(1.0, "working distance of pixels")
+    steps: int = knob(1500, "optimiser steps")
+    batch: int = knob(16, "patches a step")
+    patch: int = knob(128, "pixels along a side")
+    rate: float = knob(1e-3, "highest learning rate")
+    warmup: int = knob(50, "steps of rising learning rate")
+    average: float = knob(0.995, "decay of the averaged weights, which are the ones that are kept")
+    cycle: float = knob(10.0, "weight of the cycle losses")
+    pool: int = knob(50, "earlier images that a critic is shown again")
+    window_hu: tuple[float, float] = knob((-1000.0, 1000.0), "CT that the CycleGAN sees")
+    contrast: str = knob("either", "CT with or without contrast medium, for people")
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Read the command line, then train."""
+    parser = parser_of_options()
+    named, _ = parser.parse_known_args(argv)
+    parser.set_defaults(**configured(named.configuration))
+    given = parser.parse_args(argv)
+    train_on, validate_on = with_data(given.train, given.validate, given.data)
+    settings = settings_from(given, Settings)
+    stacks, held_out = read_stacks(train_on, settings), read_stacks(validate_on, settings)
+    if not stacks:
+        parser.error("there is nothing to train on; name --train SOURCE or --data DIR")
+    with Run(settings, given.out) as run:
+        mode = make_mode(run, settings)
+        if given.resume:
+            run.resume()
+        elif given.start:
+            mode.learner.start_from(load_file(given.start), "network")
+        train(run, mode, stacks, held_out)
+        if given.data and run.processes.first:
+            write_card("mr_to_ct", given.out, given.out / WEIGHTS, given.data, given.start)
+
+
+def parser_of_options() -> argparse.ArgumentParser:
+    """The command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -95,38 +121,24 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="weights, checkpoint, TensorBoard")
     parser.add_argument("--start", type=Path, metavar="WEIGHTS", help="start from these weights")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
-    for knob in fields(Settings):
-        if isinstance(knob.default, (int, float, str)):
-            flag = f"--{knob.name.replace('_', '-')}"
-            parser.add_argument(flag, type=type(knob.default), help=f"(default {knob.default})")
     add_data_option(parser)
-    options = vars(parser.parse_args())
-    train_on, validate_on = with_data(options["train"], options["validate"], options["data"])
-    names = {knob.name for knob in fields(Settings)}
-    given = {key: value for key, value in options.items() if key in names and value is not None}
-    settings = read_settings(options["configuration"], given)
-    torch.manual_seed(settings.seed)
-    run: Run = Supervised(settings) if settings.mode == "supervised" else CycleGan(settings)
-    out: Path = options["out"]
-    out.mkdir(parents=True, exist_ok=True)
-    if options["resume"]:
-        run.resume(torch.load(out / "checkpoint.pt", run.device, weights_only=True))
-    elif options["start"]:
-        run.start_from(load_file(options["start"]))
-    stacks = read_stacks(train_on, settings)
-    if not stacks:
-        parser.error("there is nothing to train on; name --train SOURCE or --data DIR")
-    train(run, stacks, read_stacks(validate_on, settings), out)
-    if options["data"]:
-        write_card("mr_to_ct", out, out / "weights.safetensors", options["data"], None)
+    add_options(parser, Settings)
+    return parser
 
 
-def read_settings(configuration: str, given: dict[str, Any]) -> Settings:
-    """The configuration file with what the command line changes; an unknown key is an error."""
+def configured(configuration: str) -> dict[str, Any]:
+    """What a configuration file says.
+
+    Args:
+        configuration: a name in `configurations/mr_to_ct`, or a path.
+
+    Raises:
+        ValueError: there is a key that is no setting.
+    """
     path = CONFIGURATIONS / f"{configuration}.yaml"
     path = path if path.exists() else Path(configuration)
-    values = {**yaml.safe_load(path.read_text(encoding="utf-8")), **given}
-    unknown = sorted(set(values) - {knob.name for knob in fields(Settings)})
+    values: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    unknown = sorted(set(values) - {one.name for one in fields(Settings)})
     if unknown:
         raise ValueError(f"{path.name} has no setting {unknown[0]!r}; see Settings.")
     if "samples" in values:
@@ -134,7 +146,25 @@ def read_settings(configuration: str, given: dict[str, Any]) -> Settings:
     for key in ("inputs", "window_hu"):
         if key in values:
             values[key] = tuple(values[key])
-    return Settings(**values)
+    return values
+
+
+def read_settings(configuration: str, changes: Mapping[str, Any]) -> Settings:
+    """The settings of a configuration, with changes."""
+    return Settings(**{**configured(configuration), **changes})
+
+
+def design_of(settings: Settings) -> Design:
+    """The generator that the settings describe."""
+    return Design(
+        generator=settings.generator,  # type: ignore[arg-type]
+        inputs=settings.inputs,
+        context=settings.context,
+        pixel_mm=settings.pixel_mm,
+        width=settings.width,
+        norm=settings.norm,  # type: ignore[arg-type]
+        merge=settings.merge,  # type: ignore[arg-type]
+    )
 
 
 def read_stacks(sources: Sequence[str], settings: Settings) -> list[Stack]:
@@ -153,154 +183,128 @@ def read_stacks(sources: Sequence[str], settings: Settings) -> list[Stack]:
 # --- the two modes ------------------------------------------------------------------------------
 
 
-class Run:
-    """One mode's networks and its step.
+class Mode(Protocol):
+    """What the loop asks of a mode; its learner holds the generator as `network`."""
 
-    Args:
-        settings: of the run.
-    """
+    learner: Learner
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings, self.step = settings, 0
-        wanted = "cuda" if torch.cuda.is_available() else "cpu"
-        self.device = torch.device(wanted if settings.device == "auto" else settings.device)
-        design = design_of(settings)
-        self.network = build(design).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.averaged = build(design).to(self.device)
-        self.averaged.load_state_dict(self.network.state_dict())
-        self.modules: dict[str, nn.Module] = {"network": self.network, "averaged": self.averaged}
-        self.optimisers: dict[str, torch.optim.Optimizer] = {}
+    def draw(self, stacks: Sequence[Stack], random: np.random.Generator) -> Drawn:
+        """A batch: `mr` (B, planes, H, W), `ct` (B, 1, H, W) in HU, and what else it needs."""
 
-    def update(self, stacks: Sequence[Stack], random: np.random.Generator) -> dict[str, float]:
-        """One optimiser step; gives the losses by name."""
-        raise NotImplementedError
-
-    def patches(self, stacks: Sequence[Stack], random: np.random.Generator) -> Patches:
-        """A batch on the device."""
-        settings = self.settings
-        drawn = draw(stacks, settings.batch, settings.patch, settings.context, random)
-        mr, ct, weight = (part.to(self.device) for part in (drawn.mr, drawn.ct, drawn.weight))
-        return Patches(mr.contiguous(memory_format=torch.channels_last), ct, weight)
-
-    @torch.no_grad()
-    def average(self) -> None:
-        """Move the averaged weights towards the new ones."""
-        decay = min(self.settings.average, (1 + self.step) / (10 + self.step))
-        for mean, new in zip(self.averaged.parameters(), self.network.parameters(), strict=True):
-            mean.lerp_(new, 1 - decay)
-
-    def start_from(self, weights: dict[str, Tensor]) -> None:
-        """Begin with the generator of an earlier run."""
-        for network in (self.network, self.averaged):
-            network.load_state_dict(weights)
-
-    def state(self) -> dict[str, Any]:
-        """All that a later run needs to go on; replay pools start anew."""
-        return {
-            "step": self.step,
-            "modules": {name: module.state_dict() for name, module in self.modules.items()},
-            "optimisers": {name: one.state_dict() for name, one in self.optimisers.items()},
-            "settings": asdict(self.settings),
-        }
-
-    def resume(self, state: dict[str, Any]) -> None:
-        """Go on from a state; what is random depends on the seed and the step alone."""
-        self.step = state["step"]
-        for name, module in self.modules.items():
-            module.load_state_dict(state["modules"][name])
-        for name, optimiser in self.optimisers.items():
-            optimiser.load_state_dict(state["optimisers"][name])
+    def update(self, batches: Sequence[Batch]) -> None:
+        """One step; tells its losses to the run."""
 
 
-class Supervised(Run):
+class Supervised:
     """Mean absolute error in HU on registered pairs, in the body above all."""
 
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings)
-        self.optimiser = torch.optim.Adam(self.network.parameters(), settings.rate)
-        self.optimisers = {"network": self.optimiser}
+    def __init__(self, run: Run, settings: Settings) -> None:
+        self.run, self.settings = run, settings
+        self.network = network_of(run, settings)
+        adam = torch.optim.Adam(self.network.parameters(), settings.rate)
+        rate = warm_cosine(settings.rate, settings.warmup, settings.steps)
+        self.learner = run.learner("network", self.network, adam, rate=rate, clip=1.0)
 
-    def update(self, stacks: Sequence[Stack], random: np.random.Generator) -> dict[str, float]:
-        """One step; the loss is in HU."""
-        patches = self.patches(stacks, random)
-        for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(self.step, self.settings)
-        error = (self.network(patches.mr) - patches.ct).abs() * patches.weight
-        loss = error.sum() / patches.weight.sum()
-        self.optimiser.zero_grad(set_to_none=True)
-        (loss / SCALE_HU).backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimiser.step()
-        self.average()
-        self.step += 1
-        return {"mae_hu": loss.item()}
+    def draw(self, stacks: Sequence[Stack], random: np.random.Generator) -> Drawn:
+        """A batch with the weight of each pixel's error."""
+        settings = self.settings
+        return vars(draw(stacks, settings.batch, settings.patch, settings.context, random))
+
+    def update(self, batches: Sequence[Batch]) -> None:
+        """One step."""
+        with self.learner.step(len(batches)) as backward:
+            for batch in batches:
+                with self.run.autocast():
+                    made = self.network(batch["mr"].contiguous(memory_format=torch.channels_last))
+                error = (made.float() - batch["ct"]).abs() * batch["weight"]
+                loss = error.sum() / batch["weight"].sum()
+                backward(loss / SCALE_HU)
+                self.run.tell(mae_hu=loss)
 
 
-class CycleGan(Run):
+class CycleGan:
     """The multimodal CycleGAN: no pairs, one critic for CT and one for each MR modality.
 
     L = sum over modalities of L_GAN(F_m, D_m) + L_GAN(G, D_CT)
         + cycle x (|G(F(ct)) - ct| + mean over modalities of |F_m(G(mr)) - mr_m|)
     """
 
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings)
-        design = design_of(settings)
-        self.modalities = len(settings.inputs)
-        self.backward = BackwardGenerator(self.modalities, design.shape).to(self.device)
-        self.critics = nn.ModuleList(
-            PatchCritic(settings.width).layers for _ in range(1 + self.modalities)
-        ).to(self.device)
-        both = [*self.network.parameters(), *self.backward.parameters()]
-        betas = (0.5, 0.999)
-        self.optimiser = torch.optim.Adam(both, settings.rate, betas)
-        self.critic_optimiser = torch.optim.Adam(self.critics.parameters(), settings.rate, betas)
-        self.modules |= {"backward": self.backward, "critics": self.critics}
-        self.optimisers = {"generators": self.optimiser, "critics": self.critic_optimiser}
-        self.pools = [
-            ReplayBuffer(settings.pool, seed=index) for index in range(1 + self.modalities)
-        ]
+    def __init__(self, run: Run, settings: Settings) -> None:
+        self.run, self.settings = run, settings
+        count = 1 + len(settings.inputs)
+        self.network = network_of(run, settings)
+        self.backward = BackwardGenerator(len(settings.inputs), design_of(settings).shape)
+        self.backward.to(run.device)
+        self.critics = nn.ModuleList(PatchCritic(settings.width).layers for _ in range(count))
+        self.critics.to(run.device)
+        rate = flat_then_linear(settings.rate, settings.steps // 2, settings.steps)
+        generators = {"network": self.network, "backward": self.backward}
+        adam = _adam([*self.network.parameters(), *self.backward.parameters()], settings)
+        self.learner = run.learner("generators", generators, adam, rate=rate)
+        adam = _adam([*self.critics.parameters()], settings)
+        self.judge = run.learner("critics", self.critics, adam, rate=rate, average=0.0)
+        self.pools = [ReplayBuffer(settings.pool, seed=index) for index in range(count)]
         self.game = adversarial_game("lsgan")
 
-    def forward_units(self, mr: Tensor) -> Tensor:
-        """MR to CT in the generators' units: HU = CENTRE_HU + SCALE_HU x unit."""
-        output: Tensor = self.network.correction(mr)
-        return output
+    def draw(self, stacks: Sequence[Stack], random: np.random.Generator) -> Drawn:
+        """MR of some patients and CT of others."""
+        settings = self.settings
+        shape = settings.batch, settings.patch, settings.context
+        mr = draw([stack for stack in stacks if stack.mr is not None], *shape, random).mr
+        ct = draw([stack for stack in stacks if stack.ct is not None], *shape, random).ct
+        return {"mr": mr, "ct": ct}
 
-    def update(self, stacks: Sequence[Stack], random: np.random.Generator) -> dict[str, float]:
-        """One step of the generators, then one of the critics; MR and CT are drawn apart."""
-        mr = self.patches([stack for stack in stacks if stack.mr is not None], random).mr
-        ct = self.patches([stack for stack in stacks if stack.ct is not None], random).ct
-        ct = (ct.clamp(*self.settings.window_hu) - CENTRE_HU) / SCALE_HU
-        for optimiser in self.optimisers.values():
-            for group in optimiser.param_groups:
-                group["lr"] = learning_rate(self.step, self.settings)
-        made_ct, made_mr = self.forward_units(mr), self.backward(ct)
-        fakes = [made_ct, *_channels(made_mr)]
-        game = torch.stack(
-            [self.game.generator(d(fake)) for d, fake in zip(self.critics, fakes, strict=True)]
-        ).sum()
-        back_mr, back_ct = self.backward(made_ct), self.forward_units(made_mr)
-        round_trip = cycle_loss([back_ct], [ct]) + cycle_loss(_channels(back_mr), _channels(mr))
-        self.optimiser.zero_grad(set_to_none=True)
-        (game + self.settings.cycle * round_trip).backward()  # type: ignore[no-untyped-call]
-        self.optimiser.step()
-        judged = self._judge([ct, *_channels(mr)], fakes)
-        self.average()
-        self.step += 1
-        return {"game": game.item(), "cycle": round_trip.item(), "critics": judged}
+    def update(self, batches: Sequence[Batch]) -> None:
+        """One step of the generators, then one of the critics."""
+        pairs = []
+        with self.learner.step(len(batches)) as backward, self.judge.frozen():
+            for batch in batches:
+                ct = (batch["ct"].clamp(*self.settings.window_hu) - CENTRE_HU) / SCALE_HU
+                loss, fakes = self._generators(batch["mr"], ct)
+                backward(loss)
+                pairs.append(([ct, *_channels(batch["mr"])], fakes))
+        with self.judge.step(len(batches)) as backward:
+            for reals, fakes in pairs:
+                backward(self._judged(reals, fakes))
 
-    def _judge(self, reals: Sequence[Tensor], fakes: Sequence[Tensor]) -> float:
-        """One step of all critics, each shown earlier images too."""
+    def _generators(self, mr: Tensor, ct: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Loss, and the images made: CT, then each modality; all in the generators' units."""
+        forward: nn.Module = self.network.correction  # type: ignore[assignment]
+        with self.run.autocast():
+            made_ct, made_mr = forward(mr), self.backward(ct)
+            back_mr, back_ct = self.backward(made_ct), forward(made_mr)
+        fakes = [made_ct.float(), *_channels(made_mr.float())]
+        pairs = zip(self.critics, fakes, strict=True)
+        game = torch.stack([self.game.generator(critic(fake)) for critic, fake in pairs]).sum()
+        cycle = cycle_loss([back_ct.float()], [ct])
+        cycle = cycle + cycle_loss(_channels(back_mr.float()), _channels(mr))
+        self.run.tell(game=game, cycle=cycle)
+        return game + self.settings.cycle * cycle, [fake.detach() for fake in fakes]
+
+    def _judged(self, reals: Sequence[Tensor], fakes: Sequence[Tensor]) -> Tensor:
+        """Loss of all critics, each shown earlier images too."""
         losses = []
         for critic, pool, real, fake in zip(self.critics, self.pools, reals, fakes, strict=True):
             (earlier,) = pool.exchange(fake)
             losses.append(self.game.discriminator(critic(real), critic(earlier)))
         loss = torch.stack(losses).sum()
-        self.critic_optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.critic_optimiser.step()
-        return loss.item()
+        self.run.tell(critics=loss)
+        return loss
+
+
+def make_mode(run: Run, settings: Settings) -> Mode:
+    """The mode that the settings name."""
+    return Supervised(run, settings) if settings.mode == "supervised" else CycleGan(run, settings)
+
+
+def network_of(run: Run, settings: Settings) -> nn.Module:
+    """The generator, on the run's device."""
+    network = build(design_of(settings)).to(run.device)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def _adam(parameters: list[nn.Parameter], settings: Settings) -> torch.optim.Adam:
+    return torch.optim.Adam(parameters, settings.rate, (0.5, 0.999))
 
 
 def _channels(images: Tensor) -> tuple[Tensor, ...]:
@@ -308,82 +312,59 @@ def _channels(images: Tensor) -> tuple[Tensor, ...]:
     return torch.chunk(images, images.shape[1], dim=1)
 
 
-def design_of(settings: Settings) -> Design:
-    """The generator that the settings describe."""
-    return Design(
-        generator=settings.generator,  # type: ignore[arg-type]
-        inputs=settings.inputs,
-        context=settings.context,
-        pixel_mm=settings.pixel_mm,
-        width=settings.width,
-        norm=settings.norm,  # type: ignore[arg-type]
-        merge=settings.merge,  # type: ignore[arg-type]
-    )
-
-
-def learning_rate(step: int, settings: Settings) -> float:
-    """Supervised: a linear rise, then a cosine. CycleGAN: level, then linearly down to nothing."""
-    done = step / max(1, settings.steps)
-    if settings.mode == "cyclegan":
-        return settings.rate * min(1.0, 2.0 * (1.0 - done))
-    rise = min(1.0, (step + 1) / max(1, settings.warmup))
-    return settings.rate * rise * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
-
-
 # --- the loop -----------------------------------------------------------------------------------
 
 
-def train(run: Run, stacks: Sequence[Stack], held_out: Sequence[Stack], out: Path) -> None:
-    """Train until `settings.steps`, saving as it goes."""
+def train(run: Run, mode: Mode, stacks: Sequence[Stack], held_out: Sequence[Stack]) -> None:
+    """Train until `settings.steps`; patches are drawn while the network computes."""
     settings = run.settings
-    board = SummaryWriter(out / "tensorboard")
-    bar = tqdm(total=settings.steps, initial=run.step, unit="step")
-    recent: list[dict[str, float]] = []
-    while run.step < settings.steps:
-        random = np.random.default_rng([settings.seed, run.step])
-        recent.append(run.update(stacks, random))
-        bar.update()
-        if run.step % settings.save_every == 0 or run.step == settings.steps:
-            report(run, board, recent, held_out)
-            save(run, out)
-            recent.clear()
-    bar.close()
-    board.close()
+    assert isinstance(settings, Settings)
+    (run.out / SETTINGS).write_text(
+        yaml.safe_dump(_plain(asdict(settings)), sort_keys=False), encoding="utf-8"
+    )
+    for batches in run.steps(lambda random: mode.draw(stacks, random)):
+        mode.update(batches)
+        if not run.due:
+            continue
+        score, network = None, mode.learner.best("network")
+        if held_out and run.processes.first:
+            score = float(np.mean([validate(network, one, settings.context) for one in held_out]))
+        weights = mode.learner.weights(network="")
+        run.report(weights, score=score, pictures=pictures(network, batches[-1]))
 
 
-def report(
-    run: Run, board: SummaryWriter, recent: Sequence[dict[str, float]], held_out: Sequence[Stack]
-) -> None:
-    """Losses and the error on held-out patients; one line to the terminal."""
-    figures = {name: float(np.mean([one[name] for one in recent])) for name in recent[0]}
-    if held_out:
-        figures["validation_mae_hu"] = float(np.mean([validate(run, one) for one in held_out]))
-    for name, value in figures.items():
-        board.add_scalar(name, value, run.step)
-    line = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
-    tqdm.write(f"step {run.step}  {line}")
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """Without tuples, which YAML would mark as Python's."""
+    return {
+        key: [list(one) if isinstance(one, tuple) else one for one in value]
+        if isinstance(value, tuple)
+        else value
+        for key, value in values.items()
+    }
 
 
 @torch.no_grad()
-def validate(run: Run, stack: Stack) -> float:
-    """Mean absolute error in the body of one patient, HU, by the averaged weights."""
+def validate(network: nn.Module, stack: Stack, context: int) -> float:
+    """Mean absolute error in the body of one patient, HU."""
+    device = next(network.parameters()).device
     total, count = 0.0, 0
-    for planes, ct in list(every_slice(stack, run.settings.context))[::VALIDATE_EVERY]:
-        made = run.averaged(planes.to(run.device))[0, 0].cpu().numpy()
+    for planes, ct in list(every_slice(stack, context))[::VALIDATE_EVERY]:
+        made = network(planes.to(device))[0, 0].cpu().numpy()
         body = ct > BODY_ABOVE_HU
         total += float(np.abs(made - ct)[body].sum())
         count += int(np.count_nonzero(body))
     return total / max(1, count)
 
 
-def save(run: Run, out: Path) -> None:
-    """Checkpoint (written aside, then renamed), averaged weights, and the settings beside them."""
-    torch.save(run.state(), out / "checkpoint.part")
-    (out / "checkpoint.part").rename(out / "checkpoint.pt")
-    weights = {key: value.contiguous().cpu() for key, value in run.averaged.state_dict().items()}
-    save_file(weights, out / "weights.safetensors", {"steps": str(run.step)})
-    settings = yaml.safe_dump(asdict(run.settings), sort_keys=False)
-    (out / "settings.yaml").write_text(settings, encoding="utf-8")
+@torch.no_grad()
+def pictures(network: nn.Module, batch: Batch) -> dict[str, Tensor]:
+    """The middle plane of the MR, the CT that is made of it, a CT of the batch; (4, 1, H, W)."""
+    low, high = SHOWN_HU
+    mr, ct = batch["mr"][:4], batch["ct"][:4]
+    middle = mr[:, mr.shape[1] // 2 :][:, :1]
+    made = network(mr)
+    shown = {"mr": middle, "made": (made - low) / (high - low), "ct": (ct - low) / (high - low)}
+    return {name: image.clamp(0.0, 1.0) for name, image in shown.items()}
 
 
 if __name__ == "__main__":

@@ -1,28 +1,33 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from pipelines.mr_to_ct.generators import MultiGenerator, SingleGenerator
+from pipelines.mr_to_ct.networks import build
 from tests.trainers.test_mr_ct_patches import a_pair
 from trainers.mr_ct_patches import Stack
 from trainers.mr_to_ct import (
     CONFIGURATIONS,
+    SETTINGS,
     CycleGan,
     Settings,
-    Supervised,
     design_of,
-    learning_rate,
+    main,
+    make_mode,
     read_settings,
     read_stacks,
-    save,
-    train,
+    validate,
 )
 from trainers.readers.mr_ct import MrCtSeries, save_prepared
+from trainers.training.run import WEIGHTS, Run
 
 PAPER = {
     "all_in": ("All-in", "single", ["IP", "OOP"]),
@@ -37,15 +42,16 @@ SMALL: dict[str, Any] = {"width": 4, "patch": 32, "batch": 1, "pool": 2, "device
 
 
 @pytest.mark.parametrize("name", PAPER)
-def test_the_seven_configurations_build_the_papers_networks(name: str) -> None:
+def test_the_seven_configurations_build_the_papers_networks(name: str, tmp_path: Path) -> None:
     title, generator, modalities = PAPER[name]
     settings = read_settings(name, SMALL)
     assert (settings.title, settings.mode, settings.generator) == (title, "cyclegan", generator)
     assert sorted({key for sample in settings.samples for key in sample}) == sorted(modalities)
-    run = CycleGan(settings)
-    assert len(run.critics) == 1 + len(settings.inputs)  # one for CT, one for each modality
-    assert len(run.backward.branches) == len(settings.inputs)
-    assert isinstance(run.network, MultiGenerator if generator == "multi" else SingleGenerator)
+    with Run(settings, tmp_path) as run:
+        mode = CycleGan(run, settings)
+    assert len(mode.critics) == 1 + len(settings.inputs)  # one for CT, one for each modality
+    assert len(mode.backward.branches) == len(settings.inputs)
+    assert isinstance(mode.network, MultiGenerator if generator == "multi" else SingleGenerator)
 
 
 def test_the_papers_width_and_losses_are_the_defaults() -> None:
@@ -72,48 +78,99 @@ def pair_of_phases() -> Stack:
     return Stack("p", np.concatenate([pair.mr, 0.5 * pair.mr]), pair.ct)
 
 
-def test_a_cyclegan_step_moves_every_network() -> None:
-    run = CycleGan(read_settings("in_n_out", SMALL))
-    before = {name: [p.clone() for p in m.parameters()] for name, m in run.modules.items()}
-    losses = run.update([pair_of_phases()], np.random.default_rng(0))
+def one_step(
+    settings: Settings, stacks: list[Stack], out: Path
+) -> tuple[CycleGan, dict[str, float]]:
+    """A CycleGAN after a step, and its losses."""
+    with Run(settings, out) as run:
+        mode = CycleGan(run, settings)
+        drawn = mode.draw(stacks, np.random.default_rng(0))
+        mode.update([{name: torch.as_tensor(value) for name, value in drawn.items()}])
+        return mode, {name: float(values[-1]) for name, values in run._told.items()}
+
+
+def test_a_cyclegan_step_moves_every_network(tmp_path: Path) -> None:
+    settings = replace(read_settings("in_n_out", SMALL), steps=2)
+    with Run(settings, tmp_path / "fresh") as run:
+        fresh = CycleGan(run, settings)
+    stepped, losses = one_step(settings, [pair_of_phases()], tmp_path / "stepped")
     assert set(losses) == {"game", "cycle", "critics"}
-    for name, module in run.modules.items():
-        moved = [
-            not torch.equal(a, b) for a, b in zip(before[name], module.parameters(), strict=True)
-        ]
-        assert any(moved), name
+    for part in ("network", "backward", "critics"):
+        before, after = (getattr(mode, part).parameters() for mode in (fresh, stepped))
+        assert any(not torch.equal(a, b) for a, b in zip(before, after, strict=True)), part
 
 
-def test_the_unpaired_game_takes_mr_and_ct_of_different_patients() -> None:
+def test_the_unpaired_game_takes_mr_and_ct_of_different_patients(tmp_path: Path) -> None:
     pair = pair_of_phases()
     stacks = [Stack("mr", pair.mr, None), Stack("ct", None, pair.ct)]
-    losses = CycleGan(read_settings("in_n_out", SMALL)).update(stacks, np.random.default_rng(0))
+    _, losses = one_step(read_settings("in_n_out", SMALL), stacks, tmp_path)
     assert np.isfinite(list(losses.values())).all()
 
 
-def test_supervised_training_learns_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    settings = Settings(
-        width=4, patch=32, batch=4, steps=24, save_every=12, device="cpu", rate=3e-3
-    )
+def prepared(folder: Path) -> str:
+    """A source with one pair."""
+    pair = a_pair()
+    assert pair.mr is not None
+    save_prepared(MrCtSeries("p", {"T1": 700 * pair.mr[0]}, pair.ct, 1.0, 3.0), folder)
+    return f"prepared:{folder}"
+
+
+def trained(source: str, out: Path, *words: str) -> dict[str, torch.Tensor]:
+    """Weights after a run of the command."""
+    knobs = ["--width=4", "--patch=32", "--batch=4", "--save-every=12", "--rate=0.003"]
+    sides = ["--train", source, "--validate", source, "--out", str(out), "--device=cpu"]
+    main(["--configuration", "t1", *sides, *knobs, *words])
+    return load_file(out / WEIGHTS)
+
+
+def test_supervised_training_learns(tmp_path: Path) -> None:
+    source = prepared(tmp_path / "pairs")
+    whole = trained(source, tmp_path / "whole", "--steps=24")
     torch.manual_seed(0)
-    run = Supervised(settings)
-    train(run, [a_pair()], [a_pair()], tmp_path)
-    assert (tmp_path / "weights.safetensors").exists()
-    torch.manual_seed(0)
-    halfway = Supervised(settings)
-    losses = [
-        halfway.update([a_pair()], np.random.default_rng([settings.seed, step]))["mae_hu"]
-        for step in range(12)
-    ]
-    assert losses[-1] < losses[0]
-    (tmp_path / "half").mkdir()
-    save(halfway, tmp_path / "half")
-    on = Supervised(settings)
-    on.resume(torch.load(tmp_path / "half" / "checkpoint.pt", weights_only=True))
-    train(on, [a_pair()], [], tmp_path / "half")
-    for first, second in zip(run.averaged.parameters(), on.averaged.parameters(), strict=True):
-        torch.testing.assert_close(first, second)
-    assert design_of(read_settings(str(tmp_path / "settings.yaml"), {})) == design_of(settings)
+    start = build(design_of(read_settings("t1", {"width": 4}))).eval()
+    learned = build(design_of(read_settings("t1", {"width": 4}))).eval()
+    learned.load_state_dict(whole)
+    assert validate(learned, a_pair(), 2) < validate(start, a_pair(), 2)
+    settings = read_settings(str(tmp_path / "whole" / SETTINGS), {})
+    assert design_of(settings) == design_of(read_settings("t1", {"width": 4}))
+
+
+def test_a_resumed_run_gives_the_weights_of_a_whole_one(tmp_path: Path) -> None:
+    source = prepared(tmp_path / "pairs")
+    settings = read_settings("t1", SMALL | {"batch": 2, "steps": 6, "save_every": 3})
+    stacks = read_stacks([source], settings)
+    for name, stops in (("whole", (6,)), ("parts", (3, 6))):
+        for stop in stops:
+            with Run(settings, tmp_path / name) as run:
+                mode = make_mode(run, settings)
+                if (tmp_path / name / "checkpoint.pt").exists():
+                    run.resume()
+                for batches in run.steps(partial(mode.draw, stacks)):
+                    mode.update(batches)
+                    if run.due:
+                        run.report(mode.learner.weights(network=""))
+                    if run.step == stop:
+                        break
+    whole, parts = (load_file(tmp_path / name / WEIGHTS) for name in ("whole", "parts"))
+    for name, tensor in whole.items():
+        torch.testing.assert_close(parts[name], tensor)
+
+
+def test_it_starts_from_given_weights(tmp_path: Path) -> None:
+    source = prepared(tmp_path / "pairs")
+    first = trained(source, tmp_path / "first", "--steps=12")
+    start = str(tmp_path / "first" / WEIGHTS)
+    second = trained(source, tmp_path / "second", "--steps=1", "--rate=1e-9", "--start", start)
+    for name, tensor in first.items():
+        torch.testing.assert_close(second[name], tensor, rtol=1e-3, atol=1e-5)
+
+
+def test_with_nothing_to_train_on_it_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--configuration", "t1", "--out", str(tmp_path)])
+    assert "name --train SOURCE or --data DIR" in capsys.readouterr().err
 
 
 def test_samples_are_made_as_the_configuration_says(tmp_path: Path) -> None:
@@ -126,15 +183,6 @@ def test_samples_are_made_as_the_configuration_says(tmp_path: Path) -> None:
     assert both.mr is not None
     assert len(both.mr) == 2
     assert read_stacks(source, read_settings("t2", {})) == []
-
-
-def test_rates() -> None:
-    settings = Settings(steps=100, warmup=10, rate=1.0)
-    assert learning_rate(0, settings) < learning_rate(9, settings)
-    assert learning_rate(99, settings) < 0.02
-    level = Settings(mode="cyclegan", steps=100, rate=1.0)
-    assert learning_rate(40, level) == 1.0
-    assert learning_rate(75, level) == pytest.approx(0.5)
 
 
 def test_every_file_of_the_folder_is_a_configuration() -> None:

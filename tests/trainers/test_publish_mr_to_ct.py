@@ -8,9 +8,10 @@ import pytest
 
 from pipelines.mr_to_ct.models import load_models, read_networks
 from pipelines.mr_to_ct.quality import read_calibration
-from trainers.mr_to_ct import Settings, Supervised, save
+from trainers.mr_to_ct import make_mode, read_settings, read_stacks, train
 from trainers.publish_mr_to_ct import main, pin
 from trainers.readers.mr_ct import MrCtSeries, save_prepared
+from trainers.training.run import Run
 
 CARD = 'weights:\n  file: weights.safetensors\n  sha256: "00"\n'
 
@@ -25,15 +26,14 @@ def test_runs_become_one_file_of_weights(tmp_path: Path) -> None:
         series = MrCtSeries(f"p{index}", {"T1": image, "IP": image}, image - 400, 1.0, 3.0)
         save_prepared(series, tmp_path / "kept")
     source = f"prepared:{tmp_path / 'kept'}"
+    small = {"width": 4, "device": "cpu", "steps": 1, "batch": 1, "patch": 32}
     settings = {
-        "t1": Settings(width=4, context=1, device="cpu"),
-        "in_phase": Settings(
-            generator="single", inputs=("IP",), width=4, norm="none", device="cpu"
-        ),
+        "t1": read_settings("t1", small | {"context": 1}),
+        "in_phase": read_settings("in_phase_supervised", small | {"pixel_mm": 1.0}),
     }
     for name, own in settings.items():
-        (tmp_path / name).mkdir()
-        save(Supervised(own), tmp_path / name)
+        with Run(own, tmp_path / name) as run:
+            train(run, make_mode(run, own), read_stacks([source], own), [])
     runs = [f"{name}={tmp_path / name}" for name in settings]
     known = [f"{name}={source}" for name in settings]
     assert main([*runs, "--known", *known, "--folder", str(folder)]) == 0

@@ -46,19 +46,23 @@ class RunSettings:
 
 
 def add_options(parser: argparse.ArgumentParser, settings: type[RunSettings]) -> None:
-    """Make every knob an option; `settings_from` reads them back."""
+    """Make every knob an option but those that are tuples: only a configuration file holds these.
+
+    `settings_from` reads them back.
+    """
     for one in fields(settings):
-        _add_option(parser, one)
+        if not isinstance(one.default, tuple):
+            _add_option(parser, one)
 
 
 def settings_from(options: argparse.Namespace | Mapping[str, Any], kind: type[Knobs]) -> Knobs:
-    """The settings among the options of the command line.
+    """The settings among the options of the command line; what is not there keeps its default.
 
     Raises:
         SettingsError: a value that cannot be used.
     """
     given = options if isinstance(options, Mapping) else vars(options)
-    return kind(**{one.name: given[one.name] for one in fields(kind)})
+    return kind(**{one.name: given[one.name] for one in fields(kind) if one.name in given})
 
 
 def _add_option(parser: argparse.ArgumentParser, one: Field[Any]) -> None:
