@@ -2,6 +2,9 @@
 
 Both bring weights of their own (gigabytes, under their own licences), so neither is part of this
 product. They are given the CT on cubes of 4 mm, as NIfTI in a folder that is deleted afterwards.
+
+Calls and labels are those that moosez 3.2.2 and TotalSegmentator 2.18.0 declare; their networks
+were never run by us.
 """
 
 from __future__ import annotations
@@ -46,7 +49,6 @@ class MooseSegmenter:
                 input_data=str(source / "CT_body.nii.gz"),
                 model_names="clin_ct_body",
                 output_dir=str(made),
-                accelerator="cpu",
             )
             labels = _read(_only(made), hu.shape)
         return _everywhere(labels, body)
