@@ -18,7 +18,8 @@ from scipy import ndimage
 from tqdm import tqdm
 
 from pipelines.cesm_vce.framing import BACKGROUND_SHARE, SIZE, framed, resized, scale_of
-from trainers.dual_energy import Iodine, draw_breast, image_breast
+from trainers.drawn_breast import Iodine, draw_breast
+from trainers.dual_energy import image_breast
 from trainers.readers.cdd_cesm import MammogramPair, read_cdd_cesm, read_excerpt
 from trainers.readers.gathered_mammograms import read_gathered_mammograms
 from trainers.training.patches import corner_around, cut

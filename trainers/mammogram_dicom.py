@@ -28,7 +28,8 @@ from pydicom.uid import (
 from dicom_profiles.codes import code_sequence
 from dicom_profiles.mg_virtual_contrast import BREAST, VIEWS
 from dicom_profiles.uids import derive_uid
-from trainers.dual_energy import FIELD_CM, Iodine, draw_breast, image_breast
+from trainers.drawn_breast import FIELD_CM, Iodine, draw_breast
+from trainers.dual_energy import image_breast
 from trainers.readers.cdd_cesm import read_excerpt
 
 DARKEST, BRIGHTEST = 1400, 3400

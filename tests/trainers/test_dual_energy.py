@@ -6,17 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from trainers.drawn_breast import REFERENCE_CM, Breast, Iodine, Mass, draw_breast
 from trainers.dual_energy import (
     GREY_PER_MG,
-    REFERENCE_CM,
     TABLES,
-    Breast,
-    Iodine,
-    Mass,
     Pair,
     _log_signal,
     _recombine,
-    draw_breast,
     image_breast,
     recombination_weight,
 )

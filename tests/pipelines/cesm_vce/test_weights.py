@@ -9,7 +9,8 @@ import pytest
 from dicom_profiles.volume import Volume
 from pipelines import catalog, load
 from pipelines.contract import Pipeline, Result
-from trainers.dual_energy import Iodine, Pair, draw_breast, image_breast
+from trainers.drawn_breast import Iodine, draw_breast
+from trainers.dual_energy import Pair, image_breast
 from trainers.readers.cdd_cesm import read_excerpt
 
 BOUND = 0.15
