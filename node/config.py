@@ -6,10 +6,13 @@ nearest valid key. Units stand in the names (`quiet_s`, `min_free_bytes`).
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+from dicom_profiles.storage import ACCEPTED_TRANSFER_SYNTAXES
 
 AETitle = Annotated[
     str, Field(min_length=1, max_length=16, pattern=r"^[ -\[\]-~]*[!-\[\]-~][ -\[\]-~]*$")
@@ -17,6 +20,29 @@ AETitle = Annotated[
 """AE title: 1 to 16 characters, no backslash, not only spaces (PS3.5 6.2, VR AE)."""
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def _known_database(value: str) -> str:
+    if value != "sqlite" and not re.fullmatch(r"postgresql://.+", value):
+        raise ValueError("sqlite, or postgresql://user@host/name")
+    return value
+
+
+def _known_device(value: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?", value):
+        raise ValueError("auto, cpu, cuda or cuda:N")
+    return value
+
+
+def _known_syntax(value: str) -> str:
+    if value not in ACCEPTED_TRANSFER_SYNTAXES:
+        raise ValueError("a transfer syntax UID that this node knows, as 1.2.840.10008.1.2.1")
+    return value
+
+
+Database = Annotated[str, AfterValidator(_known_database)]
+Device = Annotated[str, AfterValidator(_known_device)]
+TransferSyntaxUID = Annotated[str, AfterValidator(_known_syntax)]
 
 
 class Settings(BaseModel):
@@ -40,7 +66,7 @@ class NodeSettings(Settings):
     host: str = Field("0.0.0.0", description="address on which we accept associations")
     port: Port = Field(11112, description="port on which we accept associations")
     data_dir: Path = Field(Path("/var/lib/vscanner"), description="spool, jobs, derived objects")
-    database: str = Field("sqlite", description="'sqlite', or postgresql://user@host/name")
+    database: Database = Field("sqlite", description="'sqlite', or postgresql://user@host/name")
     receivers: int = Field(2, ge=1, le=64, description="receiving processes on the one port")
     max_associations: int = Field(25, ge=1, description="associations at a time, a process")
     max_pdu_bytes: int = Field(131072, ge=4096, description="largest PDU that we accept")
@@ -75,7 +101,7 @@ class PeerSettings(Settings):
         True, description="ask it for storage commitment; otherwise counts are compared by C-FIND"
     )
     query: bool = Field(True, description="ask it by C-FIND how many instances a series has")
-    transfer_syntaxes: tuple[str, ...] = Field(
+    transfer_syntaxes: tuple[TransferSyntaxUID, ...] = Field(
         ("1.2.840.10008.1.2.1",), description="transfer syntax UIDs in which it takes our objects"
     )
     tls: TLSSettings | None = Field(None, description="use TLS when we call it")
@@ -122,7 +148,7 @@ class JobSettings(Settings):
     answer_timeout_s: float = Field(
         30, gt=0, description="a destination that takes longer for one answer is given up for now"
     )
-    device: str = Field("auto", description="auto, cpu, cuda or cuda:N")
+    device: Device = Field("auto", description="auto, cpu, cuda or cuda:N")
 
 
 class RetentionSettings(Settings):

@@ -6,6 +6,7 @@ that `SyntheticData: YES` and `BurnedInAnnotation: NO` stay the DICOM values tha
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
@@ -33,7 +34,7 @@ SOURCE = "source"
 
 INTEGER = re.compile(r"[-+]?[0-9]+")
 FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-SECRETS = ("password",)
+SECRETS = ("password", "database")  # a database URL may carry a password
 WANTED = {  # pydantic's kinds of fault: in words of the file, where its own are not
     "int_parsing": "a whole number",
     "int_from_float": "a whole number",
@@ -43,6 +44,7 @@ WANTED = {  # pydantic's kinds of fault: in words of the file, where its own are
     "bool_parsing": "true or false",
     "bool_type": "true or false",
     "string_type": "text",
+    "string_too_short": "text of at least one character",
     "tuple_type": "a list",
     "dict_type": "a mapping of key: value",
     "model_type": "a mapping of key: value",
@@ -99,6 +101,19 @@ def config_warnings(config: Config) -> list[str]:
     for title in sorted({title for title in titles if titles.count(title) > 1}):
         found.append(f"Several peers have the AE title {title}: 'source' means the first of them.")
     return found
+
+
+def missing_files(config: Config) -> list[str]:
+    """Files that the configuration names and that are not here, one sentence each."""
+    named = [("node.tls", config.node.tls)]
+    named += [(f"peers[{index}].tls", peer.tls) for index, peer in enumerate(config.peers)]
+    return [
+        f"{section}.{name} needs a PEM file that this user can read, got {path}."
+        for section, settings in named
+        if settings is not None
+        for name, path in settings
+        if not os.access(path, os.R_OK)
+    ]
 
 
 class Document:
@@ -194,8 +209,15 @@ def _model_fault(fault: Mapping[str, Any]) -> Fault:
     if fault["type"] == "missing":
         return key[:-1], f"{name} is missing; it has no default."
     got = "a value that is not shown" if key[-1] in SECRETS else repr(fault["input"])
-    wanted = WANTED.get(fault["type"]) or fault["msg"].removeprefix("Input should be ")
-    return key, f"{name} should be {wanted}, got {got}."
+    return key, f"{name} should be {_wanted(fault)}, got {got}."
+
+
+def _wanted(fault: Mapping[str, Any]) -> str:
+    """What pydantic wanted, in words that follow "should be"."""
+    if fault["type"] == "string_too_long":
+        return f"at most {fault['ctx']['max_length']} characters long"
+    text = WANTED.get(fault["type"]) or str(fault["msg"])
+    return text.removeprefix("Input should be ").removeprefix("Value error, ")
 
 
 def dotted(key: Key) -> str:

@@ -89,6 +89,8 @@ class Service:
         self._stopping = threading.Event()
         self._context = multiprocessing.get_context("spawn")
         self._lifeline, self._our_end = self._context.Pipe(duplex=False)
+        if "web" in ROLES[role]:
+            try_web_port(config)
         self._listener = open_listener(config) if "receiver" in ROLES[role] else None
 
     def run(self) -> None:
@@ -172,8 +174,7 @@ def open_listener(config: Config) -> socket.socket:
         PortInUse: it cannot be opened; the sentence names host and port.
     """
     host, port = config.node.host, config.node.port
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener = socket.socket(_family(host), socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
@@ -185,6 +186,27 @@ def open_listener(config: Config) -> socket.socket:
         ) from error
     listener.listen(BACKLOG)
     return listener
+
+
+def try_web_port(config: Config) -> None:
+    """Make sure that the status page can have its port; its own process opens it.
+
+    Raises:
+        PortInUse: it cannot be opened; the sentence names host and port.
+    """
+    host, port = config.web.host, config.web.port
+    try:
+        with socket.create_server((host, port), family=_family(host)):
+            pass
+    except OSError as error:
+        raise PortInUse(
+            f"The node needs {host}:{port} for the status page, got: {error.strerror}; "
+            "end the other program or set another web.port or web.host."
+        ) from error
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def run_part(

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from node.config import Config, PeerSettings
-from node.config_file import config_warnings, load_config
+from node.config_file import config_warnings, load_config, missing_files
 from node.database import open_database
 from node.dispatch.associate import associated
 from node.dispatch.errors import DispatchError
@@ -86,6 +86,8 @@ def check_node(path: Path | None) -> Iterator[Line]:
     yield Line("configuration", True, f"{name}, {len(config.routes)} route(s)")
     for sentence in config_warnings(config):
         yield Line("configuration", True, sentence, warning=True)
+    for sentence in missing_files(config):
+        yield Line("configuration", False, sentence)
     yield check_data_dir(config)
     yield check_database(config)
     for peer in config.peers:

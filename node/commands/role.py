@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from node.config_file import load_config
+from node.config_file import config_warnings, load_config, missing_files
+from node.errors import ConfigError
 from node.logs import set_up_logging
 from node.service import run_role
 
 if TYPE_CHECKING:
     from node.config import Config
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,19 @@ class RoleCommand:
         return parser
 
     def start(self, arguments: argparse.Namespace) -> Config:
-        """Set up logging and read the configuration."""
+        """Set up logging and read the configuration; says what may be a mistake in it.
+
+        Raises:
+            ConfigError: it has faults, or names files that are not here.
+        """
         set_up_logging()
-        return load_config(arguments.config)
+        config = load_config(arguments.config)
+        missing = missing_files(config)
+        if missing:
+            raise ConfigError(missing)
+        for sentence in config_warnings(config):
+            log.warning(sentence, extra={"action": "configuration_warning"})
+        return config
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Run the role until it is told to stop; gives the exit code."""

@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from node.config import Config
-from node.config_file import config_warnings, load_config, parse_config, plain_scalar, valid_keys
+from node.config_file import (
+    config_warnings,
+    load_config,
+    missing_files,
+    parse_config,
+    plain_scalar,
+    valid_keys,
+)
 from node.errors import ConfigError
 
 GOOD = """\
@@ -58,6 +65,19 @@ def test_an_empty_file_means_the_defaults() -> None:
         ("node:\n  port: 1\n  port: 2\n", "line 3: port stands here for the second time"),
         ("node: [\n", "this is not YAML"),
         ("just words\n", "settings as `key: value` are wanted"),
+        (
+            "node:\n  ae_title: SEVENTEEN-LETTERS\n",
+            "line 2: node.ae_title should be at most 16 characters long, got 'SEVENTEEN-LETTERS'.",
+        ),
+        (
+            "node:\n  database: mysql://x\n",
+            "line 2: node.database should be sqlite, or postgresql://user@host/name, got a value",
+        ),
+        ("jobs:\n  device: tpu\n", "jobs.device should be auto, cpu, cuda or cuda:N, got 'tpu'."),
+        (
+            "peers:\n- {name: a, ae_title: A, host: h, port: 1, transfer_syntaxes: [jpeg]}\n",
+            "peers[0].transfer_syntaxes[0] should be a transfer syntax UID that this node knows",
+        ),
         (
             "peers:\n  - {name: a, ae_title: A, host: h}\n",
             "line 2: peers[0].port is missing; it has no default.",
@@ -148,3 +168,23 @@ def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
 def test_valid_keys_follow_the_models() -> None:
     assert "certificate" in valid_keys(("peers", 0, "tls"))
     assert valid_keys(("routes", 0, "when")) == []
+
+
+def test_the_password_in_a_database_address_is_never_shown() -> None:
+    assert "hunter2" not in "".join(faults_of("node: {database: 'mysql://a:hunter2@b/c'}\n"))
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:1"])
+def test_every_device_can_be_named(device: str) -> None:
+    assert parse_config(f"jobs: {{device: '{device}'}}").jobs.device == device
+
+
+def test_files_that_are_not_here_are_named(tmp_path: Path) -> None:
+    here = tmp_path / "here.pem"
+    here.write_text("")
+    tls = f"tls: {{certificate: {here}, key: /nope.key, ca: {here}}}"
+    config = parse_config(f"peers:\n- {{name: a, ae_title: A, host: h, port: 1, {tls}}}\n")
+    assert missing_files(config) == [
+        "peers[0].tls.key needs a PEM file that this user can read, got /nope.key."
+    ]
+    assert missing_files(parse_config(GOOD)) == []

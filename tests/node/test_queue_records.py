@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -74,7 +75,7 @@ def check_that_only_old_records_go(node: JobNode) -> None:
     wait_until(lambda: len(recorded(node)) == 9, 30)  # make, deliver, commit of each job
     wait_until(lambda: node.ledger.require(held.id).finished is not None, 60)
     with node.database.begin() as connection:
-        rows = {
+        rows: dict[str, dict[str, Any]] = {
             old.id: {"finished": LONG_AGO},
             held.id: {"finished": None, "state": JobState.HELD, "started": LONG_AGO},
         }

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from node.config import Config, NodeSettings
+from node.config import Config, NodeSettings, WebSettings
 from node.service import ROLES, PortInUse, Service, open_listener
 from tests.servers import LOOPBACK, free_port, listening, wait_until
 
@@ -73,8 +73,28 @@ def test_a_port_in_use_is_one_clear_sentence(tmp_path: Path) -> None:
             open_listener(config_for(tmp_path, port))
 
 
+@pytest.mark.parametrize("role", ["web", "serve"])
+def test_a_port_of_the_page_in_use_is_one_clear_sentence(tmp_path: Path, role: str) -> None:
+    with socket.create_server((LOOPBACK, 0)) as other:
+        port = other.getsockname()[1]
+        config = config_for(tmp_path, free_port())
+        busy = config.model_copy(update={"web": WebSettings(host=LOOPBACK, port=port)})
+        with pytest.raises(PortInUse, match=f"{LOOPBACK}:{port}.*set another web.port"):
+            Service(role, busy)
+
+
+def test_an_address_of_the_page_that_is_not_ours_is_one_clear_sentence(tmp_path: Path) -> None:
+    config = config_for(tmp_path, free_port())
+    nowhere = config.model_copy(update={"web": WebSettings(host="192.0.2.1", port=8080)})
+    with pytest.raises(PortInUse, match=r"web\.host"):
+        Service("web", nowhere)
+
+
 def test_roles_have_the_parts_that_the_configuration_asks_for(tmp_path: Path) -> None:
-    config = Config(node=NodeSettings(host=LOOPBACK, port=free_port(), receivers=3))
+    config = Config(
+        node=NodeSettings(host=LOOPBACK, port=free_port(), receivers=3),
+        web=WebSettings(port=free_port()),
+    )
     service = Service("serve", config)
     assert [part.name for part in service.parts] == ["receiver"] * 3 + list(ROLES["serve"][1:])
     service._end()
