@@ -76,9 +76,9 @@ def with_unit(label: str, unit: str) -> str:
     return label if unit == "1" else f"{label} ({unit})"
 
 
-def wrapped(name: str) -> str:
-    """A name in short lines, for an axis."""
-    return "\n".join(wrap(name, 15))
+def wrapped(name: str, letters: int = 15) -> str:
+    """A name in short lines, for an axis or a picture."""
+    return "\n".join(wrap(name, letters))
 
 
 def bland_altman(plot: Plot, pairs: Sequence[Pair]) -> str:
@@ -140,7 +140,7 @@ def worst_case(exhibit: Exhibit, view: View) -> str:
             output, reach = exhibit.outputs[name], view.difference
             _show(axes[0][column], output, view.low, view.high, view.colours, name)
             wrong = np.where(exhibit.inside, output - exhibit.truth, 0)
-            _show(axes[1][column], wrong, -reach, reach, "RdBu_r", f"{name} - truth")
+            _show(axes[1][column], wrong, -reach, reach, "RdBu_r", "minus truth")
         bar = axes[1][-1].images[0]
         # taken from both rows, so that a difference stays below its output
         unit = "" if exhibit.unit == "1" else exhibit.unit
@@ -161,7 +161,7 @@ def _window(image: Voxels) -> tuple[float, float]:
 
 def _show(axis: Axes, image: Voxels, low: float, high: float, colours: str, title: str) -> None:
     axis.imshow(image, cmap=colours, vmin=low, vmax=high, interpolation="nearest")
-    axis.set_title(title, fontsize=8)
+    axis.set_title(wrapped(title, 20), fontsize=8)
 
 
 def svg_address(figure: Figure) -> str:

@@ -128,7 +128,7 @@ def settings_of(options: argparse.Namespace) -> dict[str, Any]:
     """The options that are numbers or words; of paths of this machine only the last name."""
     left_out = ("data", "out", "card", "methods", "save")
     kept = {key: value for key, value in vars(options).items() if key not in left_out}
-    return {key: _without_folders(value) for key, value in kept.items() if _is_plain(value)}
+    return {key: without_folders(value) for key, value in kept.items() if _is_plain(value)}
 
 
 def _is_plain(value: object) -> bool:
@@ -137,9 +137,10 @@ def _is_plain(value: object) -> bool:
     return isinstance(value, (int, float, str))
 
 
-def _without_folders(value: Any) -> Any:
+def without_folders(value: Any) -> Any:
+    """A setting, or a list of them, with only the last name of each path."""
     if isinstance(value, (list, tuple)):
-        return [_without_folders(part) for part in value]
+        return [without_folders(part) for part in value]
     return FOLDERS.sub("", value) if isinstance(value, str) else value
 
 
@@ -154,7 +155,7 @@ def _watched(measured: Iterator[Case], split: str, place: str) -> dict[str, Any]
             status.update(f"{split}: {cases} cases measured, last {case.patient} {case.name}")
     if not cases:
         raise EvaluationError(f"No case was found in {place}; name a folder that holds some.")
-    name = Path(place).name or place
+    name = without_folders(place.rstrip("/"))
     return {"split": split, "name": name, "patients": len(patients), "cases": cases}
 
 

@@ -105,6 +105,15 @@ def _halves(real: Signature, source: np.random.Generator) -> tuple[Chosen, Chose
     return order[: len(order) // 2], order[len(order) // 2 :]
 
 
+def averaged(layers: Sequence[LayerDraws]) -> list[LayerDraws]:
+    """The layers that count in the average: where the halves share a patient none does.
+
+    Real against real is too small there, and a ratio to it too large. All layers count where there
+    is one real patient only.
+    """
+    return [layer for layer in layers if layer.real_patients > 1] or list(layers)
+
+
 @dataclass(frozen=True)
 class Score:
     """One score over draws.

@@ -8,7 +8,14 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from trainers.evaluation.charts import ACCENT, look, png_address, svg_address
-from trainers.evaluation.layer_draws import LayerDraws, ModelResult, Score, score, scores
+from trainers.evaluation.layer_draws import (
+    LayerDraws,
+    ModelResult,
+    Score,
+    averaged,
+    score,
+    scores,
+)
 from trainers.evaluation.layer_scores import LOWER_IS_BETTER, UNITS, WITHOUT_RATIO
 from trainers.evaluation.report import page_environment
 from trainers.metrics.measurement import DataRange, Floats
@@ -32,14 +39,16 @@ def layers_page(
         window: of the images, HU.
     """
     averages: dict[str, dict[str, Score]] = {
-        result.model: dict(scores(result.layers)) for result in results
+        result.model: dict(scores(averaged(result.layers))) for result in results
     }
+    counted = {result.model: {one.layer for one in averaged(result.layers)} for result in results}
     return (
         page_environment()
         .get_template(TEMPLATE)
         .render(
             whole=whole,
             averages=averages,
+            counted=counted,
             results=results,
             scores=list(UNITS),
             units=UNITS,
@@ -74,7 +83,7 @@ def chart(name: str, results: Sequence[ModelResult]) -> str:
         axes.set_xticks(range(1, 11))
         axes.set_xlabel("layer, from the feet upwards")
         axes.set_ylabel(name if UNITS[name] == "1" else f"{name} ({UNITS[name]})")
-        axes.legend(frameon=False, fontsize=7)
+        axes.legend(frameon=False, fontsize=7, ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
         return svg_address(figure)
 
 

@@ -29,7 +29,7 @@ from rich.console import Console
 from torch import nn
 
 from trainers.evaluation.case import Case, Evaluation, EvaluationError
-from trainers.evaluation.command import split_and_place
+from trainers.evaluation.command import split_and_place, without_folders
 from trainers.evaluation.quality_blocks import Block, blocks_of, good_images_of_others
 from trainers.evaluation.quality_page import quality_page
 from trainers.evaluation.quality_scores import (
@@ -178,7 +178,7 @@ def facts(
             "features": networks.features.name,
             "networks": [Path(file).name for file in options.perceptual],
         },
-        "sources": [Path(split_and_place(place)[1]).name for place in options.data],
+        "sources": [without_folders(split_and_place(place)[1]) for place in options.data],
         "scores": {name: asdict(one) for name, one in SCORES.items()},
     }
 

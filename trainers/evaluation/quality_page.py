@@ -26,6 +26,7 @@ def quality_page(whole: Mapping[str, Any], study: Study, table: Sequence[Observa
         table: the observations.
     """
     spearman = _grid({(c.paired, c.unpaired): c.spearman for c in study.correlations})
+    within = _grid({(c.paired, c.unpaired): c.within for c in study.correlations})
     importance = np.array(
         [[one.importance[name] for name in UNPAIRED] for one in study.regressions]
     )
@@ -39,6 +40,7 @@ def quality_page(whole: Mapping[str, Any], study: Study, table: Sequence[Observa
             patients=len({row.patient for row in table}),
             methods=list(dict.fromkeys(row.method for row in table)),
             correlations=heat_map(spearman, -1, "RdBu_r"),
+            within=heat_map(within, -1, "RdBu_r"),
             importances=heat_map(importance, 0, "Blues"),
             errors=error_bars(study),
             closest=[(c, scatter(c, table)) for c in closest_pairs(study)],
@@ -88,7 +90,7 @@ def error_bars(study: Study) -> str:
         names = [wrapped(one.paired) for one in study.regressions]
         axes.set_xticks(places, names, fontsize=7.5)
         axes.set_ylabel("RMSE / range")
-        axes.legend(frameon=False, fontsize=8)
+        axes.legend(frameon=False, fontsize=8, ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
         return svg_address(figure)
 
 

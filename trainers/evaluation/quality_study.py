@@ -50,6 +50,9 @@ class Correlation:
     Attributes:
         paired, unpaired: their names.
         pearson, spearman: coefficients; NaN where a score never changes.
+        within: rank coefficient inside a patient, mean over the patients. Patients differ in both
+            scores for reasons of anatomy, which the other two coefficients cannot tell from
+            quality.
         p_holm: p of the rank correlation, Holm's correction over all pairs of scores. It takes
             observations as independent, which those of one patient are not: read it as a bound.
     """
@@ -58,6 +61,7 @@ class Correlation:
     unpaired: str
     pearson: float
     spearman: float
+    within: float
     p_holm: float
 
 
@@ -125,18 +129,30 @@ def analyse(table: Sequence[Observation], seed: int = 0) -> Study:
     return Study(
         len(table),
         words,
-        correlations(values),
+        correlations(values, np.array([row.patient for row in table])),
         [_regression(name, values, splits, seed) for name in PAIRED],
     )
 
 
-def correlations(values: Mapping[str, Floats]) -> list[Correlation]:
-    """Every paired with every unpaired score; p corrected over all of them."""
+def correlations(values: Mapping[str, Floats], patients: Any) -> list[Correlation]:
+    """Every paired with every unpaired score; p corrected over all of them.
+
+    Args:
+        values: score to its value in each observation.
+        patients: (observations,) whose each is.
+    """
     pairs = [(paired, unpaired) for paired in PAIRED for unpaired in UNPAIRED]
     found = [_correlation(values[one], values[other]) for one, other in pairs]
     corrected = holm(np.array([p for _, _, p in found]))
     return [
-        Correlation(one, other, pearson, spearman, float(p))
+        Correlation(
+            one,
+            other,
+            pearson,
+            spearman,
+            _within(values[one], values[other], patients),
+            float(p),
+        )
         for (one, other), (pearson, spearman, _), p in zip(pairs, found, corrected, strict=True)
     ]
 
@@ -147,6 +163,16 @@ def _correlation(first: Floats, second: Floats) -> tuple[float, float, float]:
         return float("nan"), float("nan"), float("nan")
     rank = spearmanr(first, second)
     return float(pearsonr(first, second).statistic), float(rank.statistic), float(rank.pvalue)
+
+
+def _within(first: Floats, second: Floats, patients: Any) -> float:
+    """Mean over the patients of Spearman's coefficient of each; NaN where it is defined in none."""
+    found = []
+    for patient in np.unique(patients):
+        one, other = first[patients == patient], second[patients == patient]
+        if np.ptp(one) > 0 and np.ptp(other) > 0:
+            found.append(float(spearmanr(one, other).statistic))
+    return float(np.mean(found)) if found else float("nan")
 
 
 Splits = Sequence[tuple[Any, Any]]

@@ -180,7 +180,7 @@ def columns(regions: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def _boxes(
     found: Findings, cells: Mapping[Cell, Mapping[str, Summary]]
 ) -> Iterator[tuple[str, str]]:
-    """Every measure of the whole; of districts and lesions only the first."""
+    """Every measure of the whole, of districts and lesions only the first; patients are several."""
     table = by_patient(found.results.rows)
     shown: dict[tuple[str, str], str] = {}
     for cell, methods in cells.items():
@@ -188,14 +188,14 @@ def _boxes(
         if cell.kind != "whole" and cell.measure != first:
             continue
         values = {name: list(table[cell][name].values()) for name in methods}
-        if any(values.values()):
+        if any(len(patients) > 1 for patients in values.values()):
             unit = next(iter(methods.values())).unit
             yield f"{cell.measure}, {cell.region}", box_plot(values, cell.measure, unit)
 
 
 def _scatter(found: Findings, split: str, group: str) -> Iterator[tuple[str, str]]:
     for plot, pairs in plots(found.results.pairs).items():
-        if (plot.split, plot.group, plot.method) == (split, group, OURS):
+        if (plot.split, plot.group, plot.method) == (split, group, OURS) and len(pairs) > 1:
             yield f"{plot.quantity}, {plot.region}", bland_altman(plot, pairs)
 
 

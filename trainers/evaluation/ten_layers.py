@@ -23,7 +23,8 @@ from typing import Any
 from rich.console import Console
 
 from trainers.evaluation.case import EvaluationError
-from trainers.evaluation.layer_draws import ModelResult, Score, draw_layer, scores
+from trainers.evaluation.command import without_folders
+from trainers.evaluation.layer_draws import ModelResult, Score, averaged, draw_layer, scores
 from trainers.evaluation.layer_images import LayerImages, read_set
 from trainers.evaluation.layer_scores import UNITS, WITHOUT_RATIO, signature
 from trainers.evaluation.layers import LAYERS
@@ -152,7 +153,7 @@ def report_of(
     options: argparse.Namespace, window: DataRange, plan: Resampling, results: Sequence[ModelResult]
 ) -> dict[str, Any]:
     """Everything for the JSON file: settings, then a record for each score."""
-    sizes = {"real": [Path(place).name for place in options.real]}
+    sources = {"real": without_folders(options.real), "made": without_folders(options.synthetic)}
     settings = {
         "layers": options.layers if options.layers in ("lungs", "equal") else "table",
         "size": options.size,
@@ -166,7 +167,7 @@ def report_of(
         "created": datetime.now(UTC).date().isoformat(),
         "settings": settings,
         "data_range": [window.low, window.high, window.unit],
-        "sources": sizes,
+        "sources": sources,
         "left_out": {result.model: list(result.left_out) for result in results},
         "measurements": [
             record for result in results for record in _records(result, window, settings)
@@ -177,16 +178,16 @@ def report_of(
 def _records(
     result: ModelResult, window: DataRange, settings: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    """Every layer's scores, then average over average."""
+    """Every layer's scores, then average over average of the layers that count in it."""
     for layer in result.layers:
         for name, one in scores([layer]):
             facts = {"layer": layer.layer, "real_patients": layer.real_patients}
             yield from _three(result.model, name, one, window, {**facts, **settings}, layer.n)
-    smallest = min(layer.n for layer in result.layers)
-    for name, one in scores(result.layers):
-        yield from _three(
-            result.model, name, one, window, {"layer": "average", **settings}, smallest
-        )
+    counted = averaged(result.layers)
+    facts: dict[str, Any] = {"layer": "average", "averaged": [one.layer for one in counted]}
+    for name, one in scores(counted):
+        smallest = min(layer.n for layer in counted)
+        yield from _three(result.model, name, one, window, {**facts, **settings}, smallest)
 
 
 def _three(
@@ -223,7 +224,7 @@ def overview(results: Sequence[ModelResult]) -> str:
     """Average over average, for the terminal."""
     lines = ["model | score | model ± sd | real-real ± sd | ratio ± sd"]
     for result in results:
-        for name, one in scores(result.layers):
+        for name, one in scores(averaged(result.layers)):
             pairs = (
                 (one.model, one.model_spread),
                 (one.baseline, one.baseline_spread),

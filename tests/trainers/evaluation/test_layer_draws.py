@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.trainers.metrics.samples import UNIT, textured
-from trainers.evaluation.layer_draws import _halves, draw_layer, score
+from trainers.evaluation.layer_draws import LayerDraws, _halves, averaged, draw_layer, score
 from trainers.evaluation.layer_scores import FRECHET, KL_FINE, UNITS, Signature, signature
 from trainers.metrics.resampling import Resampling
 
@@ -72,3 +72,10 @@ def test_averages_over_layers_come_before_the_ratio(real: Signature) -> None:
     assert both.model == pytest.approx(np.mean([one.model for one in single]))
     assert both.ratio == pytest.approx(both.model / both.baseline)
     assert both.model_spread > 0
+
+
+def test_layers_whose_halves_share_a_patient_do_not_count_in_the_average() -> None:
+    none = {FRECHET: np.zeros(20)}
+    two, one, three = (LayerDraws(k, 5, n, none, none) for k, n in ((1, 2), (2, 1), (3, 3)))
+    assert averaged([two, one, three]) == [two, three]
+    assert averaged([one]) == [one]

@@ -68,7 +68,7 @@ def test_the_study_writes_page_and_figures(
     found = {(c["paired"], c["unpaired"]): c["spearman"] for c in whole["study"]["correlations"]}
     assert found["PSNR", "noise level"] < -0.9  # noise is all that is wrong here
     page = out.with_suffix(".html").read_text()
-    assert page.count("data:image/svg+xml") == 3 + 7
+    assert page.count("data:image/svg+xml") == 4 + 7
     assert "http" not in page
     assert str(tmp_path) not in page
     assert "30 observations" in capsys.readouterr().out

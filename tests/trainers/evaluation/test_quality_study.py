@@ -36,6 +36,17 @@ def test_what_follows_is_found_and_what_does_not_is_not() -> None:
     assert sum(tree["PSNR"].importance.values()) == pytest.approx(1)
 
 
+def test_what_holds_inside_every_patient_is_found_though_patients_differ() -> None:
+    rows = []
+    for row in table():
+        patient, blur = int(row.patient[1:]), row.scores["blur"]
+        opposed = {"blur": 100.0 * patient + blur, "PSNR": 100.0 * patient - blur}
+        rows.append(Observation(row.patient, row.slices, row.method, {**row.scores, **opposed}))
+    found = {(c.paired, c.unpaired): c for c in analyse(rows).correlations}["PSNR", "blur"]
+    assert found.spearman > 0.5
+    assert found.within == pytest.approx(-1)
+
+
 def test_the_same_slices_are_never_on_both_sides() -> None:
     groups = np.array([f"block {i // 4}" for i in range(60)])
     splits, words = folds(groups, 0)

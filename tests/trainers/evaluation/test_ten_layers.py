@@ -57,6 +57,7 @@ def test_the_page_needs_nothing_else(out: Path) -> None:
     assert "http" not in page.replace("data:image", "")
     assert page.count("data:image/svg+xml") == 7
     assert "real0.nii.gz" in page
+    assert "alike=a.nii.gz" in page
     assert str(out.parent) not in page
 
 
