@@ -2,7 +2,8 @@
 
 python -m trainers.ct_to_pet_weights all=runs/all legs=runs/legs+runs/more ... --out FILE
 
-Runs joined by `+` (one begun from the weights of the other) are averaged, weight by weight.
+Runs joined by `+` (one begun from the weights of the other) are averaged, weight by weight; named
+twice, one counts twice. `FOLDER@best` takes the weights with the best score instead of the last.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ import torch
 from pipelines.ct_to_pet.weights import NetworkFacts, to_bytes
 from trainers.ct_to_pet import OVERLAP
 from trainers.training.checkpoint import load_checkpoint
-from trainers.training.run import CHECKPOINT, WEIGHTS
+from trainers.training.run import BEST, CHECKPOINT, WEIGHTS
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -27,13 +29,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("runs", nargs="+", metavar="NAME=FOLDER", help="network and its run")
     parser.add_argument("--simulated-only", nargs="*", default=[], metavar="NAME",
                         help="networks that have seen no real patient")  # fmt: skip
+    parser.add_argument("--patch", type=int, default=0, metavar="CUBES",
+                        help="served in patches of this side, not of the one of training; a "
+                             "residual U-Net takes any")  # fmt: skip
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args(arguments)
     networks = {}
     for run in given.runs:
         name, _, folder = run.partition("=")
-        parts = [read_run(Path(one), name in given.simulated_only) for one in folder.split("+")]
-        networks[name] = parts[-1][0], averaged([state for _, state in parts])
+        parts = [read_run(one, name in given.simulated_only) for one in folder.split("+")]
+        facts = parts[-1][0]
+        if given.patch and facts.backbone == "residual_unet":
+            facts = replace(facts, patch=given.patch)
+        networks[name] = facts, averaged([state for _, state in parts])
     content = to_bytes(networks)
     given.out.write_bytes(content)
     print(hashlib.sha256(content).hexdigest(), len(content), given.out)
@@ -44,10 +52,12 @@ def averaged(states: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tenso
     return {key: torch.stack([state[key] for state in states]).mean(dim=0) for key in states[0]}
 
 
-def read_run(folder: Path, simulated_only: bool) -> tuple[NetworkFacts, dict[str, torch.Tensor]]:
-    """The averaged weights of a run and what its network is."""
+def read_run(run: str, simulated_only: bool) -> tuple[NetworkFacts, dict[str, torch.Tensor]]:
+    """The averaged weights of a run (`FOLDER` or `FOLDER@best`) and what its network is."""
     from safetensors.torch import load_file
 
+    place, _, best = run.partition("@")
+    folder = Path(place)
     state: dict[str, Any] = load_checkpoint(folder / CHECKPOINT, torch.device("cpu"))
     settings = state["settings"]
     plain = settings["method"] == "residual_unet"
@@ -61,7 +71,7 @@ def read_run(folder: Path, simulated_only: bool) -> tuple[NetworkFacts, dict[str
         simulated_only=simulated_only,
         steps=state["step"],
     )
-    return facts, load_file(folder / WEIGHTS)
+    return facts, load_file(folder / (BEST if best else WEIGHTS))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,9 @@ from pipelines.ct_to_pet.stitching import district_weights, stitched
 from pipelines.ct_to_pet.weights import SINGLE, StoredNetwork
 from pipelines.engines.patch_engine import PatchEngine, choose_patch_engine
 
+TRIAL_CUBES = 32
+"""Side of the patch on which an engine is made and tried: engines take any size afterwards."""
+
 
 @dataclass(frozen=True, eq=False)
 class Uptake:
@@ -116,7 +119,7 @@ class UptakeModel:
     def _engine(self, name: str) -> PatchEngine:
         if name not in self._engines:
             one = self.networks[name]
-            shape = (CHANNELS, *[one.facts.patch] * 3)
+            shape = (CHANNELS, *[min(one.facts.patch, TRIAL_CUBES)] * 3)
             self._engines[name] = choose_patch_engine(
                 one.network, shape, self._device, self._threads
             )

@@ -34,6 +34,17 @@ def test_patches_are_the_same_for_the_same_numbers() -> None:
     assert one["weight"].max() == pytest.approx(1, abs=1e-3)
 
 
+def test_patches_are_of_the_scan_even_where_it_is_cut_short() -> None:
+    bank = Bank((pair(),), np.ones(1))
+    whole, short = (
+        draw_patches(bank, "all", 8, 32, np.random.default_rng(3), cut)["weight"] for cut in (0, 1)
+    )
+    shown = [(patches > 0).mean(axis=(1, 2, 3, 4)) for patches in (whole, short)]
+    assert shown[0].min() > 0.8, "a patch lies in the scan where it can"
+    assert shown[1].mean() < 0.8 * shown[0].mean()
+    assert shown[1].min() > 0, "the place that was drawn is always shown"
+
+
 @pytest.mark.parametrize("method", ["residual_unet", "pix2pix", "cyclegan"])
 def test_method_trains_and_is_served(tmp_path: Path, method: str) -> None:
     bank = tmp_path / "bank"
@@ -49,7 +60,8 @@ def test_method_trains_and_is_served(tmp_path: Path, method: str) -> None:
                "--width", "4", "--district", "legs"]  # fmt: skip
     ct_to_pet.main(options)
     out = tmp_path / "weights.safetensors"
-    ct_to_pet_weights.main([f"legs={tmp_path / 'run'}", "--out", str(out)])
+    ct_to_pet_weights.main([f"legs={run}+{run}@best", "--patch", "64", "--out", str(out)])
     stored = read_networks(out.read_bytes())["legs"]
+    assert stored.facts.patch == (64 if method == "residual_unet" else 32)
     wanted = "residual_unet" if method == "residual_unet" else "generator"
     assert (stored.facts.backbone, stored.facts.steps) == (wanted, 2)
