@@ -1,6 +1,7 @@
-r"""Fill a model card's `evaluation` from the JSON of an evaluation.
+r"""Fill a model card's `evaluation` from the JSON of one evaluation or more.
 
     python -m trainers.evaluation.card_figures results/ct_to_pet.json [--root CHECKOUT]
+    python -m trainers.evaluation.card_figures results/t1.json results/dual_echo.json
 
 Takes the figures of the test split in the whole, in every district and over all lesions: ours
 beside the best baseline, which is named. Refuses figures of other weights than the card's.
@@ -39,7 +40,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("results", type=Path, help="OUT.json of `vscanner evaluate NAME`")
+    parser.add_argument(
+        "results",
+        type=Path,
+        nargs="+",
+        help="OUT.json of `vscanner evaluate NAME`, all of one NAME",
+    )
     parser.add_argument("--root", type=Path, default=ROOT, help="checkout whose card is filled")
     given = parser.parse_args(argv)
     try:
@@ -51,24 +57,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def fill_card(results: Path, root: Path = ROOT) -> Path:
+def fill_card(results: Sequence[Path], root: Path = ROOT) -> Path:
     """Replace `evaluation:` of the card by figures of the test split; returns the card's path.
 
     In our own checkout the page of all cards is written too.
+
+    Args:
+        results: JSON files of one pipeline, in the order in which the card tells them.
+        root: checkout whose card is filled.
 
     Raises:
         EvaluationError: figures of other weights, none of the test split, or a card without
             `evaluation:`.
     """
-    facts = json.loads(results.read_text(encoding="utf-8"))
-    path = root / "pipelines" / str(facts["pipeline"]) / "card.yaml"
+    facts = [json.loads(file.read_text(encoding="utf-8")) for file in results]
+    path = root / "pipelines" / str(facts[0]["pipeline"]) / "card.yaml"
     pinned = read_card(path).weights.sha256
-    if facts["weights_sha256"] != pinned:
-        raise EvaluationError(
-            f"Figures of the card's weights {pinned[:12]} are wanted, got those of "
-            f"{facts['weights_sha256'][:12]}; measure the card's weights first."
-        )
-    figures = list(card_figures(results))
+    for one in facts:
+        if one["weights_sha256"] != pinned:
+            raise EvaluationError(
+                f"Figures of the card's weights {pinned[:12]} are wanted, got those of "
+                f"{one['weights_sha256'][:12]}; measure the card's weights first."
+            )
+    figures = [figure for file in results for figure in card_figures(file)]
     if not figures:
         raise EvaluationError(
             f"The card takes figures of the split {SPLIT!r}, got none; name the data with "

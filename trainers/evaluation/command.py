@@ -39,7 +39,7 @@ def evaluate(evaluation: Evaluation, argv: Sequence[str] | None = None) -> int:
     try:
         found = run(evaluation, options)
         if options.card:
-            fill_card(options.out.with_suffix(".json"))
+            fill_card([options.out.with_suffix(".json")])
     except (ValueError, OSError) as error:  # every error tree of ours is of ValueErrors
         print(f"error: {error}", file=sys.stderr)
         return 1

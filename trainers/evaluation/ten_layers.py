@@ -184,10 +184,10 @@ def _records(
             facts = {"layer": layer.layer, "real_patients": layer.real_patients}
             yield from _three(result.model, name, one, window, {**facts, **settings}, layer.n)
     counted = averaged(result.layers)
-    facts: dict[str, Any] = {"layer": "average", "averaged": [one.layer for one in counted]}
+    average: dict[str, Any] = {"layer": "average", "averaged": [one.layer for one in counted]}
     for name, one in scores(counted):
         smallest = min(layer.n for layer in counted)
-        yield from _three(result.model, name, one, window, {**facts, **settings}, smallest)
+        yield from _three(result.model, name, one, window, {**average, **settings}, smallest)
 
 
 def _three(

@@ -64,7 +64,23 @@ def test_figures_of_other_weights_are_refused(root: Path, figures: Path, tmp_pat
     path = tmp_path / "other.json"
     path.write_text(json.dumps(other))
     with pytest.raises(EvaluationError, match="got those of 000000000000"):
-        fill_card(path, root)
+        fill_card([path], root)
+
+
+def test_figures_of_two_evaluations_stand_on_one_card(
+    root: Path, figures: Path, tmp_path: Path
+) -> None:
+    second = tmp_path / "second.json"
+    second.write_text(figures.read_text().replace('"data": "toy"', '"data": "other"'))
+    assert main([str(figures), str(second), "--root", str(root)]) == 0
+    card = read_card(root / "pipelines" / TOY.pipeline / "card.yaml")
+    assert [one.data for one in card.evaluation] == [
+        *["toy: 4 patients"] * 4, "toy: 2 patients", *["other: 4 patients"] * 4, "other: 2 patients"
+    ]  # fmt: skip
+    other = json.loads(second.read_text()) | {"weights_sha256": "0" * 64}
+    second.write_text(json.dumps(other))
+    with pytest.raises(EvaluationError, match="got those of 000000000000"):
+        fill_card([figures, second], root)
 
 
 def test_figures_of_a_validation_split_are_refused(root: Path, figures: Path) -> None:
@@ -72,4 +88,4 @@ def test_figures_of_a_validation_split_are_refused(root: Path, figures: Path) ->
     path = root / "validation.json"
     path.write_text(text)
     with pytest.raises(EvaluationError, match="figures of the split 'test', got none"):
-        fill_card(path, root)
+        fill_card([path], root)
