@@ -7,9 +7,9 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
+from node.commands.tables import folding_table, output
 from node.config_file import load_config
 from node.database import open_database
 from node.jobs import Job, JobLedger, JobState
@@ -71,14 +71,13 @@ def _print_jobs(found: Sequence[Job], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps([job.to_json() for job in found], indent=2))
         return
-    table = Table("id", "state", "route", "model", "tries", "created", "reason")
+    table = folding_table("id", "state", "route", "model", "tries", "created", "reason")
     for job in found:
         state = f"{job.state} {job.step} {job.progress:.0%}" if job.step else str(job.state)
         created = f"{job.created:%Y-%m-%d %H:%M:%S}"
         tries = str(job.attempts)
         table.add_row(job.id[:SHOWN], state, job.route, job.model, tries, created, job.reason)
-    console = Console()
-    console.print(table if found else "There are no such jobs.")
+    output().print(table if found else "There are no such jobs.")
 
 
 def _print_job(job: Job, *, as_json: bool) -> None:
@@ -90,4 +89,4 @@ def _print_job(job: Job, *, as_json: bool) -> None:
     for key, value in values.items():
         text = value if isinstance(value, str) else json.dumps(value, indent=1)
         table.add_row(key, text)
-    Console().print(table)
+    output().print(table)

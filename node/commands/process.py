@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from dicom_profiles.reading import FolderContents
+from node.commands.tables import output
 from node.config import Config, NodeSettings
 from node.config_file import load_config
 from node.errors import CommandError
@@ -33,7 +33,6 @@ STYLES = {
     "REFUSED": "red",
     "FAILED": "bold red",
 }
-FILE_COLUMNS = 160
 UNGATED_WARNING = (
     "[bold red]The gate is skipped.[/bold red] The derived objects say UNGATED and are for "
     "research only; the node does not send such objects."
@@ -146,7 +145,7 @@ def to_json(
 
 def print_table(answers: Sequence[Answer], contents: FolderContents) -> None:
     """The decisions as a table on standard output."""
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else FILE_COLUMNS)
+    console = output()
     table = Table(title="Decisions", title_justify="left", expand=console.is_terminal)
     for heading in ("Series", "Images", "Route", "State", "QC", "Files", "Reason"):
         table.add_column(heading, overflow="fold")

@@ -9,10 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 from dicom_profiles.rejection_note import REASONS
+from node.commands.tables import folding_table, output
 from node.config_file import load_config
 from node.database import open_database
 from node.delivery import Delivery
@@ -150,7 +148,7 @@ def _print(made: list[Recalled], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps([one.to_json() for one in made], indent=2))
         return
-    table = Table(
+    table = folding_table(
         "job", "state", "study", "derived series", "sent to", "rejection note", "reprocessed by"
     )
     for one in made:
@@ -162,4 +160,4 @@ def _print(made: list[Recalled], *, as_json: bool) -> None:
         )
         state, study = str(one.job.state), one.job.study_instance_uid
         table.add_row(one.job.id[:12], state, study, series, sent, notes, again)
-    Console().print(table if made else "That version made no series here.")
+    output().print(table if made else "That version made no series here.")
