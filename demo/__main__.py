@@ -70,7 +70,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make run", description=__doc__)
     parser.add_argument("--once", action="store_true", help="end after the samples were answered")
     parser.add_argument("--pacs", choices=PACS_KINDS, help="(default: Orthanc where installed)")
-    parser.add_argument("--only", metavar="SAMPLE", default="", help="this sample alone")
+    parser.add_argument(
+        "--only",
+        metavar="SAMPLE",
+        action="append",
+        default=[],
+        help="this sample alone; repeatable",
+    )
     parser.add_argument("--folder", type=Path, default=ROOT / "var" / "demo", help="work folder")
     arguments = parser.parse_args(argv)
     # A plain kill stops PACS and node too; in the background a shell has Ctrl-C ignored.
@@ -110,19 +116,20 @@ def say(line: str) -> None:
     console.print(line, soft_wrap=True)
 
 
-def read_samples(only: str = "") -> list[Sample]:
+def read_samples(only: Sequence[str] = ()) -> list[Sample]:
     """The sample studies of the installed routes, one folder each.
 
     Args:
-        only: name of the one that is wanted; "" for all.
+        only: names of those that are wanted; empty for all.
 
     Raises:
         DemoError: there is no sample of that name.
     """
-    routes = [route for route in installed_routes() if only in ("", route.sample)]
-    if not routes:
-        names = ", ".join(route.sample for route in installed_routes())
-        raise DemoError(f"There is no sample {only!r}; there are: {names}.")
+    names = [route.sample for route in installed_routes()]
+    for name in only:
+        if name not in names:
+            raise DemoError(f"There is no sample {name!r}; there are: {', '.join(names)}.")
+    routes = [route for route in installed_routes() if not only or route.sample in only]
     samples = []
     for route in routes:
         folder = SAMPLES / route.sample
@@ -211,7 +218,11 @@ def answer(sample: Sample, pacs: PACS, node: Node) -> bool:
     pacs.load(sample.paths)
     say(f"\nSample        {sample.name}: {len(sample.paths)} images, sent by C-STORE")
     pacs.send(sample.study_uid, NODE_AE_TITLE)
-    job = await_job(sample, node)
+    try:
+        job = await_job(sample, node)
+    except DemoError as error:  # the others may be answered all the same
+        say(f"[red]Not answered  {error}[/red]")
+        return False
     if job["state"] != "COMMITTED":
         say(f"[red]Not answered  {job['state']}: {job['reason']}[/red]")
         return False
@@ -237,9 +248,9 @@ def await_job(sample: Sample, node: Node) -> dict[str, Any]:
     """Follow the sample's job with a progress bar until it ends.
 
     Raises:
-        DemoError: no final state in time.
+        DemoError: nothing happened for too long.
     """
-    deadline = time.monotonic() + ANSWER_TIMEOUT_S
+    deadline, seen = time.monotonic() + ANSWER_TIMEOUT_S, None
     columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console, transient=True) as bar:
         shown = bar.add_task("waiting for the series to be complete", total=1.0)
@@ -250,13 +261,16 @@ def await_job(sample: Sample, node: Node) -> dict[str, Any]:
                     continue
                 if job["state"] in FINAL_STATES:
                     return dict(job)
+                stage = job["state"], job.get("step"), job.get("progress")
+                if stage != seen:  # a slow machine is given its time
+                    deadline, seen = time.monotonic() + ANSWER_TIMEOUT_S, stage
                 bar.update(
                     shown,
                     description=job.get("step") or job["state"].lower(),
                     completed=job.get("progress", 0.0),
                 )
             time.sleep(0.3)
-    raise DemoError(f"No answer within {ANSWER_TIMEOUT_S:.0f} s; see {node.url}.")
+    raise DemoError(f"Nothing happened for {ANSWER_TIMEOUT_S:.0f} s; see {node.url}.")
 
 
 def say_where(pacs: PACS, node: Node) -> None:

@@ -86,7 +86,7 @@ class UnknownJob(JobError):  # noqa: N818 - reads as the sentence that it is
 
     def __init__(self, job_id: str) -> None:
         super().__init__(
-            f"There is no one job {job_id!r}; `vscanner jobs list` shows those there are."
+            f"There is no job {job_id!r}, or several begin so; `vscanner jobs list` shows all."
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,7 +134,11 @@ def check_validators(
         path = folder / f"derived{number}.dcm"
         dataset.save_as(path)
         written.append(str(path))
-        assert errors_of("dciodvfy", str(path)) == [], dataset.SeriesDescription
+    with ThreadPoolExecutor() as pool:
+        found_errors = list(pool.map(lambda path: errors_of("dciodvfy", path), written))
+    assert {
+        path: errors for path, errors in zip(written, found_errors, strict=True) if errors
+    } == {}
     assert errors_of("dcentvfy", *map(str, paths), *written) == []
 
 

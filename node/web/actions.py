@@ -36,7 +36,9 @@ def act_on_job(site: Site, id: str, action: str) -> Job:  # noqa: A002 - the pat
         HTTPException: 404 for an unknown job, 409 where its state does not allow it.
     """
     if action not in JOB_ACTIONS:
-        raise HTTPException(404, f"A job can be {', '.join(JOB_ACTIONS)}; got {action[:40]!r}.")
+        raise HTTPException(
+            404, f"What a job takes is {', '.join(JOB_ACTIONS)}; got {action[:40]!r}."
+        )
     try:
         job = JOB_ACTIONS[action](site.ledger, id)
     except UnknownJob as error:

@@ -78,7 +78,12 @@ async def _refused(request: Request, error: Exception) -> Response:
     """An answer other than the one asked for, with its sentence."""
     if not isinstance(error, HTTPException):
         raise TypeError(f"Expected an HTTPException, got {type(error).__name__}.") from error
-    return await _answer(request, error.status_code, error.detail)
+    sentence = error.detail
+    if sentence == HTTPStatus(error.status_code).phrase:  # by the router, which says no more
+        sentence = f"{sentence}: no {request.method} here; docs/status_page.md lists what there is."
+    answer = await _answer(request, error.status_code, sentence)
+    answer.headers.update(error.headers or {})
+    return answer
 
 
 async def _failed(request: Request, error: Exception) -> Response:

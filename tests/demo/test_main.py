@@ -15,15 +15,19 @@ from demo.routes import installed_routes
 from pipelines import catalog
 from tests.servers import program, wait_until
 
+# The others go the same way, and through a real Orthanc, in tests/test_end_to_end_routes.py.
+QUICK = ("low_dose_chest", "low_energy_mammogram")
 
-@pytest.mark.parametrize(("pacs", "only"), [("orthanc", ""), ("qrscp", "low_dose_chest")])
+
+@pytest.mark.parametrize(("pacs", "only"), [("orthanc", QUICK), ("qrscp", QUICK[:1])])
 def test_the_sample_comes_back_to_the_pacs(
-    pacs: str, only: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    pacs: str, only: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if pacs == "orthanc":
         program("Orthanc")
     folder = str(tmp_path / "demo")
-    assert main(["--once", "--pacs", pacs, "--only", only, "--folder", folder]) == 0
+    chosen = [word for name in only for word in ("--only", name)]
+    assert main(["--once", "--pacs", pacs, *chosen, "--folder", folder]) == 0
     shown = capsys.readouterr().out
     assert "Status page   http://127.0.0.1:" in shown
     assert "SYNTHETIC DENOISED LOW DOSE CHEST" in shown
@@ -34,6 +38,10 @@ def test_the_sample_comes_back_to_the_pacs(
 def test_an_unknown_sample_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--once", "--only", "a_foot", "--folder", str(tmp_path / "demo")]) == 1
     assert "no sample 'a_foot'; there are: low_dose_chest" in capsys.readouterr().out
+
+
+def test_every_sample_is_sent_when_none_is_chosen() -> None:
+    assert [sample.name for sample in read_samples()] == [r.sample for r in installed_routes()]
 
 
 def test_samples_say_what_they_are() -> None:

@@ -118,3 +118,11 @@ def test_what_is_unknown_is_a_404_with_a_sentence(
     answer = client.request(method, path)
     assert answer.status_code == 404
     assert refusal(answer)
+
+
+def test_what_is_not_there_is_a_sentence(client: httpx.Client) -> None:
+    unknown, wrong = client.get("/api/nothing"), client.get("/dicom-web/studies")
+    assert (unknown.status_code, wrong.status_code) == (404, 405)
+    assert refusal(unknown) == "Not Found: no GET here; docs/status_page.md lists what there is."
+    assert "docs/status_page.md" in refusal(wrong)
+    assert wrong.headers["allow"] == "POST"
