@@ -91,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return demonstrate(pacs, folder, samples, once=arguments.once)
     except KeyboardInterrupt:
         say("\nStopped.")
-        return 0
+        return 1 if arguments.once else 0  # with --once, samples were still to be answered
     except (DemoError, requests.RequestException, OSError) as error:
         say(f"[red]{error}[/red]")
         return 1

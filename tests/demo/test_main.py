@@ -57,13 +57,17 @@ def test_every_installed_pipeline_has_a_sample() -> None:
     assert {route.pipeline for route in installed_routes()} == set(catalog.names())
 
 
-def test_a_plain_kill_stops_pacs_and_node_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("options", "code"), [([], 0), (["--once"], 1)])
+def test_a_plain_kill_stops_pacs_and_node_too(
+    tmp_path: Path, options: list[str], code: int
+) -> None:
+    """With `--once` it is a failure: not every sample was answered."""
     folder = tmp_path / "demo"
-    command = [sys.executable, "-m", "demo", "--pacs", "qrscp", "--folder", str(folder)]
+    command = [sys.executable, "-m", "demo", "--pacs", "qrscp", "--folder", str(folder), *options]
     with (tmp_path / "shown").open("wb") as shown:
         process = subprocess.Popen(command, stdout=shown)
     wait_until(lambda: b"ready" in (tmp_path / "shown").read_bytes(), 120, "the node to be ready")
     process.terminate()
-    assert process.wait(60) == 0
+    assert process.wait(60) == code
     running = [" ".join(p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline"])]
     assert not [line for line in running if str(folder) in line]
