@@ -34,6 +34,7 @@ from torch import Tensor, nn
 
 from pipelines.cesm_vce.generators import ResidualGenerator
 from pipelines.cesm_vce.network import build
+from pipelines.cesm_vce.pipeline import GENERATOR
 from trainers.cesm_critic import DisplayCritic
 from trainers.cesm_pairs import Pairs, draw_batch, read_source, seen_of
 from trainers.losses.adversarial import adversarial_game
@@ -101,6 +102,7 @@ def main() -> None:
     held_out = [read_source(source, kept, seed=9) for source in validate_on]
     with Run(settings, given.out) as run:
         method = make_method(run, settings)
+        run.facts[GENERATOR] = settings.method.removeprefix("lesion_")
         if given.start:
             method.learner.start_from(load_file(given.start), "generator")
         if given.resume:

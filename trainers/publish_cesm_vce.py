@@ -30,7 +30,7 @@ from pipelines.cesm_vce.pipeline import GENERATOR, NAME
 from pipelines.cesm_vce.quality import CALIBRATION_FILE, FEATURES, features_of
 from trainers.cesm_pairs import GAMMAS, Pairs, read_source
 
-DRAWS = 25
+DRAWS = 60
 """Inputs drawn from each source."""
 
 AMBER_QUANTILE, RED_FACTOR = 0.99, 2.0

@@ -47,6 +47,9 @@ class Run:
         settings: its knobs.
         out: folder for checkpoint, weights and TensorBoard; made when it is not there.
         higher_is_better: of the score that reports give; false for an error.
+
+    Attributes:
+        facts: what the header of the weights says beside the steps.
     """
 
     def __init__(self, settings: RunSettings, out: Path, *, higher_is_better: bool = False) -> None:
@@ -54,6 +57,7 @@ class Run:
         self.device = self.processes.device
         self.precision = Precision(settings.precision, self.device)
         self.settings, self.out, self.step = settings, out, 0
+        self.facts: dict[str, str] = {}
         self.stopping = EarlyStopping(settings.patience, higher_is_better=higher_is_better)
         out.mkdir(parents=True, exist_ok=True)
         set_determinism(settings.deterministic)
@@ -208,7 +212,7 @@ class Run:
             "settings": asdict(self.settings),
             "parts": {name: part.state_dict() for name, part in self._kept.items()},
         }
-        facts = {"steps": str(self.step)}
+        facts = {"steps": str(self.step), **self.facts}
         save_weights(weights, self.out / WEIGHTS, facts)
         if best:
             save_weights(weights, self.out / BEST, facts)
