@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
-
-from dicom_profiles.storage import ACCEPTED_TRANSFER_SYNTAXES
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 AETitle = Annotated[
     str, Field(min_length=1, max_length=16, pattern=r"^[ -\[\]-~]*[!-\[\]-~][ -\[\]-~]*$")
@@ -34,15 +33,18 @@ def _known_device(value: str) -> str:
     return value
 
 
-def _known_syntax(value: str) -> str:
-    if value not in ACCEPTED_TRANSFER_SYNTAXES:
-        raise ValueError("a transfer syntax UID that this node knows, as 1.2.840.10008.1.2.1")
+def _written_syntax(value: str) -> str:
+    if value not in (ExplicitVRLittleEndian, ImplicitVRLittleEndian):
+        raise ValueError(
+            "1.2.840.10008.1.2.1 or 1.2.840.10008.1.2 (Explicit or Implicit VR Little Endian): "
+            "we write no others"
+        )
     return value
 
 
 Database = Annotated[str, AfterValidator(_known_database)]
 Device = Annotated[str, AfterValidator(_known_device)]
-TransferSyntaxUID = Annotated[str, AfterValidator(_known_syntax)]
+TransferSyntaxUID = Annotated[str, AfterValidator(_written_syntax)]
 
 
 class Settings(BaseModel):
@@ -102,7 +104,9 @@ class PeerSettings(Settings):
     )
     query: bool = Field(True, description="ask it by C-FIND how many instances a series has")
     transfer_syntaxes: tuple[TransferSyntaxUID, ...] = Field(
-        ("1.2.840.10008.1.2.1",), description="transfer syntax UIDs in which it takes our objects"
+        ("1.2.840.10008.1.2.1",),
+        min_length=1,
+        description="transfer syntax UIDs in which it takes our objects by C-STORE, the best first",
     )
     tls: TLSSettings | None = Field(None, description="use TLS when we call it")
 

@@ -123,10 +123,7 @@ class StorageAssociation:
         context_id = self._ids[instance.context]
         command = _store_command(instance, self._message_id)
         try:
-            with instance.path.open("rb") as file:
-                file.seek(instance.offset)
-                data = file.read()
-            self._send(context_id, command, IS_COMMAND, rest=data)
+            self._send(context_id, command, IS_COMMAND, rest=instance.data_set())
             return self._answer()
         except (OSError, EOFError) as error:
             raise DestinationUnavailable(

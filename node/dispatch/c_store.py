@@ -44,6 +44,7 @@ def send(
         DestinationUnavailable: the peer is down, slow, aborts or has no room.
         DestinationRefuses: the peer rejects us, or at least one instance for good.
     """
+    instances = [one.taken_in(peer.transfer_syntaxes) for one in instances]
     count = max(1, min(peer.associations, len(instances)))
     sending = _Sending(peer, ae_title, timeout_s, on_answer)
     if count == 1:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 from typing import TypeAlias
 
+import pydicom
 from pydicom.filereader import read_file_meta_info
 from pydicom.uid import UID
 
@@ -22,7 +24,9 @@ class Outgoing:
     Attributes:
         path: the file.
         offset: where the data set begins, after the File Meta Information.
-        sop_class_uid, sop_instance_uid, transfer_syntax_uid: from the File Meta Information.
+        sop_class_uid, sop_instance_uid: from the File Meta Information.
+        transfer_syntax_uid: in which it goes.
+        encoded_anew: the file is in another transfer syntax, uncompressed as well.
     """
 
     path: Path
@@ -30,6 +34,29 @@ class Outgoing:
     sop_class_uid: str
     sop_instance_uid: str
     transfer_syntax_uid: str
+    encoded_anew: bool = False
+
+    def taken_in(self, transfer_syntaxes: Sequence[str]) -> Outgoing:
+        """The same, in a transfer syntax that a peer takes.
+
+        Args:
+            transfer_syntaxes: uncompressed, little endian; the best first.
+        """
+        if self.transfer_syntax_uid in transfer_syntaxes:
+            return self
+        return replace(self, transfer_syntax_uid=transfer_syntaxes[0], encoded_anew=True)
+
+    def data_set(self) -> bytes:
+        """The data set in its transfer syntax, without File Meta Information."""
+        if not self.encoded_anew:
+            with self.path.open("rb") as file:
+                file.seek(self.offset)
+                return file.read()
+        content, ds = BytesIO(), pydicom.dcmread(self.path)
+        del ds.file_meta
+        implicit = UID(self.transfer_syntax_uid).is_implicit_VR
+        ds.save_as(content, implicit_vr=implicit, little_endian=True)
+        return content.getvalue()
 
     @property
     def context(self) -> tuple[str, str]:

@@ -76,7 +76,7 @@ def test_an_empty_file_means_the_defaults() -> None:
         ("jobs:\n  device: tpu\n", "jobs.device should be auto, cpu, cuda or cuda:N, got 'tpu'."),
         (
             "peers:\n- {name: a, ae_title: A, host: h, port: 1, transfer_syntaxes: [jpeg]}\n",
-            "peers[0].transfer_syntaxes[0] should be a transfer syntax UID that this node knows",
+            "peers[0].transfer_syntaxes[0] should be 1.2.840.10008.1.2.1 or 1.2.840.10008.1.2",
         ),
         (
             "peers:\n  - {name: a, ae_title: A, host: h}\n",

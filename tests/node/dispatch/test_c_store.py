@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from io import BytesIO
 from pathlib import Path
 
 import pydicom
@@ -24,6 +25,26 @@ def test_bytes_arrive_as_they_lie_on_disk(instances: list[Outgoing]) -> None:
     assert scp.associations == 1
     for one in instances:
         assert scp.stored[one.sop_instance_uid] == one.path.read_bytes()[one.offset :]
+
+
+def test_a_peer_that_takes_implicit_vr_alone_gets_the_same_values(
+    instances: list[Outgoing],
+) -> None:
+    implicit = "1.2.840.10008.1.2"
+    with storage_scp(syntaxes=(implicit,)) as scp:
+        peer = scp.peer().model_copy(update={"transfer_syntaxes": (implicit,)})
+        answers, error = send(instances, peer)
+    assert error is None
+    assert all(answer.kept for answer in answers)
+    for one in instances:
+        sent = pydicom.dcmread(BytesIO(scp.stored[one.sop_instance_uid]), force=True)
+        assert sent.original_encoding == (True, True)
+        assert sent.to_json() == pydicom.dcmread(one.path).to_json()
+
+
+def test_what_the_peer_takes_as_it_lies_is_not_encoded_anew(instances: list[Outgoing]) -> None:
+    for syntaxes in (("1.2.840.10008.1.2.1",), ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1")):
+        assert instances[0].taken_in(syntaxes) is instances[0]
 
 
 @pytest.mark.parametrize("code", [0xB000, 0xB006, 0xB007])
