@@ -36,7 +36,11 @@ def fill(orthanc: OrthancServer, folder: Path) -> set[str]:
     """
     uids: set[str] = set()
     for number, (name, patient_id) in enumerate(NAMES):
-        about = {"PatientName": name, "PatientID": patient_id, "AccessionNumber": f"ACCESSION-{number}7"}
+        about = {
+            "PatientName": name,
+            "PatientID": patient_id,
+            "AccessionNumber": f"ACCESSION-{number}",
+        }
         paths = series(folder / f"{number}-low", about, "LOW DOSE CHEST")
         study = str(pydicom.dcmread(paths[0]).StudyInstanceUID)
         same = about | {"StudyInstanceUID": study}
