@@ -2,9 +2,9 @@
 
     python -m tests.trainers.losses.virtual_pair_experiment --seeds 5
 
-Not collected by pytest: it trains three denoisers a seed, about half a minute on an idle core.
-Phantoms are random disks, low dose is added noise; the answer is the RMSE to the clean phantom.
-Expected: cycle > cycle with virtual pairs > paired.
+It trains three denoisers a seed, about half a minute on an idle core; `test_virtual_pair` runs the
+first seed. Phantoms are random disks, low dose is added noise; the answer is the RMSE to the clean
+phantom. Expected: cycle > cycle with virtual pairs > paired.
 """
 
 from __future__ import annotations
