@@ -68,6 +68,6 @@ def test_a_plain_kill_stops_pacs_and_node_too(
         process = subprocess.Popen(command, stdout=shown)
     wait_until(lambda: b"ready" in (tmp_path / "shown").read_bytes(), 120, "the node to be ready")
     process.terminate()
-    assert process.wait(60) == code
+    assert process.wait(180) == code
     running = [" ".join(p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline"])]
     assert not [line for line in running if str(folder) in line]
