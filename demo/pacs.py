@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -23,6 +24,7 @@ import requests
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 from pynetdicom import AE
+from pynetdicom.association import Association
 
 LOOPBACK = "127.0.0.1"
 START_TIMEOUT_S = 60.0
@@ -229,14 +231,11 @@ class QueryRetrievePACS:
         metas = [pydicom.dcmread(path, stop_before_pixels=True).file_meta for path in paths]
         for sop_class in {meta.MediaStorageSOPClassUID for meta in metas}:
             ae.add_requested_context(sop_class, sorted({m.TransferSyntaxUID for m in metas}))
-        association = ae.associate(LOOPBACK, self.dicom_port, ae_title=self.ae_title)
-        if not association.is_established:
-            raise DemoError("qrscp did not accept the association that brings the sample.")
-        for path in paths:
-            status = association.send_c_store(path)
-            if status.get("Status") != 0x0000:
-                raise DemoError(f"qrscp did not take {path.name}: {status}")
-        association.release()
+        with self._associated(ae) as association:
+            for path in paths:
+                status = association.send_c_store(path)
+                if status.get("Status") != 0x0000:
+                    raise DemoError(f"qrscp did not take {path.name}: {status}")
 
     def send(self, study_uid: str, node_ae_title: str) -> None:
         """Ask it by C-MOVE to C-STORE the study to the node."""
@@ -245,9 +244,8 @@ class QueryRetrievePACS:
         identifier.StudyInstanceUID = study_uid
         ae = AE("DEMOMOVER")
         ae.add_requested_context(STUDY_ROOT_MOVE)
-        association = ae.associate(LOOPBACK, self.dicom_port, ae_title=self.ae_title)
-        answers = list(association.send_c_move(identifier, node_ae_title, STUDY_ROOT_MOVE))
-        association.release()
+        with self._associated(ae) as association:
+            answers = list(association.send_c_move(identifier, node_ae_title, STUDY_ROOT_MOVE))
         final = answers[-1][0].get("Status") if answers else None
         if final != 0x0000:
             raise DemoError(f"qrscp could not send the study to the node, C-MOVE status {final}.")
@@ -263,11 +261,22 @@ class QueryRetrievePACS:
         identifier.SOPInstanceUID = ""
         ae = AE("DEMOFINDER")
         ae.add_requested_context(STUDY_ROOT_FIND)
-        association = ae.associate(LOOPBACK, self.dicom_port, ae_title=self.ae_title)
-        for status, answer in association.send_c_find(identifier, STUDY_ROOT_FIND):
-            if status.get("Status") in PENDING and answer is not None:
-                yield answer
-        association.release()
+        with self._associated(ae) as association:
+            for status, answer in association.send_c_find(identifier, STUDY_ROOT_FIND):
+                if status.get("Status") in PENDING and answer is not None:
+                    yield answer
+
+    @contextmanager
+    def _associated(self, ae: AE) -> Iterator[Association]:
+        """An association that is gone afterwards, also after Ctrl-C: its thread would keep us."""
+        try:
+            association = ae.associate(LOOPBACK, self.dicom_port, ae_title=self.ae_title)
+            if not association.is_established:
+                raise DemoError(f"qrscp did not accept the association of {ae.ae_title}.")
+            yield association
+            association.release()
+        finally:
+            ae.shutdown()
 
     def stop(self) -> None:
         """End it."""
