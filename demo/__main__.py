@@ -129,10 +129,11 @@ def read_samples(only: Sequence[str] = ()) -> list[Sample]:
     for name in only:
         if name not in names:
             raise DemoError(f"There is no sample {name!r}; there are: {', '.join(names)}.")
-    routes = [route for route in installed_routes() if not only or route.sample in only]
     samples = []
-    for route in routes:
-        folder = SAMPLES / route.sample
+    for name in names:
+        if only and name not in only:
+            continue
+        folder = SAMPLES / name
         paths = sorted(folder.glob("*.dcm"))
         header = pydicom.dcmread(paths[0], stop_before_pixels=True)
         samples.append(

@@ -23,6 +23,7 @@ trainers.mr_to_ct …`. Read from top to bottom: settings, data, the two modes, 
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -319,9 +320,8 @@ def train(run: Run, mode: Mode, stacks: Sequence[Stack], held_out: Sequence[Stac
     """Train until `settings.steps`; patches are drawn while the network computes."""
     settings = run.settings
     assert isinstance(settings, Settings)
-    (run.out / SETTINGS).write_text(
-        yaml.safe_dump(_plain(asdict(settings)), sort_keys=False), encoding="utf-8"
-    )
+    plain = json.loads(json.dumps(asdict(settings)))  # YAML would mark tuples as Python's
+    (run.out / SETTINGS).write_text(yaml.safe_dump(plain, sort_keys=False), encoding="utf-8")
     for batches in run.steps(lambda random: mode.draw(stacks, random)):
         mode.update(batches)
         if not run.due:
@@ -331,16 +331,6 @@ def train(run: Run, mode: Mode, stacks: Sequence[Stack], held_out: Sequence[Stac
             score = float(np.mean([validate(network, one, settings.context) for one in held_out]))
         weights = mode.learner.weights(network="")
         run.report(weights, score=score, pictures=pictures(network, batches[-1]))
-
-
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """Without tuples, which YAML would mark as Python's."""
-    return {
-        key: [list(one) if isinstance(one, tuple) else one for one in value]
-        if isinstance(value, tuple)
-        else value
-        for key, value in values.items()
-    }
 
 
 @torch.no_grad()

@@ -51,18 +51,20 @@ def add_options(parser: argparse.ArgumentParser, settings: type[RunSettings]) ->
     `settings_from` reads them back.
     """
     for one in fields(settings):
-        if not isinstance(one.default, tuple):
+        if isinstance(one.default, tuple):
+            parser.set_defaults(**{one.name: one.default})
+        else:
             _add_option(parser, one)
 
 
 def settings_from(options: argparse.Namespace | Mapping[str, Any], kind: type[Knobs]) -> Knobs:
-    """The settings among the options of the command line; what is not there keeps its default.
+    """The settings among the options of the command line.
 
     Raises:
         SettingsError: a value that cannot be used.
     """
     given = options if isinstance(options, Mapping) else vars(options)
-    return kind(**{one.name: given[one.name] for one in fields(kind) if one.name in given})
+    return kind(**{one.name: given[one.name] for one in fields(kind)})
 
 
 def _add_option(parser: argparse.ArgumentParser, one: Field[Any]) -> None:
