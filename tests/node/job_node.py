@@ -21,7 +21,7 @@ from sqlalchemy.engine import Engine
 
 from node.config import Config
 from node.config_file import load_config
-from node.database import open_database
+from node.database import metadata, open_database
 from node.jobs import Job, JobLedger, JobRequest, JobState
 from node.receiver import Receiver
 from node.spool import Spool
@@ -139,6 +139,13 @@ class JobNode:
         while (now := self.ledger.require(job.id)).step != step:
             assert datetime.now(UTC).timestamp() < deadline, now
         return now
+
+
+def empty(database: Engine) -> None:
+    """Forget everything: one PostgreSQL serves a whole session of tests."""
+    with database.begin() as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(table.delete())
 
 
 @contextlib.contextmanager

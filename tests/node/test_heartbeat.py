@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from node.config import JobSettings, NodeSettings
-from node.database import executors, metadata, open_database
+from node.database import executors, open_database
 from node.heartbeat import Executor, Heartbeat
+from tests.node.job_node import empty
 from tests.servers import wait_until
 
 QUICK = JobSettings(heartbeat_s=0.05, lost_after_s=0.3)
@@ -44,9 +45,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]
     if request.param == "postgresql":
         url = request.getfixturevalue("postgresql")
     engine = open_database(NodeSettings(data_dir=tmp_path, database=url))
-    with engine.begin() as connection:
-        for table in reversed(metadata.sorted_tables):
-            connection.execute(table.delete())
+    empty(engine)
     yield engine
     engine.dispose()
 

@@ -12,10 +12,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from node.database import jobs, metadata
+from node.database import jobs
 from node.jobs import JobState
 from tests.node.dispatch.scp import StorageSCP, storage_scp
-from tests.node.job_node import JobNode, job_node
+from tests.node.job_node import JobNode, empty, job_node
 from tests.servers import wait_until
 
 LONG_AGO = datetime.now(UTC) - timedelta(days=30)
@@ -99,7 +99,5 @@ def test_sqlite(tmp_path: Path, scp: StorageSCP) -> None:
 @pytest.mark.postgresql
 def test_postgresql(postgresql: str, tmp_path: Path, scp: StorageSCP) -> None:
     with job_node(tmp_path, scp, postgresql) as node:
-        with node.database.begin() as connection:
-            for table in reversed(metadata.sorted_tables):
-                connection.execute(table.delete())
+        empty(node.database)
         check_that_only_old_records_go(node)

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from node.database import deliveries, jobs, metadata
+from node.database import deliveries, jobs
 from node.jobs import JobState
 from tests.node.dispatch.scp import StorageSCP, storage_scp
-from tests.node.job_node import job_node
+from tests.node.job_node import empty, job_node
 
 PAUSE = ("--pause-s", "0.05")
 
@@ -37,9 +37,7 @@ def test_lost_queue_is_made_again(tmp_path: Path, scp: StorageSCP) -> None:
 @pytest.mark.postgresql
 def test_two_workers_on_postgresql(postgresql: str, tmp_path: Path, scp: StorageSCP) -> None:
     with job_node(tmp_path, scp, postgresql) as node:
-        with node.database.begin() as connection:
-            for table in reversed(metadata.sorted_tables):
-                connection.execute(table.delete())
+        empty(node.database)
         for _ in range(2):
             node.start_worker(*PAUSE)
         made = [node.make_job(20) for _ in range(4)]
