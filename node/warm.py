@@ -29,9 +29,16 @@ class WarmPipelines:
         self._loaded: dict[str, Pipeline] = {}
         self._lock = threading.Lock()
 
-    def preload(self, names: Iterable[str]) -> None:
-        """Load pipelines before the first job; one that cannot be loaded fails its jobs later."""
+    def preload(self, names: Iterable[str], unless: Callable[[], bool] = lambda: False) -> None:
+        """Load pipelines before the first job; one that cannot be loaded fails its jobs later.
+
+        Args:
+            names: of the pipelines.
+            unless: asked before each; when it says yes, the rest is left.
+        """
         for name in sorted(set(names)):
+            if unless():
+                return
             try:
                 with self.use(name):
                     pass

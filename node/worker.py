@@ -80,7 +80,10 @@ class Worker:
 
     def run(self) -> None:
         """Work until `stop`."""
-        self.pipelines.preload(route.pipeline for route in self.config.routes)
+        names = (route.pipeline for route in self.config.routes)
+        self.pipelines.preload(names, unless=self._stopping.is_set)
+        if self._stopping.is_set():
+            return  # nobody knows of this worker yet
         load_tables()
         self.executor.register()
         DBOS.launch()

@@ -51,3 +51,15 @@ def test_pipeline_that_cannot_be_loaded_does_not_end_the_worker() -> None:
     warm.preload(["ldct_denoise"])
     with pytest.raises(WeightsError), warm.use("ldct_denoise"):
         pass
+
+
+def test_preloading_ends_when_the_worker_is_told_to_stop() -> None:
+    loaded: list[str] = []
+
+    def load(name: str) -> Smoothing:
+        loaded.append(name)
+        return Smoothing()
+
+    warm = WarmPipelines(load)
+    warm.preload(["cesm_vce", "ldct_denoise", "mr_to_ct"], unless=lambda: len(loaded) == 1)
+    assert loaded == ["cesm_vce"]
