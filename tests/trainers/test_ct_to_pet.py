@@ -9,7 +9,8 @@ import pytest
 
 from pipelines.ct_to_pet.weights import read_networks
 from trainers import ct_to_pet, ct_to_pet_weights
-from trainers.ct_pet_bank import Bank, draw_patches
+from trainers.ct_pet_bank import Bank
+from trainers.ct_pet_patches import Cutting, draw_patches
 from trainers.readers.ct_pet import CubePair
 
 
@@ -28,7 +29,8 @@ def pair(patient: str = "a") -> CubePair:
 
 def test_patches_are_the_same_for_the_same_numbers() -> None:
     bank = Bank((pair(),), np.ones(1))
-    one, other = (draw_patches(bank, "legs", 2, 16, np.random.default_rng(3)) for _ in range(2))
+    cutting = Cutting("legs", 16)
+    one, other = (draw_patches(bank, cutting, 2, np.random.default_rng(3)) for _ in range(2))
     assert one["seen"].shape == (2, 3, 16, 16, 16)
     assert all(np.array_equal(one[name], other[name]) for name in one)
     assert one["weight"].max() == pytest.approx(1, abs=1e-3)
@@ -37,7 +39,8 @@ def test_patches_are_the_same_for_the_same_numbers() -> None:
 def test_patches_are_of_the_scan_even_where_it_is_cut_short() -> None:
     bank = Bank((pair(),), np.ones(1))
     whole, short = (
-        draw_patches(bank, "all", 8, 32, np.random.default_rng(3), cut)["weight"] for cut in (0, 1)
+        draw_patches(bank, Cutting("all", 32, 0, cut), 8, np.random.default_rng(3))["weight"]
+        for cut in (0, 1)
     )
     shown = [(patches > 0).mean(axis=(1, 2, 3, 4)) for patches in (whole, short)]
     assert shown[0].min() > 0.8, "a patch lies in the scan where it can"

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy.dialects import sqlite
+
+from node.config import NodeSettings
+from node.database import UTCDateTime, database_url, executors, metadata, open_database
+
+NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001 - what is refused, and made aware
+
+
+def executor(**columns: object) -> dict[str, object]:
+    """A row of `executors`."""
+    now = datetime.now(UTC)
+    return {
+        "executor_id": "a", "host": "h", "pid": 1, "started": now, "heartbeat": now, **columns
+    }  # fmt: skip
+
+
+def test_a_second_opening_finds_what_the_first_kept(tmp_path: Path) -> None:
+    settings = NodeSettings(data_dir=tmp_path / "data")
+    with open_database(settings).begin() as connection:
+        connection.execute(executors.insert(), executor())
+    with open_database(settings).connect() as connection:
+        assert [row.executor_id for row in connection.execute(sa.select(executors))] == ["a"]
+
+
+def test_sqlite_survives_a_power_cut(tmp_path: Path) -> None:
+    with open_database(NodeSettings(data_dir=tmp_path)).connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
+
+
+def test_processes_that_start_together_make_the_tables_once(tmp_path: Path) -> None:
+    settings = NodeSettings(data_dir=tmp_path)
+    with ThreadPoolExecutor(4) as threads:
+        engines = list(threads.map(lambda _: open_database(settings), range(4)))
+    for engine in engines:
+        assert set(sa.inspect(engine).get_table_names()) == set(metadata.tables)
+
+
+@given(st.datetimes(NAIVE, NAIVE.replace(year=2090)), st.integers(-12 * 60, 14 * 60))
+def test_a_time_comes_back_as_the_same_moment(at: datetime, offset_minutes: int) -> None:
+    there, dialect = timezone(timedelta(minutes=offset_minutes)), sqlite.dialect()
+    kept = UTCDateTime().process_bind_param(at.replace(tzinfo=there), dialect)
+    assert kept is not None
+    back = UTCDateTime().process_result_value(kept.replace(tzinfo=None), dialect)
+    assert back == at.replace(tzinfo=there)
+    assert back is not None
+    assert back.tzinfo is UTC
+
+
+def test_a_time_without_a_zone_is_refused(tmp_path: Path) -> None:
+    engine = open_database(NodeSettings(data_dir=tmp_path))
+    row = executor(started=NAIVE)
+    with engine.begin() as connection, pytest.raises(sa.exc.StatementError, match="naive"):
+        connection.execute(executors.insert(), row)
+
+
+def test_postgresql_is_spoken_by_psycopg(tmp_path: Path) -> None:
+    settings = NodeSettings(data_dir=tmp_path, database="postgresql://node@db/scanner")
+    assert database_url(settings) == "postgresql+psycopg://node@db/scanner"

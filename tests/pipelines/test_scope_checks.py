@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pydicom
+import pytest
+from pydicom.uid import CTImageStorage
+
+from dicom_profiles.reading import open_series
+from dicom_profiles.series import SourceSeries
+from pipelines import scope_checks
+from pipelines.card import Range, Scope
+from pipelines.scope_checks import Check
+from tests.synthetic import write_ct_series
+
+
+def scope(**wanted: Any) -> Scope:
+    """A scope that checks nothing but what is named."""
+    return Scope(modality="CT", sop_classes=(str(CTImageStorage),), **wanted)
+
+
+def found(check: Check, folder: Path, wanted: Scope, **attributes: Any) -> list[str]:
+    """What a check says of a phantom with these attributes."""
+    return list(check(phantom(folder, **attributes), wanted))
+
+
+def phantom(folder: Path, **attributes: Any) -> SourceSeries:
+    """A series of 4 slices of 64 x 64, 3 mm apart."""
+    attributes = {"spacing": (3.0, 0.9, 0.9)} | attributes
+    return open_series(write_ct_series(folder, slices=4, **attributes))
+
+
+NARROW: Sequence[tuple[Check, dict[str, Any], str]] = (
+    (scope_checks.size, {"slices": Range(minimum=10, maximum=99)}, "has 4 slices"),
+    (scope_checks.size, {"rows_columns": Range(minimum=256, maximum=999)}, "is 64 pixels"),
+    (scope_checks.size, {"extent_mm": Range(minimum=50, maximum=999)}, "stack is 12 mm"),
+    (scope_checks.spacing, {"pixel_spacing_mm": Range(minimum=1, maximum=2)}, "is 0.9 mm"),
+    (scope_checks.spacing, {"slice_spacing_mm": Range(minimum=0.5, maximum=2)}, "slices is 3 mm"),
+    (scope_checks.acquisition, {"kvp": Range(minimum=60, maximum=100)}, "voltage is 120 kV"),
+    (scope_checks.acquisition, {"refused_body_parts": ("CHEST",)}, "body part is CHEST"),
+    (scope_checks.image_type, {"image_types_refused": ("PRIMARY",)}, "says PRIMARY"),
+    (scope_checks.kernel, {"refused_kernels": "^B[5-9]"}, "kernel B50f is sharper"),
+)
+
+
+@pytest.mark.parametrize(("check", "wanted", "sentence"), NARROW)
+def test_outside_the_scope_is_a_sentence(
+    tmp_path: Path, check: Check, wanted: dict[str, Any], sentence: str
+) -> None:
+    (reason,) = found(check, tmp_path, scope(**wanted))
+    assert sentence in reason
+
+
+@pytest.mark.parametrize("check", {check for check, _, _ in NARROW})
+def test_what_the_card_does_not_name_is_not_checked(tmp_path: Path, check: Check) -> None:
+    assert found(check, tmp_path, scope()) == []
+
+
+@pytest.mark.parametrize(
+    ("check", "attributes", "sentence"),
+    [
+        (scope_checks.modality, {"Modality": "MR"}, "not a CT series: its modality is MR"),
+        (scope_checks.acquired, {"SyntheticData": "YES"}, "already synthetic"),
+        (
+            scope_checks.original_axial_ct,
+            {"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]},
+            "scout",
+        ),
+        (
+            scope_checks.original_axial_ct,
+            {"ImageType": ["DERIVED", "PRIMARY", "AXIAL"]},
+            "reformatted or processed",
+        ),
+        (
+            scope_checks.original_axial_ct,
+            {"ImageType": ["ORIGINAL", "PRIMARY", "CORONAL"]},
+            "not axial",
+        ),
+        (scope_checks.lossless, {"LossyImageCompression": "01"}, "with loss"),
+    ],
+)
+def test_what_no_card_takes(
+    tmp_path: Path, check: Check, attributes: dict[str, Any], sentence: str
+) -> None:
+    (reason,) = found(check, tmp_path / "wrong", scope(), **attributes)
+    assert sentence in reason
+    assert found(check, tmp_path / "right", scope()) == []
+
+
+@pytest.mark.parametrize(("field", "accepted"), [("1.5", True), ("15000", True), ("7", False)])
+def test_a_field_strength_may_be_written_in_gauss(
+    tmp_path: Path, field: str, accepted: bool
+) -> None:
+    wanted = scope(magnetic_field_t=Range(minimum=1, maximum=3.5))
+    reasons = found(scope_checks.acquisition, tmp_path, wanted, MagneticFieldStrength=field)
+    assert (not reasons) is accepted
+
+
+def test_slices_have_to_lie_across_the_body(tmp_path: Path) -> None:
+    tilt = scope(largest_tilt_degrees=35)
+    assert found(scope_checks.orientation, tmp_path / "axial", tilt) == []
+    coronal = write_ct_series(tmp_path / "coronal", slices=4)
+    for index, path in enumerate(coronal):
+        ds = pydicom.dcmread(path)
+        ds.ImageOrientationPatient = [1, 0, 0, 0, 0, -1]
+        ds.ImagePositionPatient = [0, 3 * index, 0]
+        ds.save_as(path)
+    (reason,) = scope_checks.orientation(open_series(coronal), tilt)
+    assert "90 degrees off" in reason
