@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 
 from node.config import NodeSettings
@@ -18,27 +16,12 @@ from node.database import instances, jobs, open_database
 from node.job_states import CANCELLABLE, RETRIABLE, TRANSITIONS
 from node.jobs import (
     JobLedger,
-    JobRequest,
     JobState,
     UnknownJob,
     UnknownSource,
     WrongJobState,
-    job_id,
 )
-
-UIDS = [f"1.2.3.{i}" for i in range(3)]
-REQUEST = JobRequest(
-    route="low-dose chest",
-    pipeline="ldct_denoise",
-    model="ldct_denoise@1.0.0",
-    weights_sha256="ab" * 32,
-    study_instance_uid="1.2.9",
-    sources={"CT": UIDS},
-    source_series=["1.2.8"],
-    source_ae="ORTHANC",
-    destinations=["source"],
-    evidence={"kind": "count"},
-)
+from tests.node.test_job_records import REQUEST, UIDS
 
 
 def add_instances(database: Engine, uids: list[str], digest: str = "d") -> None:
@@ -105,17 +88,6 @@ def test_other_inputs_are_another_job(ledger: JobLedger, change: dict[str, objec
     second, made = ledger.create(replace(REQUEST, **change))  # type: ignore[arg-type]
     assert made
     assert second.id != first.id
-
-
-def test_other_content_is_another_job() -> None:
-    assert job_id(REQUEST, dict.fromkeys(UIDS, "a")) != job_id(REQUEST, dict.fromkeys(UIDS, "b"))
-
-
-@given(st.permutations(UIDS))
-def test_order_of_sources_does_not_count(order: list[str]) -> None:
-    digests = {uid: uid for uid in UIDS}
-    shuffled = replace(REQUEST, sources={"CT": order})
-    assert job_id(shuffled, digests) == job_id(REQUEST, digests)
 
 
 def test_two_processes_make_one_job(ledger: JobLedger) -> None:

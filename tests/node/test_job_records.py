@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from node.job_records import JobRequest, job_id
+
+UIDS = [f"1.2.3.{i}" for i in range(3)]
+REQUEST = JobRequest(
+    route="low-dose chest",
+    pipeline="ldct_denoise",
+    model="ldct_denoise@1.0.0",
+    weights_sha256="ab" * 32,
+    study_instance_uid="1.2.9",
+    sources={"CT": UIDS},
+    source_series=["1.2.8"],
+    source_ae="ORTHANC",
+    destinations=["source"],
+    evidence={"kind": "count"},
+)
+
+
+def test_other_content_is_another_job() -> None:
+    assert job_id(REQUEST, dict.fromkeys(UIDS, "a")) != job_id(REQUEST, dict.fromkeys(UIDS, "b"))
+
+
+@given(st.permutations(UIDS))
+def test_order_of_sources_does_not_count(order: list[str]) -> None:
+    digests = {uid: uid for uid in UIDS}
+    shuffled = replace(REQUEST, sources={"CT": order})
+    assert job_id(shuffled, digests) == job_id(REQUEST, digests)
+
+
+@given(st.sampled_from(["route", "study_instance_uid", "source_ae", "revision", "evidence"]))
+def test_where_it_comes_from_and_goes_to_does_not_count(field: str) -> None:
+    digests = dict.fromkeys(UIDS, "a")
+    others = {"revision": 2, "evidence": {"kind": "quiet"}, "destinations": ["archive"]}
+    other = replace(REQUEST, **{field: others.get(field, "other")})  # type: ignore[arg-type]
+    assert job_id(other, digests) == job_id(REQUEST, digests)
