@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import pwd
+import random
 import shutil
 import socket
 import subprocess
@@ -22,13 +23,20 @@ import requests
 
 LOOPBACK = "127.0.0.1"
 START_TIMEOUT_S = 60.0
+PORTS = range(20_000, 32_000)
 
 
 def free_port() -> int:
-    """A TCP port of the loopback address that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of the loopback address that nobody listens on.
+
+    None of those that the system gives to outgoing connections: one of them, or a test that runs
+    beside this one, could take it before the server does that it is meant for.
+    """
+    for port in random.SystemRandom().sample(PORTS, len(PORTS)):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((LOOPBACK, port))
+            return port
+    raise OSError(f"no free port from {PORTS.start} to {PORTS.stop - 1}")
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float = 30.0, what: str = "") -> None:
