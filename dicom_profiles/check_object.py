@@ -21,7 +21,13 @@ OWN_TAGS = frozenset(
     {
         *inherited.SLICE_TAGS,
         *inherited.tags(
-            ("SOPInstanceUID", "SourceImageSequence", "ReferencedSeriesSequence", "PixelData")
+            (
+                "SOPInstanceUID",
+                "SourceImageSequence",
+                "ReferencedSeriesSequence",
+                "PixelData",
+                "ImageIndex",
+            )
         ),
         private_tag("source_pixels_sha256"),
         private_tag("output_pixels_sha256"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import highdicom as hd
 import numpy as np
@@ -94,11 +95,7 @@ def write_suv_map(
         voi_lut_transformations=[_window()],
         content_label="SYNTH_SUVBW",
         content_description="Synthetic SUVbw map predicted from CT",
-        pixel_measures=_measures(source, blocks),
-        plane_orientation=hd.PlaneOrientationSequence(
-            PATIENT, [float(value) for value in source.headers[0].ImageOrientationPatient]
-        ),
-        plane_positions=_positions(source, blocks),
+        **_place(source, blocks),
     )
     ds.DerivationCodeSequence = codes.code_sequence([SYNTHETIC_PET.code])
     settle(ds, source, derivation)
@@ -126,6 +123,23 @@ def _window() -> hd.VOILUTTransformation:
         window_center=3.5, window_width=7.0, window_explanation="SUVbw 0-7",
         voi_lut_function=hd.VOILUTFunctionValues.LINEAR_EXACT,
     )  # fmt: skip
+
+
+def _place(source: SourceSeries, blocks: SuvBlocks) -> dict[str, Any]:
+    """Where the blocks lie, for highdicom; nothing where they are the source's pixels.
+
+    highdicom then takes it from the source; told so, it would compare every slice with every
+    other, which takes minutes for a thousand.
+    """
+    if (blocks.rows, blocks.columns) == (1, 1):
+        return {}
+    return {
+        "pixel_measures": _measures(source, blocks),
+        "plane_orientation": hd.PlaneOrientationSequence(
+            PATIENT, [float(value) for value in source.headers[0].ImageOrientationPatient]
+        ),
+        "plane_positions": _positions(source, blocks),
+    }
 
 
 def _measures(source: SourceSeries, blocks: SuvBlocks) -> hd.PixelMeasuresSequence:

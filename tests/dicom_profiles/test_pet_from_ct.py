@@ -10,6 +10,7 @@ import pydicom
 import pytest
 
 from dicom_profiles.check import check_derived
+from dicom_profiles.check_object import DerivedObject
 from dicom_profiles.errors import DerivedObjectError
 from dicom_profiles.pet_from_ct import LARGEST_SUV, stored_values, write_synthetic_pet
 from dicom_profiles.recognition import synthetic_signs
@@ -105,3 +106,10 @@ def test_check_finds_a_pet_that_lies(pet: WrittenPet, tmp_path: Path) -> None:
     paths = [tmp_path / "lie.dcm", *pet.series["SPET"].paths[1:]]
     sentences = {finding.sentence for finding in check_derived({"CT": pet.source}, paths)}
     assert {"Units should be GML.", "KVP should be absent."} <= sentences
+
+
+def test_slices_share_what_they_say(pet: WrittenPet) -> None:
+    """The check then looks at it once, however many slices there are."""
+    shared = {DerivedObject.read(path).shared for path in pet.series["SPET"].paths}
+    assert len(shared) == 1
+    assert None not in shared

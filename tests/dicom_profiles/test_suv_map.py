@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pydicom
 import pytest
 
+from dicom_profiles.reading import open_series
 from dicom_profiles.suv_map import SuvBlocks
-from tests.dicom_profiles.whole_body import WrittenPet, write_pet
+from tests.dicom_profiles.validators import dciodvfy_errors
+from tests.dicom_profiles.whole_body import PET_DERIVATION, WrittenPet, write_pet, write_pet_of
+from tests.synthetic import write_ct_series
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +53,19 @@ def test_slices_pass_untouched(pet: WrittenPet) -> None:
     assert np.array_equal(np.stack(passed), pet.suv)
     odd = list(SuvBlocks(pet.source).passing([np.ones((66, 67), np.float32)]))
     assert odd[0].shape == (66, 67)
+
+
+def test_coarse_pixels_stay_as_they_are(tmp_path: Path) -> None:
+    """Where blocks are single pixels, the map lies where its CT does."""
+    paths = write_ct_series(tmp_path / "source", slices=5, spacing=(4.0, 3.0, 2.9))
+    made = write_pet_of(open_series(paths), paths, tmp_path / "derived", PET_DERIVATION)
+    ds = pydicom.dcmread(made.series["SUVMAP"].paths[0])
+    to_index = np.linalg.inv(made.source.affine)
+    for values, groups in zip(ds.pixel_array, ds.PerFrameFunctionalGroupsSequence, strict=True):
+        place = [float(v) for v in groups.PlanePositionSequence[0].ImagePositionPatient]
+        index = to_index @ [*place, 1.0]
+        assert np.allclose(index[1:3], 0, atol=1e-6)
+        assert np.array_equal(values, made.suv[round(index[0])])
+    measures = ds.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    assert [float(v) for v in measures.PixelSpacing] == [3.0, 2.9]
+    assert dciodvfy_errors(made.series["SUVMAP"].paths[0]) == []
