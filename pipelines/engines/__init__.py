@@ -5,5 +5,13 @@ torch_engine.py      the reference on the processor; the GPU engine
 ncnn_engine.py       fastest on the processor: Winograd convolutions
 ncnn_graph.py        a torch network written down as an ncnn network
 openvino_engine.py   the second choice on the processor
+openvino_model.py    a torch network as a model of OpenVINO
+patch_engine.py      engines for 3-D networks on patches
 choose.py            which one, proven on a trial
 """
+
+import sys
+
+# OpenVINO reports its use to its maker over the internet from the moment it is imported, unless
+# each user has declined. A node in a hospital reports nothing: without this package it cannot.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Generator, Iterable
 
 import numpy as np
@@ -13,6 +12,7 @@ from torch import nn
 from pipelines.contract import EngineFacts
 from pipelines.engines.engine import Batch, Slab, windows
 from pipelines.engines.hardware import cores, processor_name
+from pipelines.engines.openvino_model import converted
 
 EXAMPLE_SIZE = 64
 """Rows and columns of the example by which the network is traced; any other size is run as well."""
@@ -33,7 +33,8 @@ class OpenVinoEngine:
     def __init__(self, network: nn.Module, context: int, threads: int = 0) -> None:
         self._context = context
         self._threads = threads or cores()
-        self._model = _converted(network.eval(), 2 * context + 1)
+        example = torch.zeros(1, 2 * context + 1, EXAMPLE_SIZE, EXAMPLE_SIZE)
+        self._model = converted(network, example)
         self._compiled: dict[tuple[int, ...], openvino.CompiledModel] = {}
         self.batch = 1
         self.facts = EngineFacts(
@@ -64,12 +65,3 @@ class OpenVinoEngine:
             compiled = openvino.Core().compile_model(self._model, "CPU", settings)
             self._compiled = {shape: compiled}
         return self._compiled[shape]
-
-
-def _converted(network: nn.Module, channels: int) -> openvino.Model:
-    example = torch.zeros(1, channels, EXAMPLE_SIZE, EXAMPLE_SIZE)
-    with warnings.catch_warnings():
-        # OpenVINO traces by a way that PyTorch is leaving; both are pinned, and a trial proves it
-        warnings.filterwarnings("ignore", message=r".*torch\.jit\.", category=DeprecationWarning)
-        warnings.filterwarnings("ignore", message=r".*torch\.jit\.", category=FutureWarning)
-        return openvino.convert_model(network, example_input=example)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Callable, Generator, Iterable
 from copy import deepcopy
 from dataclasses import replace
@@ -103,13 +102,9 @@ class OpenVinoPatchEngine:
     def __init__(self, network: nn.Module, shape: tuple[int, ...], threads: int = 0) -> None:
         import openvino  # it may not be installed
 
-        example = torch.zeros(CPU_BATCH, *shape)
-        with warnings.catch_warnings():
-            # OpenVINO traces by a way that PyTorch is leaving; both are pinned, a trial proves it
-            warnings.filterwarnings("ignore", category=DeprecationWarning)
-            warnings.filterwarnings("ignore", category=FutureWarning)
-            warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)  # type: ignore[attr-defined]
-            model = openvino.convert_model(network.eval(), example_input=example)
+        from pipelines.engines.openvino_model import converted
+
+        model = converted(network, torch.zeros(CPU_BATCH, *shape))
         # sizes stay open: as fast here as fixed ones, and no size has to be compiled for
         model.reshape(openvino.PartialShape([CPU_BATCH, shape[0], -1, -1, -1]))
         settings = {

@@ -1,0 +1,50 @@
+"""A network becomes a model of OpenVINO, outlives the network, and nobody is told of it."""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import openvino
+import torch
+
+from pipelines.engines.openvino_model import converted
+from tests.pipelines.networks import small_network
+
+CONVERT = """
+import socket
+
+def refused(*a, **k):
+    raise AssertionError("an address was looked up")
+
+socket.getaddrinfo = socket.create_connection = refused
+import torch
+from pipelines.engines.openvino_model import converted
+converted(torch.nn.Conv2d(1, 1, 3), torch.zeros(1, 1, 8, 8))
+"""
+
+
+def test_model_outlives_the_network_and_takes_other_sizes() -> None:
+    network = small_network().eval()
+    model = converted(network, torch.zeros(1, 3, 32, 32))
+    image = np.random.default_rng(0).standard_normal((1, 3, 48, 40)).astype(np.float32)
+    with torch.inference_mode():
+        wanted = network(torch.from_numpy(image)).numpy()
+    del network
+    gc.collect()
+    model.reshape(openvino.PartialShape([1, 3, -1, -1]))
+    settings = {"INFERENCE_PRECISION_HINT": "f32"}
+    made = openvino.Core().compile_model(model, "CPU", settings)(image)[0]
+    assert np.abs(made - wanted).max() < 1e-3
+
+
+def test_nothing_is_reported_to_anybody(tmp_path: Path) -> None:
+    """OpenVINO would count its use below the home folder, and send it off."""
+    outside_ci = {key: value for key, value in os.environ.items() if key != "CI"}
+    environment = outside_ci | {"HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", CONVERT], check=True, env=environment)
+    assert not (tmp_path / "intel").exists()
