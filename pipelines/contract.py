@@ -26,7 +26,7 @@ Companion: TypeAlias = npt.NDArray[Any]
 """(slices, rows, columns) on the grid of the first input: masks, uncertainty."""
 
 Progress: TypeAlias = Callable[[int, int], None]
-"""Called with (slices done, slices in all) after every slice that was handed out."""
+"""Called with (slices done, slices in all) as work goes on, parts of the work counted as slices."""
 
 Parameters: TypeAlias = Mapping[str, object]
 """Parameters by name, as the model card lists them."""

@@ -12,6 +12,7 @@ gathered data set; `--data DIR` takes both) and `simulated:COUNT`; a number and 
 how often it is drawn. Three methods:
 
     residual_unet   L1 in SUV: what is shipped. Its best guess is the median, so it is never bold.
+                    Beside it the same features have to tell outlined lesions (`--lesion`).
     pix2pix         3-D Pix2Pix as published: LSGAN and lambda x L1 on patches of 32 cubes.
     cyclegan        3-D CycleGAN: two generators, two critics, cycles of weight 10, unpaired.
 
@@ -27,14 +28,22 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F  # noqa: N812 - the name that everybody knows
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from pipelines.ct_to_pet.districts import LABELS
-from pipelines.ct_to_pet.network import SUV_RANGE, GeneratedUptake, PatchGenerator, UptakeNetwork
+from pipelines.ct_to_pet.network import (
+    SUV_RANGE,
+    GeneratedUptake,
+    PatchGenerator,
+    UptakeNetwork,
+    unfolded,
+)
 from pipelines.ct_to_pet.patches import Patches, Tiling, translated
 from pipelines.ct_to_pet.weights import GRANULE
-from trainers.ct_pet_bank import Bank, draw_patches, read_bank
+from trainers.ct_pet_bank import Bank, read_bank
+from trainers.ct_pet_patches import Cutting, draw_patches, labels_of
 from trainers.losses.adversarial import adversarial_game
 from trainers.losses.cycle import cycle_loss
 from trainers.losses.replay import ReplayBuffer
@@ -56,20 +65,21 @@ class Settings(RunSettings):
     batch: int = knob(2, "patches a step and process")
     average: float = knob(0.99, "decay of the averaged weights, which are shipped")
     save_every: int = knob(200, "steps between two reports")
-    district: str = knob("all", "legs, trunk, head, arms, or all for the single model")
+    district: str = knob("all", "legs, trunk, head, arms, several joined by +, or all")
     method: str = knob("residual_unet", "residual_unet, pix2pix or cyclegan")
     patch: int = knob(48, "cubes of 4 mm along a side; the GANs take 32")
     widths: str = knob("24,48,64,64", "features of the residual U-Net at each level")
     width: int = knob(64, "features of the GANs' first level; 64 in the paper")
     rate: float = knob(1e-3, "highest learning rate; 2e-4 for the GANs")
     warmup: int = knob(50, "steps of rising learning rate")
+    decay: float = knob(1e-3, "weight decay of the residual U-Net")
+    dropout: float = knob(0.0, "share of the residual U-Net's deeper features that is left out")
+    lesion: float = knob(0.0, "weight of telling outlined lesions, beside L1 (residual U-Net)")
     cut: float = knob(0.3, "share of patches that are shown as if the scan ended earlier")
     lambda_l1: float = knob(100.0, "weight of L1 beside the adversarial term (Pix2Pix)")
     lambda_cycle: float = knob(10.0, "weight of the cycles (CycleGAN)")
     pool: int = knob(50, "earlier fakes that a critic is shown as well")
 
-
-DISTRICTS = (*LABELS, "all")
 
 OVERLAP = 16
 """Cubes that neighbouring patches share when a whole scan is translated, as in the paper."""
@@ -95,8 +105,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not train_on:
         parser.error("there is nothing to train on; name --train SOURCE or --data DIR")
     settings = settings_from(given, Settings)
-    if settings.district not in DISTRICTS or settings.method not in METHODS:
-        parser.error(f"--district is one of {DISTRICTS}, --method one of {tuple(METHODS)}")
+    known = {*LABELS, "all"}
+    if not known.issuperset(settings.district.split("+")) or settings.method not in METHODS:
+        parser.error(f"--district is of {sorted(known)}, --method one of {tuple(METHODS)}")
     folder = given.bank or given.out / "bank"
     bank = read_bank(train_on, folder, [*given.leave_out, *given.validate])
     held_out = [
@@ -123,8 +134,15 @@ def weighted_l1(made: Tensor, batch: Batch) -> Tensor:
     return ((made - batch["suv"]).abs() * weight).sum() / weight.sum()
 
 
+def lesions_told(logits: Tensor, batch: Batch) -> Tensor:
+    """Cross entropy of outlined lesions, where they are known: logits (B, 1, D, H, W)."""
+    weight = batch["outlined"]
+    wrong = F.binary_cross_entropy_with_logits(logits, batch["lesion"], reduction="none")
+    return (wrong * weight).sum() / weight.sum().clamp(min=1.0)
+
+
 class ResidualUnet:
-    """Plain regression.
+    """Plain regression; a second head, which is not shipped, tells lesions.
 
     Args:
         run: its device and precision are used.
@@ -133,14 +151,17 @@ class ResidualUnet:
 
     def __init__(self, run: Run, settings: Settings) -> None:
         self.run = run
-        network = UptakeNetwork([int(width) for width in settings.widths.split(",")])
-        network.to(run.device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-        adam = torch.optim.AdamW(network.parameters(), settings.rate, weight_decay=1e-3)
+        widths = [int(width) for width in settings.widths.split(",")]
+        network = UptakeNetwork(widths, settings.dropout)
+        tells = nn.Conv3d(widths[0], 8, 3, padding=1)
+        both = nn.ModuleList([network, tells])
+        both.to(run.device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        adam = torch.optim.AdamW(both.parameters(), settings.rate, weight_decay=settings.decay)
         self.learner: Learner = run.learner(
-            "uptake", {"uptake": network}, adam, clip=1.0,
+            "uptake", {"uptake": network, "lesion": tells}, adam, clip=1.0,
             rate=warm_cosine(settings.rate, settings.warmup, settings.steps),
         )  # fmt: skip
-        self.network = network
+        self.network, self.tells, self.share = network, tells, settings.lesion
 
     def step(self, batches: Sequence[Batch]) -> None:
         """One optimiser step."""
@@ -148,10 +169,11 @@ class ResidualUnet:
             for batch in batches:
                 seen = batch["seen"].contiguous(memory_format=torch.channels_last_3d)
                 with self.run.autocast():
-                    made = self.network(seen)
-                loss = weighted_l1(made.float(), batch)
-                backward(loss)
-                self.run.tell(l1=loss)
+                    features = self.network.features(seen)
+                    made, logits = self.network.uptake_of(features), unfolded(self.tells(features))
+                l1, lesion = weighted_l1(made.float(), batch), lesions_told(logits.float(), batch)
+                backward(l1 + self.share * lesion)
+                self.run.tell(l1=l1, lesion=lesion)
 
 
 class Pix2Pix:
@@ -266,9 +288,11 @@ def train(run: Run, method: Method, bank: Bank, held_out: Bank) -> None:
     settings = run.settings
     assert isinstance(settings, Settings)
 
+    granule = GRANULE if settings.method == "residual_unet" else 0
+    cutting = Cutting(settings.district, settings.patch, granule, settings.cut)
+
     def draw(random: np.random.Generator) -> dict[str, np.ndarray]:
-        many = settings.batch, settings.patch, random, settings.cut
-        return dict(draw_patches(bank, settings.district, *many))
+        return dict(draw_patches(bank, cutting, settings.batch, random))
 
     for batches in run.steps(draw):
         method.step(batches)
@@ -286,7 +310,7 @@ def validated(
     """Mean over patients of the mean absolute error in the body (district), run as it is served."""
     granule = GRANULE if settings.method == "residual_unet" else 0
     tiling = Tiling(settings.patch, OVERLAP, settings.method == "residual_unet", granule)
-    label = LABELS.get(settings.district)
+    labels = labels_of(settings.district)
 
     def run(batches: Iterable[Patches]) -> Iterator[Patches]:
         for batch in batches:
@@ -295,7 +319,7 @@ def validated(
     network.eval()
     errors = []
     for pair in held_out.pairs:
-        inside = pair.body if label is None else pair.districts == label
+        inside = pair.body if labels is None else np.isin(pair.districts, labels)
         if inside.any():
             made = translated(pair.seen.astype(np.float32), inside, tiling, run, batch=1)
             errors.append(float(np.abs(made - pair.suv)[inside].mean()))

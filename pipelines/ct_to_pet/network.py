@@ -70,10 +70,12 @@ class UptakeNetwork(nn.Module):
 
     Args:
         widths: features at each level, at twice the cubes' edge first.
+        dropout: share of the features below the first level that a training step leaves out.
     """
 
-    def __init__(self, widths: Sequence[int] = WIDTHS) -> None:
+    def __init__(self, widths: Sequence[int] = WIDTHS, dropout: float = 0.0) -> None:
         super().__init__()
+        self.dropout = dropout
         self.down = nn.ModuleList(
             Residual(before, after) for before, after in pairwise((CHANNELS * 8, *widths))
         )
@@ -82,15 +84,25 @@ class UptakeNetwork(nn.Module):
 
     def forward(self, seen: Tensor) -> Tensor:
         """SUV of every cube, never below 0."""
+        return self.uptake_of(self.features(seen))
+
+    def uptake_of(self, features: Tensor) -> Tensor:
+        """SUV from `features`."""
+        return unfolded(F.softplus(self.last(features)))
+
+    def features(self, seen: Tensor) -> Tensor:
+        """What SUV is read from: (B, widths[0], D/2, H/2, W/2)."""
         value = folded(seen)
         kept: list[Tensor] = []
         for level, block in enumerate(self.down):
             value = block(F.avg_pool3d(value, 2, ceil_mode=True) if level else value)
+            if level and self.dropout:
+                value = F.dropout3d(value, self.dropout, self.training)
             kept.append(value)
         for level in reversed(range(len(self.up))):
             wide = F.interpolate(value, size=kept[level].shape[2:], mode="trilinear")
             value = self.up[level](torch.cat([wide, kept[level]], dim=1))
-        return unfolded(F.softplus(self.last(value)))
+        return value
 
 
 def folded(value: Tensor) -> Tensor:

@@ -1,16 +1,17 @@
-"""A volume cut into overlapping patches, translated in batches, averaged where they overlap.
+"""A volume cut into overlapping windows, translated in batches, averaged where they overlap.
 
-Y(v) = sum over patches p that hold v of G(X[p])(v), divided by their number: eqs 10 to 13 of the
-district paper, with patches of 32 cubes and an overlap of 16. Patches without a cube of
-the body are skipped, and nothing is cut from what lies further than an overlap from it: most of a
-scan is air.
+Y(v) = sum over windows p that hold v of w(v) G(X[p])(v), divided by the sum of w. With w = 1 and
+windows of 32 cubes that overlap by 16 these are eqs 10 to 13 of the district paper.
+A network that takes any size is given fewer and larger windows: the body is cut into slabs of one
+length along z, and each slab into as few windows as will do over the part of it that holds a body,
+so that legs and a head cost what they are. Most of a scan is air, of which nothing is computed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice, product
+from itertools import groupby, islice, product
 
 import numpy as np
 import numpy.typing as npt
@@ -20,15 +21,14 @@ from pipelines.ct_to_pet.grid import Cubes
 from pipelines.ct_to_pet.network import AIR
 
 Patches = npt.NDArray[np.float32]
-"""(B, C, z, y, x) float32: a batch of patches."""
+"""(B, C, z, y, x) float32: a batch of windows of one size."""
 
 Run = Callable[[Iterable[Patches]], Iterator[Patches]]
 """Runs a network over batches: (B, 3, z, y, x) to (B, 1, z, y, x) each, in order."""
 
-Corner = tuple[int, int, int]
-Window = tuple[int, int, int]
+Sides = tuple[int, int, int]
 Place = tuple[slice, slice, slice]
-"""Lowest cube of a patch; its cubes along z, y, x; where it lies in the volume."""
+"""Cubes of a window along z, y, x; where it lies, which may be beyond the end of the volume."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,11 @@ class Tiling:
     """How a volume is cut.
 
     Attributes:
-        patch: cubes along a side.
-        overlap: cubes that neighbours share.
-        tapered: patches count less towards their faces, where they know less of their
+        patch: cubes along a side of a window; at most so many where the granule is not 0.
+        overlap: cubes that neighbours share at least, and that are shown beyond the body.
+        tapered: windows count less towards their faces, where they know less of their
             surroundings; else all cubes count the same, as in the paper.
-        granule: along an axis with fewer cubes than a patch, a patch is as long as the next
-            multiple of this; 0 where the network takes patches of one size only.
+        granule: sides are multiples of this; 0 where the network takes windows of one size only.
     """
 
     patch: int
@@ -49,40 +48,63 @@ class Tiling:
     tapered: bool
     granule: int = 0
 
-    def window(self, shape: Sequence[int]) -> Window:
-        """Cubes of a patch along each axis of a volume."""
-        step = self.granule or self.patch
-        z, y, x = (min(self.patch, -(-count // step) * step) for count in shape)
-        return z, y, x
+    def windows(self, mask: Mask) -> list[Place]:
+        """Where a network has to look for a result in every cube of the mask.
 
-    def weights(self, window: Window) -> Cubes:
-        """How much each cube of a patch counts, (z, y, x)."""
+        Args:
+            mask: (z, y, x).
+        """
+        found: list[Place] = []
+        if not mask.any():
+            return found
+        box = around(mask, self.overlap)
+        for slab in self._along(box[0], len(mask)):
+            held = mask[slab] if self.granule else mask
+            if not held.any():
+                continue
+            _, rows, columns = around(held, self.overlap)
+            across = self._along(rows, mask.shape[1]), self._along(columns, mask.shape[2])
+            found += [(slab, y, x) for y, x in product(*across) if mask[slab, y, x].any()]
+        return found
+
+    def weights(self, window: Sides) -> Cubes:
+        """How much each cube of a window counts, (z, y, x)."""
         if not self.tapered:
             return np.ones(window, np.float32)
+        fading = max(1, self.overlap)
         ramps = [
-            np.minimum((np.minimum(np.arange(n), np.arange(n)[::-1]) + 1.0) / self._fading, 1.0)
+            np.minimum((np.minimum(np.arange(n), np.arange(n)[::-1]) + 1.0) / fading, 1.0)
             for n in window
         ]
         weights: Cubes = np.einsum("i,j,k->ijk", *ramps).astype(np.float32)
         return weights
 
-    def corners(self, mask: Mask) -> list[Corner]:
-        """Lowest corners of the patches that hold a cube of the mask; the last ones lie at the end.
+    def _along(self, part: slice, count: int) -> list[slice]:
+        """Windows over a part of an axis with so many cubes: as few as will do.
 
-        Args:
-            mask: (z, y, x), at least a patch along every axis.
+        They are spread evenly where their size is free, else in steps from the part's beginning;
+        the last one ends with the part. Where the part is smaller than a window, so much of the
+        volume about it is seen as well.
         """
-        window = self.window(mask.shape)
-        filled = np.pad(mask.cumsum(0).cumsum(1).cumsum(2, dtype=np.int64), ((1, 0),) * 3)
-        z, y, x = (
-            _starts(count, side, max(1, side - self.overlap))
-            for count, side in zip(mask.shape, window, strict=True)
-        )
-        return [corner for corner in product(z, y, x) if _within(filled, corner, window)]
+        length = part.stop - part.start
+        side, number = self._sides(length)
+        if length <= side:
+            start = max(0, min(part.start - (side - length) // 2, count - side))
+            return [slice(start, start + side)]
+        last, step = length - side, max(1, side - self.overlap)
+        starts = [min(n * step, last) for n in range(number)]
+        if self.granule:
+            starts = [n * last // (number - 1) for n in range(number)]
+        return [slice(part.start + start, part.start + start + side) for start in starts]
 
-    @property
-    def _fading(self) -> int:
-        return max(1, self.overlap)
+    def _sides(self, length: int) -> tuple[int, int]:
+        """Cubes of a window along an axis and how many windows there are."""
+        step = max(1, self.patch - self.overlap)
+        number = 1 + max(0, -(-(length - self.patch) // step))
+        if not self.granule:
+            return self.patch, number
+        shared = (length + (number - 1) * self.overlap) / number
+        return int(-(-shared // self.granule)) * self.granule, number
 
 
 def translated(seen: Cubes, mask: Mask, tiling: Tiling, run: Run, batch: int) -> Cubes:
@@ -93,71 +115,51 @@ def translated(seen: Cubes, mask: Mask, tiling: Tiling, run: Run, batch: int) ->
         mask: (z, y, x), where a result is wanted.
         tiling: how it is cut.
         run: the network.
-        batch: patches at once.
+        batch: windows at once.
 
     Returns:
         (z, y, x) float32.
     """
-    result = np.zeros(mask.shape, np.float32)
-    if mask.any():
-        near = around(mask, tiling.overlap)
-        result[near] = _averaged(seen[(slice(None), *near)], mask[near], tiling, run, batch)
-    return result
-
-
-def _averaged(seen: Cubes, mask: Mask, tiling: Tiling, run: Run, batch: int) -> Cubes:
-    """The mean of all patches that hold a cube, where the mask is."""
-    shape = mask.shape
-    window = tiling.window(shape)
-    missing = [(0, max(0, side - count)) for side, count in zip(window, shape, strict=True)]
-    padded = _padded(seen, missing)
-    corners = tiling.corners(np.pad(mask, missing))
-    weights = tiling.weights(window)
-    total = np.zeros(padded.shape[1:], np.float32)
+    total = np.zeros(mask.shape, np.float32)
     counted = np.zeros_like(total)
-    outputs = run(_cut(padded, corners, window, batch))
-    for corner, made in zip(corners, (one for many in outputs for one in many), strict=True):
-        place = _place(corner, window)
-        total[place] += weights * made[0]
+    places = tiling.windows(mask)
+    outputs = run(_cut(seen, places, batch))
+    for place, made in zip(places, (one for many in outputs for one in many), strict=True):
+        inside = tuple(slice(0, n) for n in total[place].shape)
+        weights = tiling.weights(_sides(place))[inside]
+        total[place] += weights * made[0][inside]
         counted[place] += weights
-    result = np.divide(total, counted, out=total, where=counted > 0)
-    return np.asarray(result[tuple(slice(count) for count in shape)] * mask, np.float32)
+    return np.divide(total, counted, out=np.zeros_like(total), where=mask)
 
 
 def around(mask: Mask, margin: int) -> Place:
-    """The box that holds the mask and so many cubes about it."""
+    """The box that holds the mask and so many cubes about it, as far as the volume goes."""
     found = [np.flatnonzero(mask.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
-    z, y, x = (slice(max(0, int(on[0]) - margin), int(on[-1]) + 1 + margin) for on in found)
+    z, y, x = (
+        slice(max(0, int(on[0]) - margin), min(count, int(on[-1]) + 1 + margin))
+        for on, count in zip(found, mask.shape, strict=True)
+    )
     return z, y, x
 
 
-def _padded(seen: Cubes, missing: list[tuple[int, int]]) -> Cubes:
-    """Air beyond a volume that is smaller than a patch."""
+def _cut(seen: Cubes, places: list[Place], batch: int) -> Iterator[Patches]:
+    for _, alike in groupby(places, _sides):
+        while group := list(islice(alike, batch)):
+            yield np.stack([_window(seen, place) for place in group])
+
+
+def _window(seen: Cubes, place: Place) -> Cubes:
+    """(3, z, y, x) of a volume, air beyond its end."""
+    there = seen[(slice(None), *place)]
+    missing = [(0, side - n) for side, n in zip(_sides(place), there.shape[1:], strict=True)]
     if not any(after for _, after in missing):
-        return seen
+        return there
     channels = [
-        np.pad(values, missing, constant_values=air) for values, air in zip(seen, AIR, strict=True)
+        np.pad(values, missing, constant_values=air) for values, air in zip(there, AIR, strict=True)
     ]
     return np.stack(channels)
 
 
-def _cut(seen: Cubes, corners: list[Corner], window: Window, batch: int) -> Iterator[Patches]:
-    waiting = iter(corners)
-    while group := list(islice(waiting, batch)):
-        yield np.stack([seen[(slice(None), *_place(corner, window))] for corner in group])
-
-
-def _place(corner: Corner, window: Window) -> Place:
-    z, y, x = (slice(start, start + side) for start, side in zip(corner, window, strict=True))
+def _sides(place: Place) -> Sides:
+    z, y, x = (along.stop - along.start for along in place)
     return z, y, x
-
-
-def _starts(count: int, side: int, stride: int) -> list[int]:
-    return [*range(0, count - side, stride), count - side]
-
-
-def _within(filled: npt.NDArray[np.int64], corner: Corner, window: Window) -> bool:
-    """Whether the mask has a cube in the patch, from its integral image (one cube larger)."""
-    (z, y, x), (depth, height, width) = corner, window
-    box = filled[z : z + depth + 1 : depth, y : y + height + 1 : height, x : x + width + 1 : width]
-    return bool(np.diff(np.diff(np.diff(box, axis=0), axis=1), axis=2)[0, 0, 0] > 0)

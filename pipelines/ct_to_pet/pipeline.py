@@ -45,6 +45,9 @@ INPUT = "CT"
 DISTRICTS = "districts"
 """Name of the companion that holds the labels of the districts."""
 
+READ, TRANSLATED = 0.15, 0.9
+"""Shares of the time after which the CT is read, and the networks are done."""
+
 Input = TypeVar("Input")
 
 
@@ -134,14 +137,14 @@ class _Run:
 
     def slices(self) -> Generator[Slice, None, None]:
         """The PET on the CT's slices; record and districts are there before the last one."""
-        total = self._source.shape[0]
-        averages = self._grid.averaged(quantities(image) for image in _checked(self._source))
-        made = self._pipeline.model.uptake(averages, self._values, lambda: self._progress(0, total))
+        averages = self._grid.averaged(quantities(image) for image in self._read())
+        made = self._pipeline.model.uptake(averages, self._values, self._telling(READ, TRANSLATED))
         self._record = self._judged(made)
         self._districts = self._grid.to_source(made.districts.astype(np.float32)).astype(np.uint8)
         suv = self._grid.to_source(made.suv)
+        total, tell = self._source.shape[0], self._telling(TRANSLATED, 1)
         for index in range(total):
-            self._progress(index + 1, total)
+            tell(index + 1, total)
             yield self._grid.slice_of(suv, index)
 
     def record(self) -> QualityRecord:
@@ -156,6 +159,23 @@ class _Run:
             raise RecordNotReady("The districts exist only after the last slice.")
         places = [matrix.argmax(axis=1) for matrix in self._grid.interpolating]
         return {DISTRICTS: self._districts[np.ix_(*places)]}
+
+    def _read(self) -> Iterator[Slice]:
+        """The slices of the CT."""
+        tell = self._telling(0, READ)
+        for index, image in enumerate(_checked(self._source)):
+            tell(index + 1, self._source.shape[0])
+            yield image
+
+    def _telling(self, begin: float, end: float) -> Progress:
+        """Progress of a part of the work, as so many slices of all."""
+        slices = self._source.shape[0]
+
+        def tell(done: int, total: int) -> None:
+            share = begin + (end - begin) * done / max(total, 1)
+            self._progress(round(share * slices), slices)
+
+        return tell
 
     def _judged(self, made: Uptake) -> QualityRecord:
         pipeline, calibration = self._pipeline, self._pipeline.calibration

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipelines.contract import EngineFacts
+from pipelines.contract import EngineFacts, Progress, no_progress
 from pipelines.ct_to_pet.body import Mask, body_mask
 from pipelines.ct_to_pet.districts import Districts, DistrictSegmenter
 from pipelines.ct_to_pet.geometric_districts import GeometricSegmenter
@@ -15,7 +15,7 @@ from pipelines.ct_to_pet.grid import Cubes
 from pipelines.ct_to_pet.input_distance import body_features
 from pipelines.ct_to_pet.network import CHANNELS, channels
 from pipelines.ct_to_pet.outside_segmenters import SEGMENTERS
-from pipelines.ct_to_pet.patches import Patches, translated
+from pipelines.ct_to_pet.patches import Patches, Run, translated
 from pipelines.ct_to_pet.quality import Made
 from pipelines.ct_to_pet.stitching import district_weights, stitched
 from pipelines.ct_to_pet.weights import SINGLE, StoredNetwork
@@ -69,20 +69,23 @@ class UptakeModel:
         self,
         averages: Cubes,
         values: Mapping[str, float],
-        tick: Callable[[], None] = lambda: None,
+        progress: Progress = no_progress,
     ) -> Uptake:
         """Work out the uptake.
 
         Args:
             averages: (3, z, y, x), see `network.quantities`.
             values: parameters of the card.
-            tick: called before every batch of patches; what it raises stops the work.
+            progress: called with (windows done, windows in all); what it raises stops the work.
         """
         seen, body = channels(averages), body_mask(averages[0])
         segmenter = _segmenter(values)
         districts = segmenter.districts(averages[0], body)
-        by_single = self._by_single(seen, body, tick)
-        by_districts = self._by_districts(seen, districts, values["feather_mm"], tick)
+        weights = district_weights(districts, values["feather_mm"])
+        masks = {SINGLE: body, **{name: weight > 0 for name, weight in weights.items()}}
+        made = self._made(seen, masks, progress)
+        by_single = made.pop(SINGLE)
+        by_districts = stitched(made, weights) if made else np.zeros_like(by_single)
         share = np.float32(values["district_share"])
         suv = by_single + share * (by_districts - by_single)
         judged = Made(
@@ -92,29 +95,27 @@ class UptakeModel:
         )  # fmt: skip
         return Uptake(suv, districts, judged, f"{segmenter.name} {segmenter.version}")
 
-    def _by_single(self, seen: Cubes, body: Mask, tick: Callable[[], None]) -> Cubes:
-        return self._translated(SINGLE, seen, body, tick)
+    def _made(self, seen: Cubes, masks: Mapping[str, Mask], progress: Progress) -> dict[str, Cubes]:
+        """What each network makes of its mask, by name."""
+        tilings = {name: self.networks[name].facts.tiling for name in masks}
+        total = sum(len(tilings[name].windows(mask)) for name, mask in masks.items())
+        done = 0
 
-    def _by_districts(
-        self, seen: Cubes, districts: Districts, feather_mm: float, tick: Callable[[], None]
-    ) -> Cubes:
-        weights = district_weights(districts, feather_mm)
-        if not weights:
-            return np.zeros(districts.shape, np.float32)
-        volumes = {
-            name: self._translated(name, seen, weight > 0, tick) for name, weight in weights.items()
+        def running(name: str) -> Run:
+            def run(batches: Iterable[Patches]) -> Iterator[Patches]:
+                nonlocal done
+                progress(done, total)
+                for made in self._engine(name).run(batches):
+                    done += len(made)
+                    progress(done, total)
+                    yield made
+
+            return run
+
+        return {
+            name: translated(seen, mask, tilings[name], running(name), self._engine(name).batch)
+            for name, mask in masks.items()
         }
-        return stitched(volumes, weights)
-
-    def _translated(self, name: str, seen: Cubes, mask: Mask, tick: Callable[[], None]) -> Cubes:
-        engine = self._engine(name)
-
-        def run(batches: Iterable[Patches]) -> Iterator[Patches]:
-            for made in engine.run(batches):
-                tick()
-                yield made
-
-        return translated(seen, mask, self.networks[name].facts.tiling, run, engine.batch)
 
     def _engine(self, name: str) -> PatchEngine:
         if name not in self._engines:

@@ -64,6 +64,34 @@ def test_record_comes_with_the_slices(scanner: Pipeline) -> None:
     assert translation.record().slices == 12
 
 
+def test_progress_moves_while_the_ct_is_read_and_the_networks_run(scanner: Pipeline) -> None:
+    told: list[int] = []
+    ct = thigh(24)
+    source = VolumeSource(ct)
+    translation = scanner.translate({"CT": source}, progress=lambda done, _: told.append(done))
+    next(translation.slices)
+    assert told == sorted(told)
+    reading, networks = told[:24], told[24:]
+    assert len(set(reading)) > 2, "the CT is being read"
+    assert networks[0] <= 4
+    assert len(set(networks)) > 2, "single model and district model are under way"
+    assert networks[-1] >= 21
+    assert len(list(translation.slices)) == 23
+    assert told[-1] == 24
+
+
+def test_a_cancelled_job_stops_between_two_windows(scanner: Pipeline) -> None:
+    class Cancelled(BaseException): ...
+
+    def stop(done: int, total: int) -> None:
+        if done > 0.15 * total + 1:
+            raise Cancelled
+
+    translation = scanner.translate({"CT": VolumeSource(thigh(24))}, progress=stop)
+    with pytest.raises(Cancelled):
+        next(translation.slices)
+
+
 def test_air_alone_is_red(scanner: Pipeline) -> None:
     air = Volume(np.full((12, 40, 40), -1000.0, np.float32), thigh().affine, "HU")
     result = scanner({"CT": air})
