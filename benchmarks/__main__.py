@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHMARKS = ("receive", "latency", "model", "ct_to_pet", "mr_to_ct", "training")
+BENCHMARKS = ("receive", "latency", "model", "ct_to_pet", "mr_to_ct", "cesm_vce", "training")
 
 
 def main() -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import time
 from functools import partial
 from pathlib import Path
 
@@ -67,12 +66,11 @@ def table(repeats: int, threads: int) -> str:
     found = engines(threads)
     outputs = {name: run(engine, small) for name, engine in found.items()}
     network: dict[str, Action] = {n: partial(run, e, small) for n, e in found.items()}
-    clock = time.process_time if threads == 1 else time.perf_counter
-    seconds = in_turns(network, repeats, clock)
+    seconds = {n: took.seconds(threads) for n, took in in_turns(network, repeats).items()}
     scanner = load(NAME, "cpu", threads)
     large = np.kron(breast(512, 400), np.ones((6, 6), np.float32))[: NATIVE[0], : NATIVE[1]]
     volume = Volume(np.ascontiguousarray(large)[None], np.eye(4), "1")
-    whole = in_turns({"whole": partial(scanner, {"LE": volume})}, repeats, clock)["whole"]
+    whole = in_turns({"whole": partial(scanner, {"LE": volume})}, repeats)["whole"]
     rows = [
         f"| {name} | {took / IMAGES * 1000:.1f} | {seconds[EAGER] / took:.2f} | "
         f"{np.abs(outputs[name] - outputs[EAGER]).max():.2g} |"
@@ -89,8 +87,8 @@ def table(repeats: int, threads: int) -> str:
             *rows,
             "",
             f"A whole mammogram of {large.shape[0]} x {large.shape[1]}, from grey values in memory "
-            f"to the recombined image and its record: {whole:.2f} s (the network runs twice in "
-            "it, the second time mirrored).",
+            f"to the recombined image and its record: {whole.seconds(threads):.2f} s (the network "
+            "runs twice in it, the second time mirrored).",
             "",
         ]
     )

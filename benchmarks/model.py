@@ -15,7 +15,6 @@ import argparse
 import os
 import subprocess
 import sys
-import time
 from functools import partial
 from pathlib import Path
 
@@ -33,7 +32,7 @@ from benchmarks.model_parts import (
     network,
     real_slices,
     run,
-    seconds_of,
+    timed,
     write_section,
 )
 from dicom_profiles.volume import Volume
@@ -68,7 +67,7 @@ def processor(images: Voxels, source: str, repeats: int) -> str:
     actions: dict[str, Action] = {n: partial(run, engine, images) for n, engine in rivals.items()}
     whole = {"CT": Volume(images, np.eye(4))}
     actions["whole pipeline with ncnn, quality record included"] = partial(scanner, whole)
-    seconds = in_turns(actions, repeats)
+    seconds = {name: took.wall for name, took in in_turns(actions, repeats).items()}
     rows = [
         f"| {name} | {len(images) / took:.2f} | {seconds[EAGER] / took:.2f} | "
         f"{error_cells(outputs.get(name), outputs[EAGER])} |"
@@ -95,7 +94,7 @@ def _on_one_thread(images: Voxels, repeats: int) -> str:
     torch.set_num_threads(1)
     actions: dict[str, Action] = {n: partial(run, e, images) for n, e in engines(1).items()}
     in_turns(actions, 1)
-    seconds = in_turns(actions, repeats, time.process_time)
+    seconds = {name: took.processor for name, took in in_turns(actions, repeats).items()}
     torch.set_num_threads(threads)
     figures = [
         f"{name} {took / len(images):.3f} s ({seconds[EAGER] / took:.2f} times eager)"
@@ -108,8 +107,8 @@ def peak_memory(count: int, device: str) -> str:
     """Stream a series and say what it took: run in a process of its own."""
     scanner = load("ldct_denoise", device=device)
     loaded = _peak_mb()
-    seconds = seconds_of(lambda: sum(1 for _ in scanner.translate({"CT": Stream(count)}).slices))
-    return f"| {count} | {loaded:.0f} | {_peak_mb():.0f} | {count / seconds:.1f} |"
+    took = timed(lambda: sum(1 for _ in scanner.translate({"CT": Stream(count)}).slices))
+    return f"| {count} | {loaded:.0f} | {_peak_mb():.0f} | {count / took.wall:.1f} |"
 
 
 def _peak_mb() -> float:

@@ -17,7 +17,7 @@ from benchmarks.model_parts import (
     in_turns,
     network,
     run,
-    seconds_of,
+    timed,
 )
 from dicom_profiles.volume import Volume
 from pipelines import load
@@ -42,7 +42,7 @@ def gpu(images: Voxels, count: int, repeats: int, device: str) -> str:
         1 for _ in scanner.translate({"CT": whole}).slices
     )
     in_turns(actions, 1)
-    seconds = in_turns(actions, repeats)
+    seconds = {name: took.wall for name, took in in_turns(actions, repeats).items()}
     ceiling, flops = bf16_ceiling(device), flops_of_a_slice(series.shape[1])
     rows = []
     for name, took in seconds.items():
@@ -77,7 +77,7 @@ def bf16_ceiling(device: str) -> float:
         torch.cuda.synchronize()
 
     products()
-    return 20 * 2 * MATMUL**3 / seconds_of(products)
+    return 20 * 2 * MATMUL**3 / timed(products).wall
 
 
 def flops_of_a_slice(size: int) -> int:
@@ -112,6 +112,6 @@ def _network_alone(images: Voxels, device: str, ceiling: float, flops: int) -> s
             torch.cuda.synchronize()
 
         calls()
-        speed = ALONE * len(stack) / seconds_of(calls)
+        speed = ALONE * len(stack) / timed(calls).wall
         found.append(f"{name} {speed:.0f} slices/s ({speed * flops / ceiling:.1%} of the ceiling)")
     return "The network alone, data on the GPU, batches of 16: " + ", ".join(found) + "."

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +25,6 @@ SERIES = Path(__file__).parents[2] / "shared" / "data" / "ct_chest_philips_lidc0
 
 Voxels = npt.NDArray[np.float32]
 Action = Callable[[], object]
-Clock = Callable[[], float]
 
 
 def real_slices(source: Path, count: int) -> Voxels:
@@ -50,22 +50,47 @@ def run(engine: Engine, images: Voxels) -> Voxels:
     return np.concatenate(list(engine.run(slabs(images, CONTEXT, engine.batch))))
 
 
-def seconds_of(action: Action, clock: Clock = time.perf_counter) -> float:
-    """Seconds that an action takes."""
-    start = clock()
-    action()
-    return clock() - start
+@dataclass(frozen=True, eq=False)
+class Took:
+    """What an action took, and what came of it.
+
+    Attributes:
+        wall: seconds by the clock on the wall.
+        processor: seconds of the processor, all threads of this process together: they hardly
+            depend on what else the machine does.
+        made: what the action gave.
+    """
+
+    wall: float
+    processor: float
+    made: Any
+
+    def seconds(self, threads: int) -> float:
+        """Seconds to state: on one thread those of the processor."""
+        return self.processor if threads == 1 else self.wall
 
 
-def in_turns(
-    actions: Mapping[str, Action], repeats: int, clock: Clock = time.perf_counter
-) -> dict[str, float]:
+def in_turns(actions: Mapping[str, Action], repeats: int) -> dict[str, Took]:
     """Median seconds of every action, all in turns, so that a busy moment hits every one."""
-    seconds: dict[str, list[float]] = {name: [] for name in actions}
+    took: dict[str, list[Took]] = {name: [] for name in actions}
     for _ in range(repeats):
         for name, action in actions.items():
-            seconds[name].append(seconds_of(action, clock))
-    return {name: median(took) for name, took in seconds.items()}
+            took[name].append(timed(action))
+    return {
+        name: Took(
+            median(one.wall for one in turns),
+            median(one.processor for one in turns),
+            turns[-1].made,
+        )
+        for name, turns in took.items()
+    }
+
+
+def timed(action: Action) -> Took:
+    """What an action takes, once."""
+    wall, processor = time.perf_counter(), time.process_time()
+    made = action()
+    return Took(time.perf_counter() - wall, time.process_time() - processor, made)
 
 
 def error_cells(output: Voxels | None, reference: Voxels) -> str:

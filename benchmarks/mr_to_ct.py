@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import time
 from functools import partial
 from pathlib import Path
 
@@ -75,8 +74,7 @@ def rows_of(name: str, weights: bytes, settings: tuple[int, int, int]) -> list[s
     actions: dict[str, Action] = {
         engine: partial(run, one, images, design) for engine, one in found.items()
     }
-    clock = time.process_time if threads == 1 else time.perf_counter
-    seconds = in_turns(actions, repeats, clock)
+    seconds = {n: took.seconds(threads) for n, took in in_turns(actions, repeats).items()}
     return [
         f"| {name} | {engine} | {took:.2f} | {seconds[EAGER] / took:.2f} | "
         f"{np.abs(outputs[engine] - outputs[EAGER]).max():.2g} |"

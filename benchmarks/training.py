@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
-from benchmarks.model_parts import in_turns, network
+from benchmarks.model_parts import Took, in_turns, network
 from pipelines.engines.hardware import processor_name
 from trainers.ldct_denoise import Players, Settings, loss_of, update
 from trainers.noise_bank import Stack, draw_patches
@@ -156,16 +155,15 @@ def measured(settings: Settings, repeats: int) -> str:
         )
         actions = dict(zip(NAMES, loops, strict=True))
         in_turns(actions, 1)  # warms up
-        seconds = in_turns(actions, repeats)
-        busy = in_turns(actions, repeats, time.process_time)
-    return page(settings, repeats, before, (seconds, busy))
+        took = in_turns(actions, repeats)
+    return page(settings, repeats, before, took)
 
 
 def page(
     settings: Settings,
     repeats: int,
     before: float,
-    took_by: tuple[Mapping[str, float], Mapping[str, float]],
+    took: Mapping[str, Took],
 ) -> str:
     """The figures as Markdown.
 
@@ -173,14 +171,13 @@ def page(
         settings: of the runs.
         repeats: turns.
         before: load of the machine.
-        took_by: seconds by the wall clock and of the processor, by loop.
+        took: by loop.
     """
-    seconds, busy = took_by
     device, images = torch.device(settings.device), settings.steps * settings.batch
     rows = [
-        f"| {name} | {images / took:.1f} | {seconds[NAMES[1]] / took:.2f} | "
-        f"{1000 * busy[name] / images:.1f} |"
-        for name, took in seconds.items()
+        f"| {name} | {images / one.wall:.1f} | {took[NAMES[1]].wall / one.wall:.2f} | "
+        f"{1000 * one.processor / images:.1f} |"
+        for name, one in took.items()
     ]
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else processor_name()
     return "\n".join(
