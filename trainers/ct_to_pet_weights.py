@@ -29,18 +29,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("runs", nargs="+", metavar="NAME=FOLDER", help="network and its run")
     parser.add_argument("--simulated-only", nargs="*", default=[], metavar="NAME",
                         help="networks that have seen no real patient")  # fmt: skip
-    parser.add_argument("--patch", type=int, default=0, metavar="CUBES",
-                        help="served in patches of this side, not of the one of training; a "
-                             "residual U-Net takes any")  # fmt: skip
+    parser.add_argument("--patch", nargs="+", default=[], metavar="[NAME=]CUBES",
+                        help="served in windows of at most this side, all or one network, not of "
+                             "the side of training; a residual U-Net takes any")  # fmt: skip
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args(arguments)
+    sides = {name: int(side) for name, _, side in (one.rpartition("=") for one in given.patch)}
     networks = {}
     for run in given.runs:
         name, _, folder = run.partition("=")
         parts = [read_run(one, name in given.simulated_only) for one in folder.split("+")]
         facts = parts[-1][0]
-        if given.patch and facts.backbone == "residual_unet":
-            facts = replace(facts, patch=given.patch)
+        side = sides.get(name, sides.get(""))
+        if side and facts.backbone == "residual_unet":
+            facts = replace(facts, patch=side)
         networks[name] = facts, averaged([state for _, state in parts])
     content = to_bytes(networks)
     given.out.write_bytes(content)

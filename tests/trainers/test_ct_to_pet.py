@@ -63,8 +63,11 @@ def test_method_trains_and_is_served(tmp_path: Path, method: str) -> None:
                "--width", "4", "--district", "legs"]  # fmt: skip
     ct_to_pet.main(options)
     out = tmp_path / "weights.safetensors"
-    ct_to_pet_weights.main([f"legs={run}+{run}@best", "--patch", "64", "--out", str(out)])
-    stored = read_networks(out.read_bytes())["legs"]
-    assert stored.facts.patch == (64 if method == "residual_unet" else 32)
+    networks = [f"legs={run}+{run}@best", f"head={run}"]
+    ct_to_pet_weights.main([*networks, "--patch", "64", "head=48", "--out", str(out)])
+    read = read_networks(out.read_bytes())
+    sides = [read[name].facts.patch for name in ("legs", "head")]
+    assert sides == ([64, 48] if method == "residual_unet" else [32, 32])
+    stored = read["legs"]
     wanted = "residual_unet" if method == "residual_unet" else "generator"
     assert (stored.facts.backbone, stored.facts.steps) == (wanted, 2)

@@ -137,11 +137,10 @@ def medians(pairs: Iterator[CtPetPair]) -> tuple[float, ...]:
 
 
 def methods(options: argparse.Namespace) -> dict[str, Method]:
-    """The trivial predictor, ways of running the model, ours."""
+    """The trivial predictor, other ways of running the model, ours (districts, feathered)."""
     ways = {
         "single model": {"district_share": 0.0},
         "district models, hard masks": {"district_share": 1.0, "feather_mm": 0.0},
-        "district models, feathered": {"district_share": 1.0},
     }
     return {
         "median SUV of each tissue": by_tissue,

@@ -86,15 +86,24 @@ def test_feathered_border_lies_between_its_districts(
     assert made.suv[legs | trunk].min() >= 1 - 1e-4
 
 
-def test_work_stops_where_the_tick_says_so(model: UptakeModel, averages: np.ndarray) -> None:
+def test_work_stops_where_progress_says_so(model: UptakeModel, averages: np.ndarray) -> None:
     class Stopped(Exception):  # noqa: N818 - no error
         pass
 
-    def tick() -> None:
-        raise Stopped
+    def stop(done: int, total: int) -> None:
+        if done:
+            raise Stopped
 
     with pytest.raises(Stopped):
-        model.uptake(averages, values(), tick)
+        model.uptake(averages, values(), stop)
+
+
+def test_every_window_of_every_network_is_told(model: UptakeModel, averages: np.ndarray) -> None:
+    told: list[tuple[int, int]] = []
+    model.uptake(averages, values(), lambda done, total: told.append((done, total)))
+    (total,) = {total for _, total in told}
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert {done for done, _ in told} == set(range(total + 1))
 
 
 def test_facts_are_of_all_engines_that_ran(model: UptakeModel, averages: np.ndarray) -> None:
