@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.ndimage import zoom
+from scipy.ndimage import binary_opening, distance_transform_edt, zoom
 from torch import Tensor
 from torch.nn import functional
 
+from pipelines.mr_to_ct.padding import filled, reach_of
 from pipelines.mr_to_ct.scaling import bright_end, scaled
 from trainers.readers.mr_ct import MrCtSeries
 
@@ -23,11 +24,11 @@ BODY_ABOVE_HU = -500.0
 MR_BODY_ABOVE = 0.1
 MR_TISSUE_ABOVE = 0.2
 BONE_ABOVE_HU = 150.0
-OUTSIDE_SHARE = 0.05
-"""Weight of an error outside the body, where there is an image at all."""
-
-AT_BONE = 0.3
-"""Share of patches that are centred on bone, which is a thirtieth of a thigh."""
+OUTSIDE_SHARE, FAR_SHARE, AROUND_PIXELS = 0.01, 0.3, 16.0
+"""Weight of an error outside the true body, near to what the MR shows of it, and further away.
+Posture differs between the two examinations: within a hand's breadth the skin may lie anywhere,
+and a model that calls flesh air is wrong by 1000 HU; further away there is air, and it should be
+seen as such."""
 
 LARGEST_TURN = 0.35  # rad
 ZOOM = (0.85, 1.18)
@@ -90,6 +91,7 @@ def stack_of(series: MrCtSeries, inputs: Sequence[str], pixel_mm: float) -> Stac
     """
     images = [series.mr[key] for key in inputs] if series.mr else []
     end = bright_end(images[0]) if images else 1.0
+    images = [np.stack([*filled(image, reach_of(series.slice_mm))]) for image in images]
     factor = series.pixel_mm / pixel_mm
     factor = 1.0 if abs(factor - 1.0) < 0.1 else factor
     mr = np.stack([_zoomed(scaled(image, end), factor) for image in images]) if images else None
@@ -104,7 +106,13 @@ def _zoomed(image: npt.NDArray[np.float32], factor: float) -> npt.NDArray[np.flo
 
 
 def draw(
-    stacks: Sequence[Stack], count: int, side: int, context: int, random: np.random.Generator
+    stacks: Sequence[Stack],
+    count: int,
+    side: int,
+    context: int,
+    random: np.random.Generator,
+    at_bone: float = 0.0,
+    anywhere: float = 0.0,
 ) -> Patches:
     """A batch of varied patches.
 
@@ -115,16 +123,22 @@ def draw(
         side: rows and columns of a patch.
         context: neighbouring slices on each side.
         random: of all that is drawn.
+        at_bone: share of patches that are centred on bone, which is a thirtieth of a thigh.
+        anywhere: share of patches that lie anywhere, the others have their middle in the body.
     """
     sizes = np.array([stack.shape[0] for stack in stacks], np.float64)
     chosen = random.choice(len(stacks), size=count, p=sizes / sizes.sum())
-    parts = [_cut(stacks[index], side, context, random) for index in chosen]
+    parts = [_cut(stacks[index], side, context, random, (at_bone, anywhere)) for index in chosen]
     mr = torch.stack([part[0] for part in parts])
     return Patches(_shaded(mr, random), *(torch.stack([p[i] for p in parts]) for i in (1, 2)))
 
 
 def _cut(
-    stack: Stack, side: int, context: int, random: np.random.Generator
+    stack: Stack,
+    side: int,
+    context: int,
+    random: np.random.Generator,
+    shares: tuple[float, float],
 ) -> tuple[Tensor, Tensor, Tensor]:
     """One turned, zoomed, mirrored patch: (planes, H, W), (1, H, W), (1, H, W)."""
     slices, rows, columns = stack.shape
@@ -133,20 +147,52 @@ def _cut(
     near = np.clip(index + stride * np.arange(-context, context + 1), 0, slices - 1)
     if context and random.random() < 0.1:  # no neighbour at all
         near[:] = index
+    if random.random() < 0.5:  # a series may run either way
+        near = near[::-1]
     empty = np.zeros((1, rows, columns), np.float32)
     ct = empty[0] + AIR_HU if stack.ct is None else stack.ct[index]
     mr = empty if stack.mr is None else stack.mr[:, near].reshape(-1, rows, columns)
     body = ct > BODY_ABOVE_HU if stack.ct is not None else mr[0] > MR_BODY_ABOVE
     bone = ct > BONE_ABOVE_HU
-    place = _place(bone if random.random() < AT_BONE and bone.any() else body, random)
-    weight = np.where(body, 1.0, OUTSIDE_SHARE).astype(np.float32)
-    if stack.ct is not None and stack.mr is not None:
-        # tissue on the MR where the CT has none: another posture, or the CT's field ends there
-        weight[~body & (stack.mr[0, index] > MR_TISSUE_ABOVE)] = 0.0
+    place = _place(_wanted(body, bone, shares, random), random)
+    weight = _weight(body, None if stack.ct is None or stack.mr is None else stack.mr[0, index])
     image = torch.from_numpy(np.concatenate([mr, ct[None] - AIR_HU, weight[None]]))
     grid = _grid(place, (rows, columns), side, random)
     cut = functional.grid_sample(image[None], grid, align_corners=True)[0]
     return cut[:-2], cut[-2:-1] + AIR_HU, cut[-1:]
+
+
+def _wanted(
+    body: npt.NDArray[np.bool_],
+    bone: npt.NDArray[np.bool_],
+    shares: tuple[float, float],
+    random: np.random.Generator,
+) -> npt.NDArray[np.bool_]:
+    """Where the middle of a patch may lie; `shares` are those at bone and anywhere."""
+    chance, (at_bone, anywhere) = random.random(), shares
+    if chance < anywhere:
+        return np.ones_like(body)
+    return bone if chance < anywhere + at_bone and bone.any() else body
+
+
+def _weight(
+    body: npt.NDArray[np.bool_], mr: npt.NDArray[np.float32] | None
+) -> npt.NDArray[np.float32]:
+    """Of each pixel's error, (rows, columns).
+
+    Args:
+        body: of the CT.
+        mr: of the same slice, bright end 1; none where there is no pair.
+    """
+    if mr is None:
+        return np.where(body, 1.0, OUTSIDE_SHARE).astype(np.float32)
+    # under padding a body may go on
+    seen = binary_opening(mr > MR_BODY_ABOVE, np.ones((3, 3))) | (mr <= 0)
+    far = distance_transform_edt(~seen) > AROUND_PIXELS if seen.any() else ~seen
+    weight = np.where(body, 1.0, np.where(far, FAR_SHARE, OUTSIDE_SHARE)).astype(np.float32)
+    # tissue on the MR where the CT has none: another posture, or the CT's field ends there
+    weight[~body & (mr > MR_TISSUE_ABOVE)] = 0.0
+    return weight
 
 
 def _place(body: npt.NDArray[np.bool_], random: np.random.Generator) -> tuple[float, float]:

@@ -86,6 +86,10 @@ class Settings(RunSettings):
     cycle: float = knob(10.0, "weight of the cycle losses")
     pool: int = knob(50, "earlier images that a critic is shown again")
     window_hu: tuple[float, float] = knob((-1000.0, 1000.0), "CT that the CycleGAN sees")
+    at_bone: float = knob(0.0, "share of patches that are centred on bone; supervised")
+    anywhere: float = knob(
+        0.1, "share that lies anywhere: who never saw air far from a body takes it for tissue"
+    )
     contrast: str = knob("either", "CT with or without contrast medium, for people")
 
 
@@ -209,7 +213,8 @@ class Supervised:
     def draw(self, stacks: Sequence[Stack], random: np.random.Generator) -> Drawn:
         """A batch with the weight of each pixel's error."""
         settings = self.settings
-        return vars(draw(stacks, settings.batch, settings.patch, settings.context, random))
+        shape = settings.batch, settings.patch, settings.context
+        return vars(draw(stacks, *shape, random, settings.at_bone, settings.anywhere))
 
     def update(self, batches: Sequence[Batch]) -> None:
         """One step."""

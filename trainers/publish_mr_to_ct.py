@@ -110,13 +110,18 @@ def features_of(stack: Stack) -> np.ndarray[Any, np.dtype[np.float64]]:
 
 @torch.inference_mode()
 def unsureness_hu(design: Design, network: nn.Module, stack: Stack) -> float:
-    """Mean difference in the body of the network's answers to a series and its mirror image."""
+    """Mean difference in the body of the network's answers to a series and its mirror image.
+
+    Mirrored as in serving: columns, and the order of the neighbours.
+    """
     slices = list(every_slice(stack, design.context))
     found = []
     for planes, _ in slices[:: max(1, len(slices) // ASKED)]:
         body = planes[0, design.context] > BODY_ABOVE
         if body.any():
-            made, mirrored = network(planes), network(planes.flip(3)).flip(3)
+            # one modality, or no neighbours: reversing the planes never swaps modalities
+            sides = (1, 3) if design.context else (3,)
+            made, mirrored = network(planes), network(planes.flip(sides)).flip(3)
             found.append(float((made - mirrored).abs()[0, 0][body].mean()))
     return float(np.mean(found)) if found else 0.0
 

@@ -28,7 +28,8 @@ SAMPLE = Sample(
 )
 SOURCE = "ct_liver_ge_1004"
 FIRST, COUNT = 8, 20
-SEED = 7
+SEED = 9
+"""Drawn: 1.5 T, noise in the middle of its range, as most series that the model knows."""
 TERMS = {"OOP": "OUT_PHASE", "IP": "IN_PHASE"}
 """Input key to the Image Type term by which a Siemens scanner names the echo."""
 BRIGHTEST = 1000.0

@@ -29,6 +29,7 @@ from pipelines.engines.engine import read_ahead, slabs
 from pipelines.errors import InputError, RecordNotReady
 from pipelines.mr_to_ct import gate as gates
 from pipelines.mr_to_ct.models import Model, load_models, model_for
+from pipelines.mr_to_ct.padding import filled, reach_of
 from pipelines.mr_to_ct.quality import (
     BODY_ABOVE,
     Calibration,
@@ -48,8 +49,12 @@ Input = TypeVar("Input")
 SLABS_AHEAD = 4
 """Slabs that a thread reads and decodes while the network runs."""
 
+TWICE = 1.5
+"""Of the parameter `answers`: from here on both answers to a slice are averaged."""
+
 SECOND_ANSWERS = 4
-"""Slices, evenly spread, that the network is asked about a second time, mirrored."""
+"""Slices, evenly spread, that the network is asked about a second time where one answer will do:
+mirrored from left to right, its neighbours in reverse order. Both answers tell how sure it is."""
 
 FALLBACK = "The opposed phase is missing: the model for the in-phase images alone was used."
 SAME_PLACE_MM = 0.1
@@ -129,6 +134,10 @@ class _Run:
         self._values, self._progress = values, progress
         first = sources[0]
         self._grid = WorkingGrid.of(first.shape, first.affine, model.design.pixel_mm)
+        self._twice = values["answers"] >= TWICE
+        total = first.shape[0]
+        spread = np.linspace(0, total - 1, min(total, SECOND_ANSWERS), dtype=int)
+        self._asked_again = set(spread.tolist())
         self._record: QualityRecord | None = None
 
     def slices(self) -> Generator[Slice, None, None]:
@@ -136,14 +145,13 @@ class _Run:
         total, model = self._sources[0].shape[0], self._model
         remarks = (FALLBACK,) if model.name == "in_phase" else ()
         meter = QualityMeter(self._pipeline.calibration.known[model.name], remarks)
-        asked_again = set(np.linspace(0, total - 1, min(total, SECOND_ANSWERS), dtype=int).tolist())
-        with closing(self._pairs()) as pairs:
-            for index, (slab, made) in enumerate(pairs):
-                images = self._parted(slab[model.design.context])
+        with closing(self._answers()) as answers:
+            for index, (seen, made, other) in enumerate(answers):
+                images = self._parted(seen)
+                if other is not None:
+                    meter.add_second_answer(made, other, images[0] > BODY_ABOVE)
+                    made = np.float32(0.5) * (made + other) if self._twice else made
                 meter.add(images, made)
-                if index in asked_again:
-                    mirrored = self._mirrored(slab)
-                    meter.add_second_answer(made, mirrored, images[0] > BODY_ABOVE)
                 if index == total - 1:
                     self._record = self._recorded(meter, total)
                 self._progress(index + 1, total)
@@ -155,22 +163,29 @@ class _Run:
             raise RecordNotReady("The quality record exists only after the last slice.")
         return self._record
 
-    def _pairs(self) -> Generator[tuple[npt.NDArray[np.float32], Slice], None, None]:
-        """Every slab as the network sees it, (slices, rows, columns), with its CT slice."""
+    def _answers(self) -> Generator[tuple[Slice, Slice, Slice | None], None, None]:
+        """Every slice as the network sees it, its CT, and the CT of the mirrored slices."""
         engine, context = self._model.engine, self._model.design.context
-        under_way: deque[npt.NDArray[np.float32]] = deque()
+        under_way: deque[tuple[npt.NDArray[np.float32], bool]] = deque()
 
-        def noted(read: Iterator[npt.NDArray[np.float32]]) -> Iterator[npt.NDArray[np.float32]]:
+        def asked(read: Iterator[npt.NDArray[np.float32]]) -> Iterator[npt.NDArray[np.float32]]:
+            first = 0
             for slab in read:
-                under_way.append(slab)
+                after = first + len(slab) - 2 * context
+                again = self._twice or not self._asked_again.isdisjoint(range(first, after))
+                under_way.append((slab, again))
                 yield slab
+                if again:
+                    yield np.ascontiguousarray(slab[::-1, :, ::-1])
+                first = after
 
         ready = read_ahead(slabs(self._seen(), context, engine.batch), SLABS_AHEAD)
-        with closing(ready), closing(engine.run(noted(ready))) as batches:
+        with closing(ready), closing(engine.run(asked(ready))) as batches:
             for outputs in batches:
-                slab = under_way.popleft()
-                for index, made in enumerate(outputs):
-                    yield slab[index : index + 2 * context + 1], made
+                slab, again = under_way.popleft()
+                mirrored = next(batches)[::-1, :, ::-1] if again else [None] * len(outputs)
+                for index, (made, other) in enumerate(zip(outputs, mirrored, strict=True)):
+                    yield slab[index + context], made, other
 
     def _seen(self) -> Iterator[Slice]:
         """The modalities as the network sees them, one tall image a slice."""
@@ -178,9 +193,10 @@ class _Run:
         end = bright_end(_checked(self._sources[0]))
         if end <= 0.0:
             raise InputError("The images are empty: no pixel is above 0.")
+        reach = reach_of(float(np.linalg.norm(self._sources[0].affine[:3, 0])))
         yield from stacked(
             [
-                (self._grid.to_working(scaled(image, end)) for image in _checked(source))
+                (self._grid.to_working(scaled(one, end)) for one in filled(_checked(source), reach))
                 for source in self._sources
             ]
         )
@@ -188,12 +204,6 @@ class _Run:
     def _parted(self, tall: Slice) -> npt.NDArray[np.float32]:
         """(modalities, rows, columns) of one tall image."""
         return tall.reshape(len(self._sources), -1, tall.shape[1])
-
-    def _mirrored(self, slab: npt.NDArray[np.float32]) -> Slice:
-        """The network's answer to the mirrored slab, mirrored back."""
-        with closing(self._model.engine.run([np.ascontiguousarray(slab[..., ::-1])])) as batches:
-            (answer,) = batches
-        return np.asarray(answer[0][:, ::-1], np.float32)
 
     def _recorded(self, meter: QualityMeter, total: int) -> QualityRecord:
         verdict, reasons = meter.verdict()

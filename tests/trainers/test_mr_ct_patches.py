@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainers.mr_ct_patches import OUTSIDE_SHARE, Stack, draw, every_slice, stack_of
+from trainers.mr_ct_patches import FAR_SHARE, OUTSIDE_SHARE, Stack, draw, every_slice, stack_of
 from trainers.readers.mr_ct import MrCtSeries
 
 
@@ -46,9 +46,9 @@ def test_bone_is_drawn_more_often_than_its_size() -> None:
     pair = a_pair()
     assert pair.ct is not None
     pair.ct[:, 24:28, 34:38] = 1000.0
-    patches = draw([pair], 80, 16, 0, np.random.default_rng(6))
+    patches = draw([pair], 80, 16, 0, np.random.default_rng(6), at_bone=0.3)
     with_bone = (patches.ct > 500).flatten(1).any(dim=1).float().mean()
-    without = draw([a_pair()], 80, 16, 0, np.random.default_rng(6))
+    without = draw([a_pair()], 80, 16, 0, np.random.default_rng(6), at_bone=0.3)
     assert (without.ct > 500).sum() == 0
     assert 0.3 < float(with_bone) < 0.7  # by size alone a tenth to a fifth
 
@@ -62,6 +62,34 @@ def test_tissue_without_ct_does_not_count() -> None:
     inside = (patches.mr > 0.4) & (patches.ct < -990)
     assert inside.sum() > 1000
     assert clear.sum() < 0.1 * inside.sum()  # a pixel of interpolation along the borders
+
+
+def test_some_patches_lie_far_from_the_body_where_air_counts_more() -> None:
+    pair = a_pair()
+    assert pair.mr is not None
+    assert pair.ct is not None
+    wide = ((0, 0), (0, 0), (60, 60))
+    mr = np.pad(pair.mr, ((0, 0), *wide), constant_values=0.01)
+    pair = Stack("p", mr, np.pad(pair.ct, wide, constant_values=-1000.0))
+    random = np.random.default_rng
+    near = draw([pair], 40, 16, 0, random(8))
+    assert float(near.weight.max()) == 1.0
+    assert ((near.weight - FAR_SHARE).abs() < 1e-3).float().mean() < 0.01  # it begins further away
+    far = draw([pair], 40, 16, 0, random(8), anywhere=0.5)
+    empty = (far.ct < -990).flatten(1).all(dim=1)
+    assert 0.1 < float(empty.float().mean()) < 0.5
+    assert ((far.weight - FAR_SHARE).abs() < 1e-3).float().mean() > 0.1
+
+
+def test_a_series_may_run_either_way() -> None:
+    pair = a_pair()
+    assert pair.mr is not None
+    rising = np.linspace(0.3, 2, 6, dtype=np.float32)[None, :, None, None]
+    pair = Stack("p", pair.mr * rising, pair.ct)
+    patches = draw([pair], 40, 16, 1, np.random.default_rng(9))
+    rises = (patches.mr[:, 2] - patches.mr[:, 0]).mean(dim=(1, 2))
+    assert (rises > 0.1).any()
+    assert (rises < -0.1).any()
 
 
 def test_a_step_is_repeatable() -> None:

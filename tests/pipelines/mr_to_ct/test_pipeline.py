@@ -87,6 +87,35 @@ def test_a_repeat_gives_the_same(scanner: MrToCt, phases: dict[str, Volume]) -> 
     assert first.record == again.record
 
 
+def mirrored(voxels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return np.ascontiguousarray(voxels[::-1, :, ::-1])
+
+
+@pytest.mark.parametrize("keys", [("IP", "OOP"), ("T1",)])
+def test_two_answers_make_a_mirrored_patient_a_mirrored_ct(
+    scanner: MrToCt, phases: dict[str, Volume], keys: tuple[str, ...]
+) -> None:
+    inputs = {key: phases.get(key, phases["IP"]) for key in keys}
+    other = {key: replace(v, voxels=mirrored(v.voxels)) for key, v in inputs.items()}
+    twice, back = scanner(inputs), mirrored(scanner(other).volume.voxels)
+    apart = np.abs(twice.volume.voxels - back).mean()
+    once, back = (scanner(one, {"answers": 1}).volume.voxels for one in (inputs, other))
+    # intensities are sampled from the left, so the scale is not quite the same
+    assert apart < 0.4 * np.abs(once - mirrored(back)).mean()
+    both = (once + mirrored(back)) / 2
+    assert np.abs(twice.volume.voxels - both).mean() <= apart
+    assert twice.record.parameters == {"answers": 2.0}
+
+
+def test_an_empty_slice_is_told_by_its_neighbour(
+    scanner: MrToCt, phases: dict[str, Volume]
+) -> None:
+    voxels = phases["IP"].voxels.copy()
+    voxels[-1] = 0
+    made = scanner({"T1": replace(phases["IP"], voxels=voxels)}).volume.voxels
+    assert np.abs(made[-1] - made[-2]).mean() < 30
+
+
 def test_the_record_is_there_after_the_last_slice(
     scanner: MrToCt, phases: dict[str, Volume]
 ) -> None:
