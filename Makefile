@@ -2,7 +2,7 @@
 #
 #   make run          node + demonstration PACS + sample study; stays up until Ctrl-C
 #   make run ONCE=1   the same, ends by itself: exit 0 when the derived series is in the PACS
-#   make test         everything: linters, types, all tests against real servers
+#   make test         everything: linters, types, all tests against real servers, WORKERS=2 at a time
 #   make viewer       the demonstration's derived series in OHIF, tried in Chromium
 #   make bench        figures beside named rivals, in one run
 #   make setup        only .venv/ with the pinned packages and the command .venv/bin/vscanner
@@ -15,6 +15,7 @@ PIP_TORCH ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
+WORKERS ?= 2
 PARTS := orthanc orthanc-dicomweb dcmtk postgresql chromium
 
 .PHONY: setup setup-dev parts run test lint viewer bench clean
@@ -54,7 +55,7 @@ lint: setup-dev
 	$(BIN)/mypy
 
 test: setup-dev parts lint
-	VSCANNER_REQUIRE_PARTS=1 $(BIN)/python -m pytest $(TESTS)
+	VSCANNER_REQUIRE_PARTS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 viewer: setup-dev parts
 	@test -x /usr/sbin/nginx || { sudo=; test "$$(id -u)" = 0 || sudo=sudo; $$sudo apt-get install -y -qq --no-install-recommends nginx-light >/dev/null; }
