@@ -58,8 +58,8 @@ def table(count: int, repeats: int, threads: int) -> str:
         "# CT from MR: the engines\n\n"
         f"Made by `python -m benchmarks.mr_to_ct --slices {count} --repeats {repeats} --threads "
         f"{threads}` on {processor_name()}; {clock}, medians of {repeats} turns; load average "
-        f"{before:.1f} before. A study is {count} slices of {SIDE} x {SIDE}, asked about once; as served, "
-        "with both answers, every figure in seconds doubles.\n\n"
+        f"{before:.1f} before. A study is {count} slices of {SIDE} x {SIDE}, asked about once; as "
+        "served, with both answers, every figure in seconds doubles.\n\n"
         "| model | engine | seconds a study | times eager | largest difference, HU |\n"
         "|---|---|---|---|---|\n" + "\n".join(rows) + "\n"
     )
