@@ -2,8 +2,9 @@
 
 GREEN: nothing unusual. AMBER: look before use. RED: the node holds the result for a person.
 The input is held against those that the model knows (Mahalanobis distance of a few features); the
-outline of the body has to be the same before and after; tissue has to have its CT number; and on a
-few slices the network is asked a second time, mirrored: where both answers differ it is unsure.
+outline of the body has to be the same before and after; tissue has to have its CT number, and most
+of it has to lie where there is an image; and the network is asked a second time, mirrored: where
+both answers differ it is unsure.
 """
 
 from __future__ import annotations
@@ -50,6 +51,9 @@ TISSUES: Mapping[str, tuple[float, float]] = {
 
 FEWEST_AGREEING, FEWEST_SURE = 0.75, 0.9
 """Outlines that overlap less (Dice) are red, or amber."""
+
+MOST_GUESSED = 0.1
+"""More of the tissue than this where the MR has no image is amber."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,6 +167,7 @@ class QualityMeter:
     _features: list[Features] = field(default_factory=list)
     _outlines: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(3, np.int64))
     _tissues: dict[str, tuple[float, int]] = field(default_factory=dict)
+    _guessed: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, np.int64))
     _unsure: list[float] = field(default_factory=list)
 
     def add(self, images: npt.NDArray[np.float32], made: Slice) -> None:
@@ -174,6 +179,7 @@ class QualityMeter:
         imaged = images[0] > 0
         counts = (before & after, before & imaged, after & (before | (images[0] > 0.02)))
         self._outlines += [int(np.count_nonzero(part)) for part in counts]
+        self._guessed += [int(np.count_nonzero(after & ~imaged)), int(np.count_nonzero(after))]
         for name, (low, high) in TISSUES.items():
             inside = made[(made > low) & (made < high)]
             total, count = self._tissues.get(name, (0.0, 0))
@@ -193,6 +199,11 @@ class QualityMeter:
         both, before, after = (int(count) for count in self._outlines)
         return 2 * both / (before + after) if before + after else 1.0
 
+    def guessed_share(self) -> float:
+        """Share of the tissue that lies where the MR is exactly 0: padded, or masked air."""
+        guessed, tissue = (int(count) for count in self._guessed)
+        return guessed / tissue if tissue else 0.0
+
     def measurements(self) -> dict[str, float]:
         """All figures by name, limits beside them."""
         known = self.known
@@ -201,6 +212,7 @@ class QualityMeter:
             "amber_input_distance": known.amber_distance,
             "red_input_distance": known.red_distance,
             "outlines_agree": self.outlines_agree(),
+            "guessed_share": self.guessed_share(),
             "unsureness_hu": float(np.mean(self._unsure)) if self._unsure else 0.0,
         }
         for name, (values, count) in self._tissues.items():
@@ -237,6 +249,15 @@ class QualityMeter:
         if light != GREEN:
             findings.append(
                 (light, f"The body's outline is another one than in the MR (Dice {agree:.2f}).")
+            )
+        guessed = self.guessed_share()
+        if guessed > MOST_GUESSED:
+            findings.append(
+                (
+                    AMBER,
+                    f"{guessed:.0%} of the tissue lies where the MR is exactly 0 (padding, or air "
+                    "that the scanner blanked out); there it is a guess.",
+                )
             )
         unsure = self.measurements()["unsureness_hu"]
         known = self.known

@@ -57,6 +57,18 @@ def test_unlike_images_are_red() -> None:
     assert "unlike" in meter.verdict()[1][0]
 
 
+@pytest.mark.parametrize(("rows", "light"), [(2, "GREEN"), (8, "AMBER")])
+def test_tissue_where_the_mr_has_no_image_is_a_guess(rows: int, light: str) -> None:
+    meter = QualityMeter(known())
+    mr, ct = images()
+    mr[:, 48:] = 0.0
+    ct[48 : 48 + rows, 16:48] = 40.0
+    meter.add(mr, ct)
+    assert meter.measurements()["guessed_share"] == pytest.approx(rows / (32 + rows), abs=1e-4)
+    assert meter.verdict()[0] == light
+    assert ("exactly 0" in " ".join(meter.verdict()[1])) is (light == "AMBER")
+
+
 @pytest.mark.parametrize(("difference", "light"), [(40.0, "AMBER"), (80.0, "RED")])
 def test_an_unsure_model_says_so(difference: float, light: str) -> None:
     meter = QualityMeter(known())
