@@ -26,7 +26,7 @@ MR_TISSUE_ABOVE = 0.2
 BONE_ABOVE_HU = 150.0
 OUTSIDE_SHARE, FAR_SHARE, AROUND_PIXELS = 0.01, 0.3, 16.0
 """Weight of an error outside the true body, near to what the MR shows of it, and further away.
-Posture differs between the two examinations: within a hand's breadth the skin may lie anywhere,
+Posture differs between the two examinations: within so many pixels the skin may lie anywhere,
 and a model that calls flesh air is wrong by 1000 HU; further away there is air, and it should be
 seen as such."""
 
