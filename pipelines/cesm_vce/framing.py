@@ -118,7 +118,8 @@ def framed(image: Plane) -> Framed:
     air = air_below(small)
     rows, columns = image.shape
     frame = Frame(rows, columns, chest_wall(small > air))
-    square = resized(frame.pad(image), SIZE)
+    darkest = min(float(image.min()), 0.0)  # padding must not be brighter than air
+    square = resized(frame.pad(image - np.float32(darkest)), SIZE) + np.float32(darkest)
     breast = breast_region(square, air)
     scale = scale_of(square[breast])
     seen = np.where(breast, scale.apply(square), np.float32(0.0))
