@@ -53,15 +53,15 @@ class Frame:
         """Rows and columns of the square."""
         return max(self.rows, self.columns)
 
-    def pad(self, image: Plane) -> Plane:
-        """Put an image into the square; what is added is 0."""
+    def pad(self, image: Plane, added: float = 0.0) -> Plane:
+        """Put an image into the square; what is added has one value."""
         if image.shape != (self.rows, self.columns):
             raise InputError(
                 f"An image of {self.rows} x {self.columns} is wanted, got {image.shape}."
             )
         beside, below = self.side - self.columns, self.side - self.rows
         left, right = (0, beside) if self.chest_wall == "left" else (beside, 0)
-        return np.pad(image, ((0, below), (left, right)))
+        return np.pad(image, ((0, below), (left, right)), constant_values=added)
 
     def cut(self, square: Plane) -> Plane:
         """Take the image out of the square again."""
@@ -118,8 +118,8 @@ def framed(image: Plane) -> Framed:
     air = air_below(small)
     rows, columns = image.shape
     frame = Frame(rows, columns, chest_wall(small > air))
-    darkest = min(float(image.min()), 0.0)  # padding must not be brighter than air
-    square = resized(frame.pad(image - np.float32(darkest)), SIZE) + np.float32(darkest)
+    added = min(float(image.min()), 0.0)  # padding must not be brighter than air
+    square = resized(frame.pad(image, added), SIZE)
     breast = breast_region(square, air)
     scale = scale_of(square[breast])
     seen = np.where(breast, scale.apply(square), np.float32(0.0))
