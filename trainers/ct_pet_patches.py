@@ -15,8 +15,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name that everybody knows
 from scipy import ndimage
 
+from pipelines.ct_to_pet.body import Mask
 from pipelines.ct_to_pet.districts import LABELS
 from pipelines.ct_to_pet.network import AIR
+from pipelines.ct_to_pet.patches import with_air
 from trainers.ct_pet_bank import Bank
 from trainers.readers.ct_pet import CubePair
 
@@ -123,22 +125,22 @@ def _drawn(bank: Bank, cutting: Cutting, count: int, random: np.random.Generator
 
 def _padded(values: Array, window: Place, name: str) -> Array:
     """A patch as long as the longest one that is drawn with it: air beyond its end."""
-    missing = [(0, 0), *((0, int(n)) for n in window - values.shape[1:])]
-    padded = np.pad(values, missing)
     if name == "seen":
-        z, y, x = values.shape[1:]
-        beyond = np.ones(tuple(window), np.bool_)
-        beyond[:z, :y, :x] = False
-        padded[:, beyond] = np.array(AIR, np.float32)[:, np.newaxis]
-    return padded
+        return with_air(values, window.tolist())
+    return np.pad(values, [(0, 0), *((0, int(n)) for n in window - values.shape[1:])])
+
+
+def district_mask(pair: CubePair, district: str) -> Mask:
+    """Cubes of districts joined by `+`, of the whole body for `all`."""
+    labels = labels_of(district)
+    return pair.body if labels is None else np.isin(pair.districts, labels)
 
 
 def _places(pair: CubePair, district: str) -> npt.NDArray[np.intp]:
     """Flat indices of the cubes around which patches of a district are cut."""
     key = (id(pair), district)
     if key not in _PLACES:
-        labels = labels_of(district)
-        wanted = pair.body if labels is None else np.isin(pair.districts, labels)
+        wanted = district_mask(pair, district)
         _PLACES[key] = np.flatnonzero(wanted)[:: 1 + np.count_nonzero(wanted) // 50_000]
     return _PLACES[key]
 

@@ -43,7 +43,7 @@ from pipelines.ct_to_pet.network import (
 from pipelines.ct_to_pet.patches import Patches, Tiling, translated
 from pipelines.ct_to_pet.weights import GRANULE
 from trainers.ct_pet_bank import Bank, read_bank
-from trainers.ct_pet_patches import Cutting, draw_patches, labels_of
+from trainers.ct_pet_patches import Cutting, district_mask, draw_patches
 from trainers.losses.adversarial import adversarial_game
 from trainers.losses.cycle import cycle_loss
 from trainers.losses.replay import ReplayBuffer
@@ -79,6 +79,11 @@ class Settings(RunSettings):
     lambda_l1: float = knob(100.0, "weight of L1 beside the adversarial term (Pix2Pix)")
     lambda_cycle: float = knob(10.0, "weight of the cycles (CycleGAN)")
     pool: int = knob(50, "earlier fakes that a critic is shown as well")
+
+    @property
+    def granule(self) -> int:
+        """What sides of patches are multiples of; 0 for generators of one size."""
+        return GRANULE if self.method == "residual_unet" else 0
 
 
 OVERLAP = 16
@@ -288,8 +293,7 @@ def train(run: Run, method: Method, bank: Bank, held_out: Bank) -> None:
     settings = run.settings
     assert isinstance(settings, Settings)
 
-    granule = GRANULE if settings.method == "residual_unet" else 0
-    cutting = Cutting(settings.district, settings.patch, granule, settings.cut)
+    cutting = Cutting(settings.district, settings.patch, settings.granule, settings.cut)
 
     def draw(random: np.random.Generator) -> dict[str, np.ndarray]:
         return dict(draw_patches(bank, cutting, settings.batch, random))
@@ -308,9 +312,7 @@ def validated(
     network: nn.Module, held_out: Bank, settings: Settings, device: torch.device
 ) -> float | None:
     """Mean over patients of the mean absolute error in the body (district), run as it is served."""
-    granule = GRANULE if settings.method == "residual_unet" else 0
-    tiling = Tiling(settings.patch, OVERLAP, settings.method == "residual_unet", granule)
-    labels = labels_of(settings.district)
+    tiling = Tiling(settings.patch, OVERLAP, settings.method == "residual_unet", settings.granule)
 
     def run(batches: Iterable[Patches]) -> Iterator[Patches]:
         for batch in batches:
@@ -319,7 +321,7 @@ def validated(
     network.eval()
     errors = []
     for pair in held_out.pairs:
-        inside = pair.body if labels is None else np.isin(pair.districts, labels)
+        inside = district_mask(pair, settings.district)
         if inside.any():
             made = translated(pair.seen.astype(np.float32), inside, tiling, run, batch=1)
             errors.append(float(np.abs(made - pair.suv)[inside].mean()))

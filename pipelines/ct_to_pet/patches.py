@@ -9,7 +9,7 @@ so that legs and a head cost what they are. Most of a scan is air, of which noth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice, product
 
@@ -142,22 +142,22 @@ def around(mask: Mask, margin: int) -> Place:
     return z, y, x
 
 
+def with_air(seen: Cubes, sides: Sequence[int]) -> Cubes:
+    """Channels (3, z, y, x) of a volume, air beyond its end up to so many cubes a side."""
+    missing = [(0, side - n) for side, n in zip(sides, seen.shape[1:], strict=True)]
+    if not any(after for _, after in missing):
+        return seen
+    channels = [
+        np.pad(values, missing, constant_values=air) for values, air in zip(seen, AIR, strict=True)
+    ]
+    return np.stack(channels)
+
+
 def _cut(seen: Cubes, places: list[Place], batch: int) -> Iterator[Patches]:
     for _, alike in groupby(places, _sides):
         while group := list(islice(alike, batch)):
-            yield np.stack([_window(seen, place) for place in group])
-
-
-def _window(seen: Cubes, place: Place) -> Cubes:
-    """(3, z, y, x) of a volume, air beyond its end."""
-    there = seen[(slice(None), *place)]
-    missing = [(0, side - n) for side, n in zip(_sides(place), there.shape[1:], strict=True)]
-    if not any(after for _, after in missing):
-        return there
-    channels = [
-        np.pad(values, missing, constant_values=air) for values, air in zip(there, AIR, strict=True)
-    ]
-    return np.stack(channels)
+            cut = [with_air(seen[(slice(None), *place)], _sides(place)) for place in group]
+            yield np.stack(cut)
 
 
 def _sides(place: Place) -> Sides:
