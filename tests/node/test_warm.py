@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -10,14 +11,19 @@ from pipelines.errors import WeightsError
 from tests.node.smoothing import Smoothing
 
 
-def test_loaded_once() -> None:
-    loaded: list[str] = []
+def noting(loaded: list[str]) -> Callable[[str], Smoothing]:
+    """A loader that notes what it is asked for."""
 
     def load(name: str) -> Smoothing:
         loaded.append(name)
         return Smoothing()
 
-    warm = WarmPipelines(load)
+    return load
+
+
+def test_loaded_once() -> None:
+    loaded: list[str] = []
+    warm = WarmPipelines(noting(loaded))
     warm.preload(["ldct_denoise", "ldct_denoise"])
     for _ in range(3):
         with warm.use("ldct_denoise") as pipeline:
@@ -55,11 +61,6 @@ def test_pipeline_that_cannot_be_loaded_does_not_end_the_worker() -> None:
 
 def test_preloading_ends_when_the_worker_is_told_to_stop() -> None:
     loaded: list[str] = []
-
-    def load(name: str) -> Smoothing:
-        loaded.append(name)
-        return Smoothing()
-
-    warm = WarmPipelines(load)
+    warm = WarmPipelines(noting(loaded))
     warm.preload(["cesm_vce", "ldct_denoise", "mr_to_ct"], unless=lambda: len(loaded) == 1)
     assert loaded == ["cesm_vce"]
