@@ -9,7 +9,7 @@ of a batch.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +67,23 @@ class Pairs:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def side(self) -> int:
+        """Pixels along a side of the square."""
+        return int(self.low.shape[-1])
+
+    def shrunk(self, side: int) -> Pairs:
+        """The same pairs in a smaller square, each pixel the mean of what it covers."""
+        if side == self.side:
+            return self
+        low, recombined, enhancement, lesions = (
+            np.array([resized(plane, side) for plane in getattr(self, name)], np.float32)
+            for name in PLANES
+        )
+        return replace(
+            self, low=low, recombined=recombined, enhancement=enhancement, lesions=lesions
+        )
 
     def of(self, patients: Iterable[str], *, without: bool = False) -> Pairs:
         """Only pairs of these patients, or all but those."""
@@ -175,7 +192,8 @@ def draw_batch(
         count: pairs.
         random: decides everything.
         paired: else what is wanted is that of another pair (CycleGAN without pairs).
-        side: of the patch, which lies around a point of the breast; SIZE takes the whole square.
+        side: of the patch, which lies around a point of the breast; as large as the square, it
+            is the square.
     """
     shares = np.array([source.share for source in sources])
     drawn = []
@@ -203,14 +221,16 @@ def varied(
     """
     gamma = np.exp(random.uniform(*np.log(GAMMAS)))
     planes = [seen_of(pairs.low[place] ** gamma), pairs.recombined[place], pairs.lesions[place]]
-    if side < SIZE:
+    if side < pairs.side:
         inside = np.argwhere(pairs.low[place] > 0)
-        corner = corner_around(inside[random.integers(len(inside))], (SIZE, SIZE), (side, side))
+        whole = pairs.side, pairs.side
+        corner = corner_around(inside[random.integers(len(inside))], whole, (side, side))
         planes = [cut(plane, corner, (side, side)) for plane in planes]
     moves = random.random(4) < VARIED
     angle = np.radians(random.uniform(-LARGEST_TURN, LARGEST_TURN)) if moves[0] else 0.0
     zoom = random.uniform(1 - LARGEST_ZOOM, 1 + LARGEST_ZOOM) if moves[1] else 1.0
-    shift = random.uniform(-LARGEST_SHIFT, LARGEST_SHIFT, 2) * side if moves[2] else np.zeros(2)
+    reach = LARGEST_SHIFT * planes[0].shape[0]
+    shift = random.uniform(-reach, reach, 2) if moves[2] else np.zeros(2)
     if moves[:3].any():
         planes = [_moved(plane, float(angle), zoom, shift) for plane in planes]
     if moves[3]:

@@ -16,6 +16,9 @@ Five methods, by --method, the last four after Rofena et al. (arXiv 2308.00471, 
     lesion_cyclegan  the same + 10 times the terms inside lesions (weights are our choice: the
                      publication gives none)
 
+`--square 64 --width 8` trains narrower networks of the papers on smaller squares, for a comparison
+(docs/comparison_of_systems.md); serving takes the published size only.
+
 The script is read from top to bottom: settings, the methods, the loop.
 """
 
@@ -32,10 +35,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from pipelines.cesm_vce.generators import ResidualGenerator
-from pipelines.cesm_vce.network import build
-from pipelines.cesm_vce.pipeline import GENERATOR
 from trainers.cesm_critic import DisplayCritic
+from trainers.cesm_generators import Size, facts_of, generator_of, kind_of, way_back
 from trainers.cesm_pairs import Pairs, draw_batch, read_source, seen_of
 from trainers.losses.adversarial import adversarial_game
 from trainers.losses.cycle import cycle_loss, identity_loss
@@ -64,7 +65,10 @@ class Settings(RunSettings):
     """Every knob of a run; each is an option of the command line."""
 
     method: str = knob("folded_unet", f"one of {', '.join(METHODS)}")
-    patch: int = knob(256, "pixels along a side; 256 is the whole square, as the papers have it")
+    square: int = knob(256, "pixels along a side of the whole breast's square; 256 in the papers")
+    width: int = knob(0, "features of the papers' generators' first level; 0: as published")
+    critic_width: int = knob(64, "features of the critics' first level")
+    patch: int = knob(0, "pixels along a side of a patch of it; 0 is the whole square")
     rate: float = knob(0.0, "highest learning rate; 0 takes the method's own")
     warmup: int = knob(50, "steps of rising learning rate")
     average: float = knob(0.99, "decay of the averaged weights, which are shipped; 0: no average")
@@ -74,6 +78,11 @@ class Settings(RunSettings):
     lesion: float = knob(10.0, "weight of the terms inside lesions")
     paired: bool = knob(True, "CycleGAN's batches hold pairs, as its authors load them")
     pool: int = knob(50, "earlier images that the critics see again")
+
+    @property
+    def size(self) -> Size:
+        """Of the generators."""
+        return Size(self.width, self.square)
 
 
 def main() -> None:
@@ -97,12 +106,15 @@ def main() -> None:
     settings = settings_from(given, Settings)
     if settings.method not in METHODS:
         parser.error(f"--method is one of {', '.join(METHODS)}, got {settings.method!r}")
+    if settings.method == "lesion_cyclegan" and not settings.paired:
+        parser.error("lesion_cyclegan compares lesions with their own truth; leave --paired as is")
     kept = given.kept or given.out / "pairs"
     sources = [read_source(s, kept).of(given.hold_out, without=True) for s in train_on]
     held_out = [read_source(source, kept, seed=9) for source in validate_on]
+    sources, held_out = ([one.shrunk(settings.square) for one in x] for x in (sources, held_out))
     with Run(settings, given.out) as run:
         method = make_method(run, settings)
-        run.facts[GENERATOR] = settings.method.removeprefix("lesion_")
+        run.facts |= facts_of(kind_of(settings.method), settings.size)
         if given.start:
             method.learner.start_from(load_file(given.start), "generator")
         if given.resume:
@@ -115,7 +127,7 @@ def main() -> None:
 # --- the methods --------------------------------------------------------------------------------
 
 Batch = Mapping[str, Tensor]
-"""`seen`, `wanted`, `lesions`: (B, 1, 256, 256) each, 0 to 1."""
+"""`seen`, `wanted`, `lesions`: (B, 1, side, side) each, 0 to 1."""
 
 
 class Method(Protocol):
@@ -133,7 +145,7 @@ class Supervised:
     def __init__(self, run: Run, settings: Settings) -> None:
         self.run = run
         self.loss = breast_loss if settings.method == "folded_unet" else l1_loss
-        self.network = build(settings.method).to(run.device)
+        self.network = generator_of(settings.method, settings.size).to(run.device)
         decay = 1e-5 if settings.method == "autoencoder" else 0.0
         adam = torch.optim.Adam(self.network.parameters(), rate_of(settings), weight_decay=decay)
         self.learner = run.learner(
@@ -173,8 +185,8 @@ class Pix2Pix:
 
     def __init__(self, run: Run, settings: Settings) -> None:
         self.run, self.settings = run, settings
-        self.generator = build("pix2pix").to(run.device)
-        self.critic = DisplayCritic(2, nn.BatchNorm2d).to(run.device)
+        self.generator = generator_of("pix2pix", settings.size).to(run.device)
+        self.critic = DisplayCritic(2, nn.BatchNorm2d, settings.critic_width).to(run.device)
         self.learner = run.learner(
             "generators", {"generator": self.generator}, adam_of(self.generator, settings)
         )
@@ -209,9 +221,11 @@ class CycleGan:
 
     def __init__(self, run: Run, settings: Settings) -> None:
         self.run, self.settings = run, settings
-        self.forth = build("cyclegan").to(run.device)
-        self.back = ResidualGenerator().to(run.device)
-        self.critics = nn.ModuleDict({"wanted": DisplayCritic(), "seen": DisplayCritic()})
+        self.forth = generator_of("cyclegan", settings.size).to(run.device)
+        self.back = way_back(settings.size).to(run.device)
+        self.critics = nn.ModuleDict(
+            {name: DisplayCritic(width=settings.critic_width) for name in ("wanted", "seen")}
+        )
         self.critics.to(run.device)
         both = nn.ModuleList([self.forth, self.back])
         self.learner = run.learner(
@@ -305,7 +319,8 @@ def train(
     paired = settings.paired or "cyclegan" not in settings.method
 
     def draw(random: np.random.Generator) -> dict[str, np.ndarray]:
-        drawn = draw_batch(sources, settings.batch, random, paired=paired, side=settings.patch)
+        side = settings.patch or settings.square
+        drawn = draw_batch(sources, settings.batch, random, paired=paired, side=side)
         return dict(drawn)
 
     for batches in run.steps(draw):

@@ -123,3 +123,16 @@ def test_unpaired_batches_mix_the_images() -> None:
         for a, b in zip(batch["seen"], batch["wanted"], strict=True)
     ]
     assert min(overlap) < 0.5  # left beside right
+
+
+def test_smaller_squares_hold_the_same_breast() -> None:
+    pairs = some_pairs()
+    small = pairs.shrunk(64)
+    assert small.side == 64
+    assert small.names == pairs.names
+    np.testing.assert_allclose(small.recombined.mean(), pairs.recombined.mean(), rtol=1e-4)
+    assert small.lesions.max() <= 1
+    assert pairs.shrunk(SIZE) is pairs
+    seen, wanted, _ = varied(small, 0, np.random.default_rng(0), 64)
+    assert seen.shape == wanted.shape == (64, 64)
+    assert varied(small, 0, np.random.default_rng(0), 32)[0].shape == (32, 32)

@@ -12,6 +12,7 @@ from pipelines.cesm_vce.network import build
 from tests.trainers.test_cesm_pairs import some_pairs
 from trainers import cesm_vce
 from trainers.cesm_critic import DisplayCritic
+from trainers.cesm_generators import read_generator
 from trainers.cesm_pairs import draw_batch, save
 from trainers.cesm_vce import METHODS, Settings, inside_loss, make_method, rate_of, validate
 from trainers.training.run import Run
@@ -46,6 +47,32 @@ def test_pix2pix_takes_a_step(tmp_path: Path) -> None:
         made.update((batch(2, side=256),))
         after = made.judge.networks.state_dict()  # type: ignore[attr-defined]
     assert any(not torch.equal(judge[name], after[name]) for name in judge)
+
+
+def test_a_narrow_pix2pix_learns_on_a_small_square(tmp_path: Path) -> None:
+    settings = Settings(
+        method="pix2pix", width=4, square=32, critic_width=4, steps=40, device="cpu", rate=2e-3
+    )
+    fixed = batch(2)
+    with Run(settings, tmp_path) as run:
+        made = make_method(run, settings)
+        errors = [float((made.update((fixed,)) - fixed["wanted"]).abs().mean()) for _ in range(40)]
+    assert np.mean(errors[-5:]) < 0.7 * errors[0]
+
+
+def test_lesions_are_learnt_first_where_they_count_again(tmp_path: Path) -> None:
+    inside = {}
+    for method in ("cyclegan", "lesion_cyclegan"):
+        settings = Settings(
+            method=method, width=4, square=32, critic_width=4, steps=30, device="cpu", rate=2e-3
+        )
+        fixed = batch(2)
+        with Run(settings, tmp_path / method) as run:
+            made = make_method(run, settings)
+            for _ in range(30):
+                image = made.update((fixed,))
+        inside[method] = float(inside_loss(image, fixed["wanted"], fixed["lesions"]))
+    assert inside["lesion_cyclegan"] < 0.8 * inside["cyclegan"]
 
 
 def test_lesions_count_only_inside() -> None:
@@ -106,6 +133,32 @@ def test_a_run_learns_from_the_command_line(
     cesm_vce.main()
     again = load_file(weights)
     assert any(not torch.equal(first[name], again[name]) for name in first)
+
+
+def test_a_run_on_small_squares_can_be_read_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(some_pairs(), tmp_path / "simulated_2_1.npz")
+    save(some_pairs(), tmp_path / "simulated_2_9.npz")
+    command = ["x", "--train", "simulated:2", "--validate", "simulated:2", "--kept", str(tmp_path),
+               "--out", str(tmp_path / "run"), "--batch", "2", "--steps", "1", "--device", "cpu",
+               "--method", "lesion_cyclegan", "--width", "4", "--square", "64",
+               "--critic-width", "4"]  # fmt: skip
+    monkeypatch.setattr(sys, "argv", command)
+    cesm_vce.main()
+    network, size = read_generator(tmp_path / "run" / "weights.safetensors")
+    assert (size.width, size.square) == (4, 64)
+    assert network(torch.rand(1, 1, 64, 64)).shape == (1, 1, 64, 64)
+
+
+def test_lesions_need_their_own_truth(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["x", "--train", "simulated:1", "--out", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", [*command, "--method", "lesion_cyclegan", "--no-paired"])
+    with pytest.raises(SystemExit):
+        cesm_vce.main()
+    assert "--paired" in capsys.readouterr().err
 
 
 def test_an_unknown_method_is_refused(

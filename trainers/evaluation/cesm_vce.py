@@ -2,7 +2,9 @@
 
 A place is a source as the trainer takes it (`simulated:COUNT`, `null:COUNT`, `cdd:ROOT`,
 `excerpt:FOLDER`). `--fold PATIENT=WEIGHTS` measures the pairs of one patient with weights that were
-trained without that patient; all others are measured with the weights that are shipped.
+trained without that patient; all others are measured with the weights that are shipped. `--run
+NAME=FOLDER` measures a network of `trainers.cesm_vce` beside them: its own image, as the papers
+measure theirs, without the detail that serving carries over from the low-energy image.
 """
 
 from __future__ import annotations
@@ -15,14 +17,16 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from dicom_profiles.volume import Volume
 from pipelines import catalog
-from pipelines.cesm_vce.framing import framed, resized
+from pipelines.cesm_vce.framing import SIZE, framed, resized
 from pipelines.cesm_vce.pipeline import INPUT, NAME, VirtualContrast, load, network_of
 from pipelines.cesm_vce.quality import read_calibration
 from pipelines.engines.torch_engine import TorchEngine
-from trainers.cesm_pairs import Pairs, read_source, simulated
+from trainers.cesm_generators import read_generator
+from trainers.cesm_pairs import Pairs, read_source, seen_of, simulated
 from trainers.evaluation.case import OURS, Case, Evaluation, Method, View, Voxels
 from trainers.evaluation.command import evaluate
 from trainers.evaluation.measures import by_slice, compared, mean_value
@@ -31,6 +35,7 @@ from trainers.metrics.measurement import Array, DataRange, Mask, Measurement
 from trainers.metrics.similarity import ssim
 from trainers.metrics.visual_information import vif
 from trainers.readers.cdd_cesm import MammogramPair, read_cdd_cesm, read_excerpt
+from trainers.training.run import WEIGHTS
 
 DISPLAY = DataRange(0.0, 1.0, "1")
 """Display values of the recombined image."""
@@ -68,16 +73,20 @@ def case(pair: MammogramPair, group: str, data: str) -> Case:
     lesions = {}
     if pair.lesions is not None and pair.lesions.any():
         lesions = {"findings": Mask("outlined or simulated findings", pair.lesions[None])}
+        beside = breast[None] & ~pair.lesions[None]
+        masks["breast beside findings"] = Mask("breast in the low-energy image, no finding", beside)
     inputs = {INPUT: replace(truth, voxels=pair.low_energy[None])}
     return Case(pair.patient, pair.name, inputs, truth, masks, lesions, group, data)
 
 
 def methods(options: argparse.Namespace) -> dict[str, Method]:
     """The low-energy image, the mean image, the mean value in the breast, ours."""
+    runs = dict(run.split("=", 1) for run in options.run)
     return {
         "low-energy image": lambda one: one.inputs[INPUT].voxels,
         "mean image": lambda one: mean_image(typical(one, options), one),
         "mean value in the breast": lambda one: mean_value_in_breast(typical(one, options), one),
+        **{name: by_run(Path(folder)) for name, folder in runs.items()},
         OURS: lambda one: scanner_for(one.patient, options)(one.inputs).volume.voxels,
     }
 
@@ -114,6 +123,23 @@ def mean_value_in_breast(pairs: Pairs, one: Case) -> Voxels:
     return np.where(breast, np.float32(level), np.float32(0.0))
 
 
+def by_run(folder: Path) -> Method:
+    """A network that is not shipped, by the folder of its run."""
+    network, size = read_generator(folder / WEIGHTS)
+
+    def drawn(one: Case) -> Voxels:
+        mammogram = one.inputs[INPUT].voxels[0]
+        put = framed(mammogram)
+        low = np.where(put.breast, resized(put.frame.pad(mammogram), SIZE), np.float32(0.0))
+        seen = torch.from_numpy(seen_of(resized(low, size.square)))
+        with torch.inference_mode():
+            made = network(seen[None, None])[0, 0].numpy()
+        full = put.frame.cut(resized(made, put.frame.side))
+        return np.where(one.masks["breast"].inside(one.truth.voxels), full[None], np.float32(0.0))
+
+    return drawn
+
+
 def scanner_for(patient: str, options: argparse.Namespace) -> VirtualContrast:
     """The model that has not seen the patient."""
     folds = dict(fold.split("=", 1) for fold in options.fold)
@@ -136,7 +162,8 @@ def mse(real: Array, synthetic: Array, data_range: DataRange, mask: Mask) -> Mea
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Folds, and what the mean image is made of."""
+    """More networks, folds, and what the mean image is made of."""
+    parser.add_argument("--run", nargs="*", default=[], metavar="NAME=FOLDER", help="more networks")
     parser.add_argument("--fold", nargs="*", default=[], metavar="PATIENT=WEIGHTS")
     parser.add_argument("--mean-simulated", default="simulated:100", metavar="SOURCE")
     parser.add_argument("--mean-real", default="simulated:100", metavar="SOURCE")
@@ -154,7 +181,12 @@ EVALUATION = Evaluation(
         compared(vif, DISPLAY, "higher", "VIF", "whole"),
         compared(mse, DISPLAY, "lower", "MSE"),
     ),
-    lesion_measures=(compared(mae, DISPLAY, "lower", "MAE"),),
+    lesion_measures=(
+        compared(mae, DISPLAY, "lower", "MAE"),
+        compared(mse, DISPLAY, "lower", "MSE"),
+        compared(psnr, DISPLAY, "higher", "PSNR"),
+        compared(by_slice(ssim), DISPLAY, "higher", "SSIM"),
+    ),
     view=View(0.0, 0.8, 0.3, inputs={INPUT: (0.0, 1.0)}),
     quantities=(mean_value("1"),),
     add_arguments=add_arguments,

@@ -7,15 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.torch import save_file
 
 from pipelines import catalog
 from tests.mammograms import breast
 from tests.trainers.test_cesm_pairs import some_pairs
+from trainers.cesm_generators import Size, facts_of, generator_of
 from trainers.cesm_pairs import save
 from trainers.evaluation.case import OURS
 from trainers.evaluation.cesm_vce import (
     DISPLAY,
     EVALUATION,
+    by_run,
     case,
     cases,
     mean_image,
@@ -26,6 +29,7 @@ from trainers.evaluation.cesm_vce import (
 from trainers.evaluation.command import evaluate
 from trainers.metrics.measurement import EVERY_VOXEL
 from trainers.readers.cdd_cesm import MammogramPair
+from trainers.training.run import WEIGHTS
 
 
 def pair(name: str = "P1_L_CC", side: str = "L") -> MammogramPair:
@@ -45,7 +49,7 @@ def excerpt(folder: Path) -> Path:
 
 def test_a_case_has_image_breast_and_findings() -> None:
     found = case(pair(), "real", "CDD-CESM")
-    assert list(found.masks) == ["image", "breast"]
+    assert list(found.masks) == ["image", "breast", "breast beside findings"]
     assert found.whole == "image"
     breast_mask = found.masks["breast"].voxels
     assert breast_mask is not None
@@ -92,13 +96,30 @@ def test_patients_are_measured_with_weights_that_do_not_know_them(tmp_path: Path
     fold = tmp_path / "fold.safetensors"
     fold.write_bytes(catalog.weights_path("cesm_vce").read_bytes())
     options = argparse.Namespace(
-        fold=[f"P1={fold}"], mean_simulated="simulated:2", mean_real="simulated:2", kept=tmp_path
+        run=[],
+        fold=[f"P1={fold}"],
+        mean_simulated="simulated:2",
+        mean_real="simulated:2",
+        kept=tmp_path,
     )
     one = case(pair(), "real", "CDD-CESM")
     found = methods(options)
     assert list(found)[-1] == OURS
     for method in found.values():
         assert method(one).shape == one.truth.voxels.shape
+
+
+def test_a_run_gives_its_own_image(tmp_path: Path) -> None:
+    size = Size(4, 64)
+    save_file(
+        generator_of("cyclegan", size).state_dict(), tmp_path / WEIGHTS, facts_of("cyclegan", size)
+    )
+    one = case(pair(), "simulated", "x")
+    made = by_run(tmp_path)(one)
+    assert made.shape == one.truth.voxels.shape
+    inside = one.masks["breast"].inside(made)
+    assert not made[~inside].any()
+    assert made[inside].min() > 0  # a sigmoid
 
 
 def test_the_command_writes_report_and_figures(tmp_path: Path) -> None:
