@@ -89,8 +89,10 @@ class Assembler:
         """
         admitted = self.spool.admit_incoming()
         again = [BUSY_S] if admitted else [IDLE_S]
+        # Silence counts only up to here: what comes during a long look is not in its rows.
+        known_until = self.spool.admitted_until(self.clock())
         for row in self._rows():
-            due = self._look_at(row)
+            due = self._look_at(row, known_until)
             again.append((due - self.clock()).total_seconds())
         return max(BUSY_S, min(again))
 
@@ -101,9 +103,9 @@ class Assembler:
         with self.database.connect() as connection:
             return list(connection.execute(query.order_by(series.c.last_received)))
 
-    def _look_at(self, row: Any) -> datetime:
-        """Move one series on; says when to look at it again."""
-        uid, now = row.series_instance_uid, self.clock()
+    def _look_at(self, row: Any, now: datetime) -> datetime:
+        """Move one series on, by what was known then; says when to look at it again."""
+        uid = row.series_instance_uid
         failures, not_before = self._failures.get(uid, (0, now))
         if now < not_before:
             return not_before

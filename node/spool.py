@@ -77,6 +77,10 @@ class Spool:
         """
         return self._admission.run(limit)
 
+    def admitted_until(self, now: datetime) -> datetime:
+        """Until when everything that was received is in the index; `now` when all of it is."""
+        return self._admission.complete_until(now)
+
     def series_paths(self, series_uid: str) -> list[Path]:
         """The files of a series that are still here, in order of SOP Instance UID."""
         columns = instances.c

@@ -137,6 +137,15 @@ class Admission:
             names = [e.name for e in entries if e.name.endswith((INSTANCE_SUFFIX, NOTE_SUFFIX))]
         return sorted(names)[:limit]
 
+    def complete_until(self, now: datetime) -> datetime:
+        """When the oldest instance that still waits was received; `now` when none waits."""
+        if not self.folder.is_dir():
+            return now
+        with os.scandir(self.folder) as entries:
+            names = [entry.name for entry in entries if entry.name.endswith(INSTANCE_SUFFIX)]
+        waiting = [received_at(name) for name in names]
+        return min([now, *(received for received in waiting if received is not None)])
+
     def _run(self, names: Sequence[str]) -> int:
         if not names:
             return 0

@@ -19,6 +19,7 @@ from node.config import Config
 from node.database import associations, jobs, open_database, series
 from node.jobs import JobLedger
 from node.spool import Spool
+from node.spooling.incoming import exclusive
 from tests.node.feeding import (
     decision_of,
     feed,
@@ -89,6 +90,36 @@ def test_it_waits_for_the_quiet_time(tmp_path: Path, database: Engine) -> None:
     now[0] = datetime.now(UTC) + timedelta(seconds=21)
     assembler.look()
     assert only_series(database).state != "RECEIVING"
+    assembler.close()
+
+
+def test_what_waits_for_admission_is_not_silence(tmp_path: Path, database: Engine) -> None:
+    config = make_config(tmp_path, assembly={"quiet_s": 20, "limit_s": 600})
+    now = [datetime.now(UTC)]
+    assembler = Assembler(config, database, clock=lambda: now[0])
+    paths = write_ct_series(tmp_path / "ct", slices=12)
+    feed(assembler.spool, paths[:6])
+    assembler.look()
+    feed(assembler.spool, paths[6:])
+    now[0] += timedelta(seconds=60)
+    with exclusive(config.node.data_dir / "incoming"):  # as when another process admits, slowly
+        assembler.look()
+    assert only_series(database).state == "RECEIVING"
+    assembler.look()
+    row = only_series(database)
+    assert (row.state, row.completed_count, row.revision) == ("ROUTED", 12, 1)
+    assembler.close()
+
+
+def test_what_comes_during_a_long_look_is_not_silence(tmp_path: Path, database: Engine) -> None:
+    config = make_config(tmp_path, assembly={"quiet_s": 20, "limit_s": 600})
+    assembler = Assembler(config, database, clock=lambda: next(times))
+    start = datetime.now(UTC)
+    for name in ("one", "two"):
+        feed(assembler.spool, write_ct_series(tmp_path / name, slices=12))
+    times = (start + timedelta(seconds=60 * n) for n in range(20))
+    assembler.look()  # every question for the time finds it a minute later
+    assert [row.state for row in series_rows(database)] == ["RECEIVING", "RECEIVING"]
     assembler.close()
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,16 @@ def rows_of(spool: Spool, table: sa.Table) -> list[sa.RowMapping]:
 def count(spool: Spool, label: str) -> int:
     with spool.database.connect() as connection:
         return read_counts(connection).get(("instances", label), 0)
+
+
+def test_the_index_knows_everything_until_the_oldest_that_waits(spool: Spool) -> None:
+    now = datetime.now(UTC)
+    assert spool.admitted_until(now) == now
+    receive(spool, small_ct())
+    assert now < spool.admitted_until(now + timedelta(days=1)) < datetime.now(UTC)
+    assert spool.admitted_until(now) == now
+    spool.admit_incoming()
+    assert spool.admitted_until(now + timedelta(days=1)) == now + timedelta(days=1)
 
 
 def test_a_received_instance_gets_its_place_and_its_row(spool: Spool) -> None:
