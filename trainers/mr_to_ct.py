@@ -40,6 +40,7 @@ from pipelines.mr_to_ct.networks import Design, build
 from pipelines.mr_to_ct.scaling import CENTRE_HU, SCALE_HU
 from trainers.losses.adversarial import adversarial_game
 from trainers.losses.cycle import cycle_loss
+from trainers.losses.grid import grid_loss
 from trainers.losses.replay import ReplayBuffer
 from trainers.mr_ct_patches import BODY_ABOVE_HU, Stack, draw, every_slice, stack_of
 from trainers.mr_ct_sources import read_source
@@ -58,6 +59,15 @@ SETTINGS = "settings.yaml"
 
 VALIDATE_EVERY = 3
 """Every third slice of a held-out patient is enough to follow a run."""
+
+GRID_PIXELS = 4
+"""The paper's generator enlarges twice by two."""
+
+BODY_WEIGHT = 0.99
+"""Errors that count as much lie in the body: weights are drawn between pixels."""
+
+GRID_MOST_HU = 100.0
+"""Errors beyond it are borders of bone and body, which have no grid."""
 
 SHOWN_HU = (-200.0, 800.0)
 """Window of the sample pictures."""
@@ -90,6 +100,7 @@ class Settings(RunSettings):
     anywhere: float = knob(
         0.1, "share that lies anywhere: who never saw air far from a body takes it for tissue"
     )
+    evenness: float = knob(0.0, "weight of the loss against a grid of four pixels; supervised")
     contrast: str = knob("either", "CT with or without contrast medium, for people")
 
 
@@ -224,8 +235,17 @@ class Supervised:
                     made = self.network(batch["mr"].contiguous(memory_format=torch.channels_last))
                 error = (made.float() - batch["ct"]).abs() * batch["weight"]
                 loss = error.sum() / batch["weight"].sum()
-                backward(loss / SCALE_HU)
                 self.run.tell(mae_hu=loss)
+                if self.settings.evenness:
+                    grid = self._grid(made, batch)
+                    self.run.tell(grid_hu=grid)
+                    loss = loss + self.settings.evenness * grid
+                backward(loss / SCALE_HU)
+
+    def _grid(self, made: Tensor, batch: Batch) -> Tensor:
+        """Height of a grid in tissue, HU."""
+        inside = (batch["weight"] > BODY_WEIGHT) & (batch["ct"] > BODY_ABOVE_HU)
+        return grid_loss((made.float() - batch["ct"]) * inside, GRID_PIXELS, GRID_MOST_HU)
 
 
 class CycleGan:

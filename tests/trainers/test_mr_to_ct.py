@@ -19,6 +19,7 @@ from trainers.mr_to_ct import (
     SETTINGS,
     CycleGan,
     Settings,
+    Supervised,
     design_of,
     main,
     make_mode,
@@ -154,6 +155,23 @@ def test_a_resumed_run_gives_the_weights_of_a_whole_one(tmp_path: Path) -> None:
     whole, parts = (load_file(tmp_path / name / WEIGHTS) for name in ("whole", "parts"))
     for name, tensor in whole.items():
         torch.testing.assert_close(parts[name], tensor)
+
+
+def test_a_run_against_the_grid_tells_its_height_and_leaves_the_surroundings_alone(
+    tmp_path: Path,
+) -> None:
+    changes = SMALL | {"norm": "none", "evenness": 1e6, "rate": 0.01, "warmup": 1, "steps": 12}
+    settings = read_settings("in_n_out_supervised", changes)
+    drawn = {name: torch.ones(1, 2, 32, 32) for name in ("mr",)}
+    drawn |= {"ct": torch.full((1, 1, 32, 32), 40.0), "weight": torch.ones(1, 1, 32, 32)}
+    with Run(settings, tmp_path) as run:
+        mode = Supervised(run, settings)
+        for _ in range(settings.steps):
+            mode.update([drawn])
+        heights = [float(value) for value in run._told["grid_hu"]]
+        assert heights[-1] < 0.75 * heights[0]
+        mode.update([drawn | {"ct": torch.full((1, 1, 32, 32), -900.0)}])  # air
+        assert float(run._told["grid_hu"][-1]) == 0.0
 
 
 def test_it_starts_from_given_weights(tmp_path: Path) -> None:
