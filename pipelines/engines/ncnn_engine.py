@@ -72,8 +72,8 @@ class NcnnEngine:
 
     def run(self, slabs: Iterable[Slab]) -> Generator[Batch, None, None]:
         """Run the network over slabs of one slice, a thread each, results in order."""
-        source = iter(slabs)
-        with ThreadPoolExecutor(self._workers, "ncnn") as threads:
+        source, usual = iter(slabs), torch.get_num_threads()
+        with ThreadPoolExecutor(self._workers, "ncnn", _alone) as threads:
             waiting: deque[Future[Batch]] = deque(
                 threads.submit(self._one, slab) for slab in islice(source, self._workers)
             )
@@ -86,6 +86,7 @@ class NcnnEngine:
             finally:
                 for future in waiting:
                     future.cancel()
+                torch.set_num_threads(usual)  # of threads to come
 
     def _one(self, slab: Slab) -> Batch:
         with torch.inference_mode():
@@ -103,6 +104,11 @@ class NcnnEngine:
         if failed:
             raise EngineError(f"ncnn could not run the network on {values.shape} values.")
         return torch.from_numpy(np.array(output))
+
+
+def _alone() -> None:
+    """Torch's helpers of this thread would spin on the cores that other slices are run on."""
+    torch.set_num_threads(1)
 
 
 def _ncnn_net(text: str, weights: bytes, threads: int) -> ncnn.Net:

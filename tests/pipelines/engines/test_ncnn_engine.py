@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
+import torch
+from torch import Tensor
 
 from pipelines.engines.ncnn_engine import MOST_SLICES, NcnnEngine
 from pipelines.engines.torch_engine import TorchEngine
+from pipelines.ldct_denoise.network import DenoisingNetwork
 from tests.pipelines.networks import phantom, run, small_network
 
 
@@ -28,3 +33,26 @@ def test_the_weights_outlive_the_network() -> None:
     first = run(engine, phantom(2))
     _ = [np.full(1 << 16, index) for index in range(200)]  # would overwrite freed memory
     np.testing.assert_array_equal(run(engine, phantom(2)), first)
+
+
+def test_torch_helps_no_slice_and_everybody_else_as_before() -> None:
+    class Watched(DenoisingNetwork):
+        def prepare(self, slices: Tensor) -> Tensor:
+            seen.append(torch.get_num_threads())
+            return super().prepare(slices)
+
+    def elsewhere() -> int:
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(torch.get_num_threads).result()
+
+    seen: list[int] = []
+    usual = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        engine = NcnnEngine(Watched((8, 8)), 1, 2)
+        seen.clear()  # of the trace
+        run(engine, phantom(3))
+        assert set(seen) == {1}
+        assert (torch.get_num_threads(), elsewhere()) == (2, 2)
+    finally:
+        torch.set_num_threads(usual)
