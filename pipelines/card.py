@@ -178,6 +178,15 @@ class ModelCard(CardPart):
         """
         return self.input_sets or (tuple(self.inputs),)
 
+    def identity(self, calibration_sha256: str) -> dict[str, str]:
+        """What exactly made an image, for its quality record."""
+        return {
+            "name": self.name,
+            "version": self.version,
+            "weights_sha256": self.weights.sha256,
+            "calibration_sha256": calibration_sha256,
+        }
+
     def parameters_from(self, given: Mapping[str, object] | None) -> dict[str, float]:
         """Every parameter with its value: the given one, else the default.
 

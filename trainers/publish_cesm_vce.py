@@ -24,10 +24,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from pipelines import catalog
+from pipelines.calibration import CALIBRATION_FILE
 from pipelines.cesm_vce.framing import Framed, framed
 from pipelines.cesm_vce.network import GENERATORS, build
 from pipelines.cesm_vce.pipeline import GENERATOR, NAME
-from pipelines.cesm_vce.quality import CALIBRATION_FILE, FEATURES, features_of
+from pipelines.cesm_vce.quality import FEATURES, features_of
 from trainers.cesm_pairs import GAMMAS, Pairs, read_source
 
 DRAWS = 60

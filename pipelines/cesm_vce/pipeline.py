@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import closing
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import safetensors
@@ -29,19 +29,19 @@ from pipelines.contract import (
     Slice,
     SliceSource,
     Translation,
-    VolumeSource,
     no_progress,
 )
 from pipelines.engines.choose import Trial, choose_engine
 from pipelines.engines.engine import Engine
 from pipelines.errors import InputError, RecordNotReady, WeightsError
+from pipelines.in_memory import translated
+from pipelines.inputs import checked_slices, only_input
 
 if TYPE_CHECKING:
     from dicom_profiles.source import Source
 
 NAME = "cesm_vce"
-INPUT = "LE"
-Input = TypeVar("Input")
+INPUT, INPUT_UNIT = "LE", "1"
 
 GENERATOR = "generator"
 """Key in the metadata of the weights: which network they are of."""
@@ -102,7 +102,7 @@ class VirtualContrast:
         progress: Progress = no_progress,
     ) -> Translation:
         """Start to translate `{"LE": source}`; each of its images is a mammogram of its own."""
-        source = self._only_input(inputs)
+        source = only_input(inputs, INPUT, INPUT_UNIT, self.card.name)
         if 0 in source.shape:
             raise InputError(f"The mammogram should hold rows and columns, got {source.shape}.")
         run = _Run(self, source, self.card.parameters_from(parameters), progress)
@@ -112,21 +112,8 @@ class VirtualContrast:
         self, inputs: Mapping[str, Volume], parameters: Parameters | None = None
     ) -> Result:
         """Translate `{"LE": volume}` in memory; its values are grey values, bright is dense."""
-        source = self._only_input(inputs)
-        translation = self.translate({INPUT: VolumeSource(source)}, parameters)
-        voxels = np.stack(list(translation.slices))
-        volume = Volume(voxels, source.affine, self.card.output_unit, source.frame_of_reference)
-        return Result(volume, {}, translation.record())
-
-    def _only_input(self, inputs: Mapping[str, Input]) -> Input:
-        """The one input, by its key."""
-        if set(inputs) != {INPUT}:
-            got = ", ".join(sorted(inputs)) or "nothing"
-            raise InputError(f"{self.card.name} takes one input, {INPUT!r}; got: {got}.")
-        source = inputs[INPUT]
-        if isinstance(source, Volume) and source.unit != "1":
-            raise InputError(f"Input {INPUT!r} has no unit ('1'), got a volume in {source.unit!r}.")
-        return source
+        grid = only_input(inputs, INPUT, INPUT_UNIT, self.card.name)
+        return translated(self, inputs, grid, parameters)
 
     def both_answers(self, around: Framed) -> tuple[Plane, Plane]:
         """What the network makes of a framed mammogram, as it is and mirrored (and back)."""
@@ -146,12 +133,7 @@ class VirtualContrast:
             input_distance=round(meter.input_distance(), 4),
             measurements=meter.measurements(),
             parameters=dict(values),
-            model={
-                "name": self.card.name,
-                "version": self.card.version,
-                "weights_sha256": self.card.weights.sha256,
-                "calibration_sha256": self.calibration.sha256,
-            },
+            model=self.card.identity(self.calibration.sha256),
             engine=self.engine.facts,
             slices=images,
         )
@@ -177,7 +159,7 @@ class _Run:
         """The recombined images; the record is there before the last one is handed out."""
         total = self._source.shape[0]
         meter = QualityMeter(self._pipeline.calibration)
-        for done, mammogram in enumerate(_checked(self._source), start=1):
+        for done, mammogram in enumerate(checked_slices(self._source), start=1):
             around = framed(mammogram)
             made, mirrored = self._pipeline.both_answers(around)
             meter.add(around, made, mirrored)
@@ -193,21 +175,6 @@ class _Run:
         if self._record is None:
             raise RecordNotReady("The quality record exists only after the last slice.")
         return self._record
-
-
-def _checked(source: SliceSource) -> Iterator[Slice]:
-    """The images, each held against what the source says of itself."""
-    count, rows, columns = source.shape
-    done = 0
-    for image in source.slices():
-        if image.shape != (rows, columns):
-            raise InputError(f"Every image should be {rows} x {columns}, got {image.shape}.")
-        if not np.isfinite(image).all():
-            raise InputError(f"Image {done + 1} of {count} holds values that are no numbers.")
-        done += 1
-        yield image
-    if done != count:
-        raise InputError(f"The source should give {count} images, got {done}.")
 
 
 def _trial_image() -> Plane:

@@ -7,8 +7,6 @@ and the network is asked twice, the second time mirrored: where both answers dif
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,11 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from pipelines.calibration import calibration_values
 from pipelines.cesm_vce.framing import SIZE, Framed, Plane
-from pipelines.errors import CardError
-
-CALIBRATION_FILE = "calibration.json"
-"""Made by `trainers.publish_cesm_vce`; says in itself how."""
 
 GREEN, AMBER, RED = "GREEN", "AMBER", "RED"
 
@@ -70,16 +65,7 @@ def read_calibration(folder: Path) -> Calibration:
     Raises:
         CardError: it is absent or was made for other features.
     """
-    try:
-        content = (folder / CALIBRATION_FILE).read_bytes()
-        values = json.loads(content)
-    except (OSError, ValueError) as error:
-        raise CardError(f"The calibration of {folder.name} cannot be read: {error}.") from error
-    if tuple(values["features"]) != FEATURES:
-        raise CardError(
-            f"The calibration of {folder.name} should be for {', '.join(FEATURES)}, got "
-            f"{', '.join(values['features'])}; make it again."
-        )
+    values, digest = calibration_values(folder, FEATURES)
     return Calibration(
         centre=np.asarray(values["centre"], np.float64),
         precision=np.asarray(values["precision"], np.float64),
@@ -87,7 +73,7 @@ def read_calibration(folder: Path) -> Calibration:
         red_distance=float(values["red_distance"]),
         amber_unsureness=float(values["amber_unsureness"]),
         red_unsureness=float(values["red_unsureness"]),
-        sha256=hashlib.sha256(content).hexdigest(),
+        sha256=digest,
     )
 
 

@@ -8,8 +8,6 @@ The model knows two kinds of CT (real thighs and pelves, simulated bodies): the 
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,18 +15,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.calibration import calibration_values
 from pipelines.ct_to_pet.body import Mask
 from pipelines.ct_to_pet.grid import Cubes
-from pipelines.errors import CardError
 
 Features = npt.NDArray[np.float64]
 """(len(FEATURES),) float64."""
 
 FEATURES = ("gas", "fat", "soft", "bone", "fat_hu", "soft_hu", "unevenness")
 """Log odds of four shares; median HU of fat and of soft tissue / 10; log of texture's median."""
-
-CALIBRATION_FILE = "calibration.json"
-"""Made by `trainers.calibrate_ct_to_pet`; says in itself how."""
 
 CLASSES: Mapping[str, tuple[float, float]] = {
     "gas": (-2000, -400),
@@ -112,19 +107,9 @@ def read_calibration(folder: Path) -> Calibration:
     Raises:
         CardError: it is absent or was made for other features.
     """
-    try:
-        content = (folder / CALIBRATION_FILE).read_bytes()
-        values = json.loads(content)
-    except (OSError, ValueError) as error:
-        raise CardError(f"The calibration of {folder.name} cannot be read: {error}.") from error
-    if tuple(values["features"]) != FEATURES:
-        raise CardError(
-            f"The calibration of {folder.name} should be for {', '.join(FEATURES)}, got "
-            f"{', '.join(values['features'])}; make it again."
-        )
+    values, digest = calibration_values(folder, FEATURES)
     groups = tuple(
         KnownGroup(one["name"], np.array(one["centre"]), np.array(one["precision"]))
         for one in values["groups"]
     )
-    digest = hashlib.sha256(content).hexdigest()
     return Calibration(groups, values["amber_distance"], values["red_distance"], digest)

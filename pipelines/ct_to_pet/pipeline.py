@@ -7,7 +7,7 @@ there; the result is interpolated onto the CT's slices one by one.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,7 +24,6 @@ from pipelines.contract import (
     Slice,
     SliceSource,
     Translation,
-    VolumeSource,
     no_progress,
 )
 from pipelines.ct_to_pet import gate as gates
@@ -35,20 +34,20 @@ from pipelines.ct_to_pet.input_distance import Calibration, read_calibration
 from pipelines.ct_to_pet.network import quantities
 from pipelines.ct_to_pet.uptake import Uptake, UptakeModel
 from pipelines.ct_to_pet.weights import read_networks
-from pipelines.errors import InputError, RecordNotReady
+from pipelines.errors import RecordNotReady
+from pipelines.in_memory import translated
+from pipelines.inputs import checked_slices, only_input
 
 if TYPE_CHECKING:
     from dicom_profiles.source import Source
 
 NAME = "ct_to_pet"
-INPUT = "CT"
+INPUT, INPUT_UNIT = "CT", "HU"
 DISTRICTS = "districts"
 """Name of the companion that holds the labels of the districts."""
 
 READ, TRANSLATED = 0.15, 0.9
 """Shares of the time after which the CT is read, and the networks are done."""
-
-Input = TypeVar("Input")
 
 
 def load(device: str = "auto", threads: int = 0) -> CtToPet:
@@ -84,7 +83,7 @@ class CtToPet:
         progress: Progress = no_progress,
     ) -> Translation:
         """Start to translate `{"CT": source}`; work happens while the slices are taken."""
-        source = self._only_input(inputs)
+        source = only_input(inputs, INPUT, INPUT_UNIT, self.card.name)
         grid = WorkingGrid.of(source.shape, source.affine)
         run = _Run(self, source, grid, self.card.parameters_from(parameters), progress)
         return Translation(run.slices(), run.record, run.companions)
@@ -93,27 +92,8 @@ class CtToPet:
         self, inputs: Mapping[str, Volume], parameters: Parameters | None = None
     ) -> Result:
         """Translate `{"CT": volume}` in memory; any coverage will do."""
-        ct = self._only_input(inputs)
-        translation = self.translate({INPUT: VolumeSource(ct)}, parameters)
-        voxels = np.empty(ct.voxels.shape, np.float32)
-        for index, image in enumerate(translation.slices):
-            voxels[index] = image
-        volume = Volume(voxels, ct.affine, self.card.output_unit, ct.frame_of_reference)
-        companions = {
-            name: Volume(values.astype(np.float32), ct.affine, "1", ct.frame_of_reference)
-            for name, values in translation.companions().items()
-        }
-        return Result(volume, companions, translation.record())
-
-    def _only_input(self, inputs: Mapping[str, Input]) -> Input:
-        """The one input, by its key."""
-        if set(inputs) != {INPUT}:
-            got = ", ".join(sorted(inputs)) or "nothing"
-            raise InputError(f"{self.card.name} takes one input, {INPUT!r}; got: {got}.")
-        source = inputs[INPUT]
-        if isinstance(source, Volume) and source.unit != "HU":
-            raise InputError(f"Input {INPUT!r} should be in HU, got a volume in {source.unit!r}.")
-        return source
+        grid = only_input(inputs, INPUT, INPUT_UNIT, self.card.name)
+        return translated(self, inputs, grid, parameters)
 
 
 class _Run:
@@ -163,7 +143,7 @@ class _Run:
     def _read(self) -> Iterator[Slice]:
         """The slices of the CT."""
         tell = self._telling(0, READ)
-        for index, image in enumerate(_checked(self._source)):
+        for index, image in enumerate(checked_slices(self._source)):
             tell(index + 1, self._source.shape[0])
             yield image
 
@@ -183,35 +163,13 @@ class _Run:
         features = made.judged.features
         distance = calibration.red * 2 if features is None else calibration.distance(features)
         light, reasons = quality.verdict(made.judged, measured, distance, calibration)
-        card = pipeline.card
         return QualityRecord(
             verdict=light,
             reasons=reasons,
             input_distance=round(distance, 4),
             measurements=measured,
             parameters=dict(self._values),
-            model={
-                "name": card.name,
-                "version": card.version,
-                "weights_sha256": card.weights.sha256,
-                "calibration_sha256": calibration.sha256,
-                "districts": made.segmenter,
-            },
+            model=pipeline.card.identity(calibration.sha256) | {"districts": made.segmenter},
             engine=pipeline.model.facts,
             slices=self._source.shape[0],
         )
-
-
-def _checked(source: SliceSource) -> Iterator[Slice]:
-    """The slices, each held against what the source says of itself."""
-    count, rows, columns = source.shape
-    done = 0
-    for image in source.slices():
-        if image.shape != (rows, columns):
-            raise InputError(f"Every slice should be {rows} x {columns}, got {image.shape}.")
-        if not np.isfinite(image).all():
-            raise InputError(f"Slice {done + 1} of {count} holds values that are no numbers.")
-        done += 1
-        yield image
-    if done != count:
-        raise InputError(f"The source should give {count} slices, got {done}.")

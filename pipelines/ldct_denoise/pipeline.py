@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-import numpy as np
 import safetensors.torch
 
 from dicom_profiles.volume import Volume
@@ -22,12 +21,13 @@ from pipelines.contract import (
     Slice,
     SliceSource,
     Translation,
-    VolumeSource,
     no_progress,
 )
 from pipelines.engines.choose import choose_engine
 from pipelines.engines.engine import Engine, Slab, read_ahead, slabs
 from pipelines.errors import InputError, RecordNotReady, WeightsError
+from pipelines.in_memory import translated
+from pipelines.inputs import checked_slices, only_input
 from pipelines.ldct_denoise import gate as gates
 from pipelines.ldct_denoise.network import CONTEXT, DenoisingNetwork
 from pipelines.ldct_denoise.quality import Calibration, QualityMeter, read_calibration
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from dicom_profiles.source import Source
 
 NAME = "ldct_denoise"
-Input = TypeVar("Input")
+INPUT, INPUT_UNIT = "CT", "HU"
 
 SLABS_AHEAD = 4
 """Slabs that a thread reads and decodes while the network runs."""
@@ -84,7 +84,7 @@ class LowDoseCtDenoising:
         progress: Progress = no_progress,
     ) -> Translation:
         """Start to denoise `{"CT": source}`; work happens while the slices are taken."""
-        source = self._only_input(inputs)
+        source = only_input(inputs, INPUT, INPUT_UNIT, self.card.name)
         if 0 in source.shape:
             raise InputError(f"The CT should hold slices, rows and columns, got {source.shape}.")
         run = _Run(self, source, self.card.parameters_from(parameters), progress)
@@ -94,23 +94,8 @@ class LowDoseCtDenoising:
         self, inputs: Mapping[str, Volume], parameters: Parameters | None = None
     ) -> Result:
         """Denoise `{"CT": volume}` in memory."""
-        source = self._only_input(inputs)
-        translation = self.translate({"CT": VolumeSource(source)}, parameters)
-        voxels = np.empty(source.voxels.shape, np.float32)
-        for index, image in enumerate(translation.slices):
-            voxels[index] = image
-        volume = Volume(voxels, source.affine, self.card.output_unit, source.frame_of_reference)
-        return Result(volume, {}, translation.record())
-
-    def _only_input(self, inputs: Mapping[str, Input]) -> Input:
-        """The one input, by its key."""
-        if "CT" not in inputs or len(inputs) > 1:
-            got = ", ".join(sorted(inputs)) or "nothing"
-            raise InputError(f"{self.card.name} takes one input, 'CT'; got: {got}.")
-        source = inputs["CT"]
-        if isinstance(source, Volume) and source.unit != "HU":
-            raise InputError(f"Input 'CT' should be in HU, got a volume in {source.unit!r}.")
-        return source
+        grid = only_input(inputs, INPUT, INPUT_UNIT, self.card.name)
+        return translated(self, inputs, grid, parameters)
 
     def pairs(self, source: SliceSource) -> Generator[tuple[Slice, Slice], None, None]:
         """Every slice before and after, in order; a thread reads ahead of the network."""
@@ -123,7 +108,7 @@ class LowDoseCtDenoising:
 
         size = source.shape[1] * source.shape[2]
         batch = max(1, self.engine.batch * BATCH_PIXELS // max(size, BATCH_PIXELS))
-        ready = read_ahead(slabs(_checked(source), CONTEXT, batch), SLABS_AHEAD)
+        ready = read_ahead(slabs(checked_slices(source), CONTEXT, batch), SLABS_AHEAD)
         with closing(ready), closing(self.engine.run(noted(ready))) as batches:
             for outputs in batches:
                 yield from zip(under_way.popleft(), outputs, strict=True)
@@ -139,12 +124,7 @@ class LowDoseCtDenoising:
             input_distance=round(meter.input_distance(), 4),
             measurements=meter.measurements(),
             parameters=dict(values),
-            model={
-                "name": self.card.name,
-                "version": self.card.version,
-                "weights_sha256": self.card.weights.sha256,
-                "calibration_sha256": self.calibration.sha256,
-            },
+            model=self.card.identity(self.calibration.sha256),
             engine=self.engine.facts,
             slices=slices,
         )
@@ -185,18 +165,3 @@ class _Run:
         if self._record is None:
             raise RecordNotReady("The quality record exists only after the last slice.")
         return self._record
-
-
-def _checked(source: SliceSource) -> Iterator[Slice]:
-    """The slices, each held against what the source says of itself."""
-    count, rows, columns = source.shape
-    done = 0
-    for image in source.slices():
-        if image.shape != (rows, columns):
-            raise InputError(f"Every slice should be {rows} x {columns}, got {image.shape}.")
-        if not np.isfinite(image).all():
-            raise InputError(f"Slice {done + 1} of {count} holds values that are no numbers.")
-        done += 1
-        yield image
-    if done != count:
-        raise InputError(f"The source should give {count} slices, got {done}.")

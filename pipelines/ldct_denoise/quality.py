@@ -6,15 +6,13 @@ Every light comes with its sentence. All figures are gathered slice by slice in 
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from pipelines.calibration import calibration_values
 from pipelines.contract import Slice
-from pipelines.errors import CardError
 from pipelines.ldct_denoise.anatomy import Shifts, edges_kept, noise
 from pipelines.ldct_denoise.blocks import Blocks, block_means, blocks
 from pipelines.ldct_denoise.input_distance import (
@@ -24,9 +22,6 @@ from pipelines.ldct_denoise.input_distance import (
     series_features,
     slice_features,
 )
-
-CALIBRATION_FILE = "calibration.json"
-"""Made by `trainers.calibrate_ldct_denoise`; says in itself how."""
 
 SAMPLED_SLICES = 32
 """Slices of a series that are looked at closely; the others only by their block means."""
@@ -91,23 +86,14 @@ def read_calibration(folder: Path) -> Calibration:
     Raises:
         CardError: it is absent or was made for other features.
     """
-    try:
-        content = (folder / CALIBRATION_FILE).read_bytes()
-        values = json.loads(content)
-    except (OSError, ValueError) as error:
-        raise CardError(f"The calibration of {folder.name} cannot be read: {error}.") from error
-    if tuple(values["features"]) != FEATURES:
-        raise CardError(
-            f"The calibration of {folder.name} should be for {', '.join(FEATURES)}, got "
-            f"{', '.join(values['features'])}; make it again."
-        )
+    values, digest = calibration_values(folder, FEATURES)
     known = KnownInputs(
         centre=np.asarray(values["centre"], np.float64),
         precision=np.asarray(values["precision"], np.float64),
         amber=float(values["amber_distance"]),
         red=float(values["red_distance"]),
     )
-    return Calibration(known, hashlib.sha256(content).hexdigest())
+    return Calibration(known, digest)
 
 
 class QualityMeter:
