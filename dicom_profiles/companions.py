@@ -17,7 +17,7 @@ from pydicom.uid import UID
 
 from dicom_profiles import uids
 from dicom_profiles.derived import PREFIX, DerivedSeries, identification, series_number
-from dicom_profiles.inherited import STUDY_TAGS, empty_elements
+from dicom_profiles.inherited import EMPTY_WHEN_ABSENT, STUDY_TAGS, empty_elements
 from dicom_profiles.part10 import ElementEncoder, FileEncoder, FolderWriter
 from dicom_profiles.provenance import Derivation
 
@@ -96,6 +96,20 @@ def _finished(
     own.SOPInstanceUID = UID(uid)
     elements.update(encoder.encode(own))
     return uid, FileEncoder(ds.SOPClassUID, derivation.ae_title).encode(elements, uid)
+
+
+def lent(header: Dataset) -> Dataset:
+    """A header for highdicom without what it has opinions on: names, dates, character sets.
+
+    What is of patient and study is copied to the letter later, odd as it may be.
+    """
+    copy = Dataset()
+    copy.update({tag: header.get_item(tag) for tag in header.keys() - STUDY_TAGS})
+    for keyword in EMPTY_WHEN_ABSENT:
+        setattr(copy, keyword, None)
+    copy.StudyInstanceUID = header.StudyInstanceUID
+    copy.file_meta = header.file_meta
+    return copy
 
 
 def references(sop_class_uid: str, sop_instance_uids: Iterable[str]) -> Sequence:

@@ -17,7 +17,7 @@ from pydicom.sr.coding import Code
 from pydicom.uid import SegmentationStorage
 
 from dicom_profiles import codes
-from dicom_profiles.companions import UNSET_UID, CompanionKind, write_companions
+from dicom_profiles.companions import UNSET_UID, CompanionKind, lent, write_companions
 from dicom_profiles.derived import DerivedSeries, synthesis_time
 from dicom_profiles.equipment import (
     DEVICE_SERIAL_NUMBER,
@@ -71,7 +71,7 @@ def write_districts(
     if not present:
         return None
     ds = hd.seg.Segmentation(
-        source_images=lent_headers(source),
+        source_images=[lent(header) for header in source.headers],
         pixel_array=_renumbered(districts, present),
         segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
         segment_descriptions=_descriptions(present, derivation),
@@ -93,19 +93,6 @@ def write_districts(
     )
 
 
-def lent_headers(source: SourceSeries) -> list[Dataset]:
-    """Headers for highdicom, which has opinions on names: those are copied to the letter later."""
-    lent = []
-    for header in source.headers:
-        copy = Dataset()
-        copy.update(header)
-        copy.file_meta = header.file_meta
-        copy.pop("PatientName", None)  # the element itself is shared with the source
-        copy.PatientName = None
-        lent.append(copy)
-    return lent
-
-
 def settle(ds: Dataset, source: SourceSeries, derivation: Derivation) -> None:
     """Replace what highdicom draws or reads off a clock: the same inputs give the same bytes."""
     ds.ContentDate, ds.ContentTime = synthesis_time(source.headers[0], derivation)
@@ -115,7 +102,7 @@ def settle(ds: Dataset, source: SourceSeries, derivation: Derivation) -> None:
     if "PixelData" in ds:
         ds["PixelData"].VR = "OB"  # PS3.5 A.2: one bit a pixel goes as bytes or words
     if source.headers[0].get("BodyPartExamined"):
-        ds.BodyPartExamined = source.headers[0].BodyPartExamined
+        ds.BodyPartExamined = str(source.headers[0].BodyPartExamined).upper()
 
 
 def _renumbered(districts: npt.NDArray[np.uint8], present: Sequence[int]) -> npt.NDArray[np.uint8]:

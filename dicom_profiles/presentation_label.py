@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import UID, GrayscaleSoftcopyPresentationStateStorage
 
-from dicom_profiles.companions import UNSET_UID, CompanionKind, references, write_companions
+from dicom_profiles.companions import UNSET_UID, CompanionKind, lent, references, write_companions
 from dicom_profiles.derived import PREFIX, DerivedSeries, synthesis_time
 from dicom_profiles.equipment import (
     DEVICE_SERIAL_NUMBER,
@@ -81,9 +81,7 @@ def _state(
     derived: DerivedSeries, first: Dataset, rescale: tuple[str, str], instances: list[str]
 ) -> Dataset:
     """The presentation state of images with one rescale; `first` lends all else."""
-    lender = Dataset()
-    lender.update(first)
-    lender.PatientName = None  # copied to the letter later; highdicom has opinions on names
+    lender = lent(first)
     lender.RescaleSlope, lender.RescaleIntercept = rescale
     layer = pr.GraphicLayer(PREFIX, 1, "Says that the images are synthetic", YELLOW)
     text = pr.TextObject(TEXT, pr.AnnotationUnitsValues.DISPLAY, BOUNDING_BOX)

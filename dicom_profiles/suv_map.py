@@ -17,9 +17,9 @@ import numpy.typing as npt
 from pydicom.uid import ParametricMapStorage
 
 from dicom_profiles import codes
-from dicom_profiles.companions import UNSET_UID, CompanionKind, write_companions
+from dicom_profiles.companions import UNSET_UID, CompanionKind, lent, write_companions
 from dicom_profiles.derived import DerivedSeries
-from dicom_profiles.district_segmentation import lent_headers, settle
+from dicom_profiles.district_segmentation import settle
 from dicom_profiles.equipment import (
     DEVICE_SERIAL_NUMBER,
     MANUFACTURER,
@@ -80,7 +80,7 @@ def write_suv_map(
         folder: made when absent; the file is SUVMAP-0001.dcm.
     """
     ds = hd.pm.ParametricMap(
-        source_images=lent_headers(source),
+        source_images=[lent(header) for header in source.headers],
         pixel_array=np.stack(blocks.frames),
         series_instance_uid=SUV_MAP.series_uid(images.series_instance_uid),
         series_number=1,
