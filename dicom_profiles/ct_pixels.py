@@ -101,7 +101,10 @@ def choose_encoding(source: Dataset, lowest_hu: float, highest_hu: float) -> CtE
         slope = "1"
     padding = declared_padding(source)
     signed = padding is None or padding[1] <= SIGNED_RANGE[1]
-    for candidate_slope, candidate_intercept in ((slope, intercept), ("1", intercept), ("1", "0")):
+    middle = "0" if signed else str(SIGNED_RANGE[0])  # as many HU below 0 as above
+    for candidate_slope, candidate_intercept in (
+        (slope, intercept), ("1", intercept), ("1", middle),
+    ):  # fmt: skip
         keeps = candidate_slope == str(source.RescaleSlope) and candidate_intercept == intercept
         encoding = CtEncoding(candidate_slope, candidate_intercept, signed, keeps)
         if encoding.holds(lowest_hu, highest_hu):

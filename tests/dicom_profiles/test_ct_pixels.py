@@ -59,6 +59,18 @@ def test_padding_above_the_signed_range_stays_unsigned(tmp_path: Path) -> None:
     assert (pixels[outside_field_of_view(64, 64)] == 63536).all()
 
 
+def test_unsigned_padding_and_values_below_the_sources_range_fit_together(tmp_path: Path) -> None:
+    path = tmp_path / "slice.dcm"
+    source = write_ct_dataset(padding_value=65535, BitsStored=16, HighBit=15)
+    source.save_as(path, enforce_file_format=True)
+    padding = decode(path).facts.padding
+    hu = np.full((64, 64), -1051.0, dtype=np.float32)  # the source's intercept is -1024
+    pixels, encoding = store(hu, source, padding)
+    outside = outside_field_of_view(64, 64)
+    assert (pixels[outside] == 65535).all()
+    assert (pixels[~outside] + float(encoding.intercept) == -1051).all()
+
+
 def test_undeclared_fill_keeps_its_meaning_when_the_rescale_changes(tmp_path: Path) -> None:
     path = tmp_path / "slice.dcm"
     hu = np.array([[-3000.0, 10.0], [20.0, 30.0]], dtype=np.float32)
