@@ -34,6 +34,8 @@ PREFIX = "SYNTHETIC"
 SERIES_NUMBER_BASE = 90_000
 """Derived series sort after everything acquired."""
 SERIES_NUMBER_STEP = 1_000
+LARGEST_INTEGER_STRING = 2**31 - 1
+"""PS3.5 6.2, IS."""
 REFERENCED_SERIES, REFERENCED_INSTANCES = 0x00081115, 0x0008114A
 REFERENCED_CLASS, REFERENCED_INSTANCE = 0x00081150, 0x00081155
 SOURCE_IMAGES, SERIES_INSTANCE_UID = 0x00082112, 0x0020000E
@@ -125,12 +127,13 @@ def image_common(sources: Sources, kind: DerivedKind, derivation: Derivation) ->
 
 
 def series_number(source: Dataset, number: int) -> int:
-    """Series Number: 90000 + 1000 x kind + the source's number."""
+    """Series Number: 90000 + 1000 x kind + the source's number, where that leaves an IS."""
     try:
         own = int(source.get("SeriesNumber") or 0)
     except (ValueError, TypeError):
         own = 0
-    return SERIES_NUMBER_BASE + SERIES_NUMBER_STEP * number + max(own, 0)
+    place = SERIES_NUMBER_BASE + SERIES_NUMBER_STEP * number
+    return place + own if 0 <= own <= LARGEST_INTEGER_STRING - place else place
 
 
 def series_description(source: Dataset, title: str) -> str:

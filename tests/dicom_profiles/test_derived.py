@@ -23,7 +23,7 @@ from tests.synthetic import write_ct_dataset
 
 
 @pytest.mark.parametrize(
-    ("own", "wanted"), [(3, 93_003), (None, 93_000), (0, 93_000), (-1, 93_000)]
+    ("own", "wanted"), [(3, 93_003), (None, 93_000), (0, 93_000), (-1, 93_000), (2**31 - 1, 93_000)]
 )
 def test_derived_series_sort_after_acquired_ones(own: int | None, wanted: int) -> None:
     assert series_number(write_ct_dataset(SeriesNumber=own), 3) == wanted
