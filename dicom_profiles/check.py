@@ -338,11 +338,15 @@ def _source_index(found: DerivedObject, context: _Context) -> int | None:
 
 
 def _text(ds: Dataset, tag: int) -> str:
-    """Value of an attribute as text, "" when absent or empty; sequences compare as a whole."""
+    """Value of an attribute as text, "" when absent or empty; sequences compare as a whole.
+
+    Code strings have no case (PS3.5 6.2): ours are upper, whatever the source's are.
+    """
     if tag not in ds:
         return ""
     element = ds[tag]
-    return "" if element.is_empty else str(element.value)
+    text = "" if element.is_empty else str(element.value)
+    return text.upper() if element.VR == "CS" else text
 
 
 _Rule = Callable[[Dataset, _Context], Iterator[str]]

@@ -71,7 +71,7 @@ class ElementEncoder:
         return self._kept[key]
 
     def copy(self, source: Dataset, tags: Set[BaseTag]) -> Encoded:
-        """Elements of a source as they came.
+        """Elements of a source as they came; code strings in upper case (PS3.5 6.2).
 
         Bytes are unchanged wherever the source's encoding allows.
         """
@@ -84,7 +84,7 @@ class ElementEncoder:
             elif element is not None and element.VR == "SQ":
                 found[int(tag)] = self._written(source[tag])  # its items may be of any kind
             else:
-                found[int(tag)] = self._small(source[tag])
+                found[int(tag)] = self._small(_in_upper_case(source[tag]))
         return found
 
     def _small(self, element: DataElement) -> bytes:
@@ -98,6 +98,8 @@ class ElementEncoder:
 
     def _raw(self, element: RawDataElement) -> bytes:
         tag, vr, value = int(element.tag), str(element.VR), bytes(element.value or b"")
+        if vr == "CS":
+            value = value.upper()
         key = (tag, vr, value)
         if key not in self._remembered:
             plain = vr not in LONG_LENGTH_VRS and len(value) % 2 == 0
@@ -123,6 +125,14 @@ class ElementEncoder:
     def _item(self, item: Dataset) -> bytes:
         """One item of a sequence of ours: items have no character set of their own."""
         return b"".join([self._small(element) for element in item])
+
+
+def _in_upper_case(element: DataElement) -> DataElement:
+    """A code string as the standard spells it; any other element as it is."""
+    if element.VR != "CS" or element.is_empty:
+        return element
+    values = [element.value] if isinstance(element.value, str) else element.value
+    return DataElement(element.tag, "CS", [str(value).upper() for value in values])
 
 
 class FileEncoder:

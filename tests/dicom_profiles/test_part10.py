@@ -62,6 +62,18 @@ def test_copies_keep_every_string(tmp_path: Path, touched: bool, syntax: str | N
     assert back.PatientName == "Phantom^Jürgen"
 
 
+@pytest.mark.parametrize("touched", [False, True])
+def test_code_strings_are_copied_in_upper_case(tmp_path: Path, touched: bool) -> None:
+    path = write_ct_series(tmp_path, slices=1, BodyPartExamined="Chest", ScanOptions=["a", "B"])[0]
+    source = pydicom.dcmread(path)
+    if touched:
+        assert source.BodyPartExamined == "Chest"
+        assert list(source.ScanOptions) == ["a", "B"]
+    elements = ElementEncoder(None).copy(source, inherited.SLICE_TAGS)
+    back = pydicom.dcmread(io.BytesIO(FileEncoder(CTImageStorage, "A").encode(elements, "1.2.3")))
+    assert (back.BodyPartExamined, list(back.ScanOptions)) == ("CHEST", ["A", "B"])
+
+
 def test_files_are_whole_or_absent(tmp_path: Path) -> None:
     with FolderWriter(tmp_path / "new") as files:
         paths = [files.write(f"{i}.dcm", bytes([i]) * 1000) for i in range(3 * FILES_IN_FLIGHT)]
