@@ -107,6 +107,15 @@ def acquired(source: Source, scope: Scope) -> Iterator[str]:
             return
 
 
+def placed(source: Source, scope: Scope) -> Iterator[str]:
+    """A frame of reference (PS3.3 C.7.4.1), in which what is derived lies as well."""
+    if not source.frame_of_reference:
+        yield (
+            "The images have no Frame of Reference UID, which ties the result to their place; "
+            "send the series as the scanner made it."
+        )
+
+
 def image_type(source: Source, scope: Scope) -> Iterator[str]:
     """None of the values that the card refuses."""
     found = {value for kind in image_types(source) for value in kind}

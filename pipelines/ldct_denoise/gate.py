@@ -24,6 +24,7 @@ CHECKS: tuple[scope_checks.Check, ...] = (
     scope_checks.modality,
     scope_checks.acquired,
     scope_checks.original_axial_ct,
+    scope_checks.placed,
     scope_checks.orientation,
     scope_checks.size,
     scope_checks.spacing,

@@ -45,6 +45,7 @@ CHECKS: tuple[scope_checks.Check, ...] = (
     scope_checks.acquired,
     axial,
     scope_checks.image_type,
+    scope_checks.placed,
     scope_checks.orientation,
     scope_checks.size,
     scope_checks.spacing,

@@ -78,6 +78,7 @@ def test_what_the_card_does_not_name_is_not_checked(tmp_path: Path, check: Check
             {"ImageType": ["ORIGINAL", "PRIMARY", "CORONAL"]},
             "not axial",
         ),
+        (scope_checks.placed, {"FrameOfReferenceUID": None}, "no Frame of Reference UID"),
         (scope_checks.lossless, {"LossyImageCompression": "01"}, "with loss"),
     ],
 )
