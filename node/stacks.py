@@ -7,7 +7,7 @@ images. Each becomes a stack of its own, with the difference in words. Pure; not
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,9 @@ SAME_COSINE = 0.01
 
 SAME_SPACING = 0.001
 """Largest relative difference of Pixel Spacing within a stack."""
+
+PLACE_DECIMALS = 2
+"""Of Image Position in mm: what is nearer than this is one place."""
 
 SAME_ECHO_MS = 0.05
 """Largest difference of Echo Time within a stack; 3 T dual echo has 1.15 ms between echoes."""
@@ -81,6 +84,7 @@ class Kind:
     echo: tuple[float, ...] = ()
     contrast: frozenset[str] = frozenset()
     projection: str = ""
+    acquisition: str = ""
 
     def differences(self, other: Kind) -> list[str]:
         """What separates two stacks, in words; nothing when they are one."""
@@ -95,6 +99,7 @@ class Kind:
             "echo": not _close(self.echo, other.echo, SAME_ECHO_MS),
             "contrast": self.contrast != other.contrast,
             "projection": self.projection != other.projection,
+            "acquisition": self.acquisition != other.acquisition,
         }
         return [name for name, differs in found.items() if differs]
 
@@ -110,11 +115,38 @@ def split_series(instances: Sequence[SourceInstance]) -> tuple[Stack, ...]:
                 break
         else:
             groups.append((kind, [instance]))
+    groups = [part for group in groups for part in _acquisitions(*group)]
     groups.sort(key=lambda group: (-len(group[1]), group[0].localiser, group[0].derived))
     return tuple(
         Stack(tuple(members), label_of(kind, members[0].header), _difference(kind, groups[0][0]))
         for kind, members in groups
     )
+
+
+def _acquisitions(
+    kind: Kind, members: list[SourceInstance]
+) -> list[tuple[Kind, list[SourceInstance]]]:
+    """The group itself, or its acquisitions where that explains why places come more than once.
+
+    Step-and-shoot scans number every rotation, so the number alone splits nothing.
+    """
+    if _has_each_place_once(members):
+        return [(kind, members)]
+    parts: dict[str, list[SourceInstance]] = {}
+    for member in members:
+        parts.setdefault(str(member.header.get("AcquisitionNumber") or ""), []).append(member)
+    if "" in parts or not all(map(_has_each_place_once, parts.values())):
+        return [(kind, members)]
+    return [(replace(kind, acquisition=number), parts[number]) for number in sorted(parts)]
+
+
+def _has_each_place_once(members: Sequence[SourceInstance]) -> bool:
+    places = {
+        tuple(round(value, PLACE_DECIMALS) for value in position)
+        for position in (numbers(one.header.get("ImagePositionPatient"), 3) for one in members)
+        if position
+    }
+    return len(places) == len(members)
 
 
 def kind_of(header: Dataset) -> Kind:
@@ -168,6 +200,8 @@ def label_of(kind: Kind, header: Dataset) -> str:
     ]
     if kind.echo:
         words.append(f"TE {kind.echo[0]:g} ms")
+    if kind.acquisition:
+        words.append(f"acquisition {kind.acquisition}")
     text = " ".join(words)
     return f"{text}, {kind.matrix[0]} x {kind.matrix[1]}" if all(kind.matrix) else text
 

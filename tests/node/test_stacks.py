@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import pydicom
 import pytest
 
 from dicom_profiles.reading import read_instances
@@ -58,6 +59,34 @@ def test_what_differs_is_split_off(
     assert [[str(header.SOPInstanceUID) for header in stack.headers] for stack in again] == [
         [str(header.SOPInstanceUID) for header in stack.headers] for stack in stacks
     ]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "labels"),
+    [
+        ((1, 2), ["axial CT acquisition 1, 64 x 64", "axial CT acquisition 2, 64 x 64"]),
+        ((1, 1), ["axial CT, 64 x 64"]),  # nothing tells them apart: one stack, which is refused
+        ((1, None), ["axial CT, 64 x 64"]),
+    ],
+)
+def test_acquisitions_of_the_same_places_are_split(
+    tmp_path: Path, numbers: tuple[int | None, ...], labels: list[str]
+) -> None:
+    for number, folder in zip(numbers, "ab", strict=True):
+        write_ct_series(tmp_path / folder, slices=6, AcquisitionNumber=number, **UIDS)  # type: ignore[arg-type]
+    stacks = split_series(instances(tmp_path))
+    assert [stack.label for stack in stacks] == labels
+    assert sum(len(stack.instances) for stack in stacks) == 12
+
+
+def test_rotations_with_numbers_of_their_own_stay_together(tmp_path: Path) -> None:
+    paths = write_ct_series(tmp_path, slices=6, **UIDS)  # type: ignore[arg-type]
+    for number, path in enumerate(paths):
+        ds = pydicom.dcmread(path)
+        ds.AcquisitionNumber = number // 2
+        ds.save_as(path)
+    (stack,) = split_series(instances(tmp_path))
+    assert len(stack.instances) == 6
 
 
 def test_rounding_of_the_orientation_splits_nothing(tmp_path: Path) -> None:
