@@ -22,6 +22,7 @@ from node.config import RouteSettings
 from node.errors import NodeError
 from node.folder_decisions import FolderSeries
 from node.pairing import Group
+from node.retry import sentence_of
 from node.routed_jobs import model_of
 from node.routing import Outcome, Rule, StackFinding
 from node.steps.check import check_step
@@ -141,6 +142,8 @@ class FolderProcessor:
             return self._translate(answer, sources, self.routes[route], progress)
         except (NodeError, ProfileError, PipelineError) as error:
             return replace(answer, state="FAILED", reason=str(error))
+        except Exception as error:  # noqa: BLE001 - job runner: the others get their answers
+            return replace(answer, state="FAILED", reason=sentence_of(error))
 
     def _translate(
         self, answer: Answer, sources: Paths, route: RouteSettings, progress: Progress

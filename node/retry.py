@@ -37,9 +37,11 @@ TRANSIENT: tuple[type[BaseException], ...] = (
 """Errors that may have passed the next time, though their kind is permanent. So may every error
 that is not in `PERMANENT`: no space on a disk, a database that is away, a device out of memory."""
 
-
 OUR_OWN = (NodeError, ProfileError, PipelineError)
 """Errors whose sentences are ours: facts without patient attributes."""
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("node", "pipelines", "dicom_profiles")
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def decide(
         settings: tries and waits.
         uniform: draws a number between two others.
     """
-    sentence = _sentence(error)
+    sentence = sentence_of(error)
     if not is_transient(error):
         return RetryDecision(None, sentence)
     if attempt >= settings.max_attempts:
@@ -88,12 +90,18 @@ def decide(
     return RetryDecision(wait_s, f"{sentence} {again}")
 
 
-def _sentence(error: BaseException) -> str:
+def sentence_of(error: BaseException) -> str:
     """The error as a sentence. Text of other people's errors stays out: it may quote a patient."""
     if isinstance(error, OUR_OWN):
         return " ".join(str(error).split())
     if isinstance(error, OSError) and error.strerror:
         return f"The system says: {error.strerror}."
     frames = traceback.extract_tb(error.__traceback__)
-    place = f" in {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    return f"An error that nobody foresaw: {type(error).__name__}{place}."
+    ours = [frame for frame in frames if _is_ours(Path(frame.filename))] or frames
+    place = f" in {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""
+    return f"An error that nobody foresaw: {type(error).__name__}{place}; report it."
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a line of code is of this distribution: a library's says little."""
+    return any(path.is_relative_to(ROOT / package) for package in PACKAGES)

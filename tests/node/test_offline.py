@@ -132,6 +132,21 @@ def test_a_pipeline_that_does_not_load_fails_its_stacks_only(tmp_path: Path) -> 
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_an_error_that_nobody_foresaw_fails_its_stack_only(tmp_path: Path) -> None:
+    write_ct_series(tmp_path / "in", slices=12)
+
+    def broken(name: str) -> Pipeline:
+        raise ZeroDivisionError("Doe^Jane")
+
+    rules = rules_of(None, None)
+    processor = FolderProcessor(tmp_path / "out", rules, "VSCANNER", broken)
+    (series,) = explain_folder(read_folder(tmp_path / "in"), rules)
+    answer = processor.answer(series, series.explanation.stacks[0], no_progress)
+    assert answer.state == "FAILED"
+    assert answer.reason.startswith("An error that nobody foresaw: ZeroDivisionError in")
+    assert "Jane" not in answer.reason
+
+
 def test_the_same_instance_twice_counts_once(tmp_path: Path) -> None:
     paths = write_ct_series(tmp_path / "in", slices=12)
     (tmp_path / "in" / "copy.dcm").write_bytes(paths[3].read_bytes())

@@ -13,6 +13,7 @@ from node.config import JobSettings
 from node.dispatch.errors import DestinationRefuses, DestinationUnavailable
 from node.jobs import UnknownSource
 from node.retry import decide, is_transient
+from node.stacks import split_series
 from node.steps.folder import StepError
 from pipelines.errors import WeightsError
 
@@ -79,6 +80,14 @@ def test_foreign_text_stays_out() -> None:
         reason = decide(error, 1, SETTINGS).reason
     assert "Jane" not in reason
     assert reason.startswith("An error that nobody foresaw: ValueError in test_retry.py:")
+
+
+def test_the_place_of_an_error_is_in_our_own_code() -> None:
+    try:
+        split_series([None])  # type: ignore[list-item]
+    except AttributeError as error:
+        reason = decide(error, 1, SETTINGS).reason
+    assert reason.startswith("An error that nobody foresaw: AttributeError in stacks.py:")
 
 
 def test_full_disk_in_words() -> None:
