@@ -13,7 +13,8 @@ how often it is drawn. Three methods:
 
     residual_unet   L1 in SUV: what is shipped. Its best guess is the median, so it is never bold.
                     Beside it the same features have to tell outlined lesions (`--lesion`).
-    pix2pix         3-D Pix2Pix as published: LSGAN and lambda x L1 on patches of 32 cubes.
+    pix2pix         3-D Pix2Pix as published: LSGAN and lambda x L1 on patches of 32 cubes;
+                    with `--adversarial 0` its generator by L1 alone, to compare.
     cyclegan        3-D CycleGAN: two generators, two critics, cycles of weight 10, unpaired.
 
 The script is read from top to bottom: settings, data, one step of each method, the loop.
@@ -76,6 +77,7 @@ class Settings(RunSettings):
     dropout: float = knob(0.0, "share of the residual U-Net's deeper features that is left out")
     lesion: float = knob(0.0, "weight of telling outlined lesions, beside L1 (residual U-Net)")
     cut: float = knob(0.3, "share of patches that are shown as if the scan ended earlier")
+    adversarial: float = knob(1.0, "weight of the critic's term (Pix2Pix); 0: L1 alone, no critic")
     lambda_l1: float = knob(100.0, "weight of L1 beside the adversarial term (Pix2Pix)")
     lambda_cycle: float = knob(10.0, "weight of the cycles (CycleGAN)")
     pool: int = knob(50, "earlier fakes that a critic is shown as well")
@@ -184,6 +186,8 @@ class ResidualUnet:
 class Pix2Pix:
     """Generator against a critic that sees CT and PET together; lambda x L1 holds it to the truth.
 
+    With `--adversarial 0` the critic neither plays nor learns: the same generator by L1 alone.
+
     Args:
         run: its device and precision are used.
         settings: of the run.
@@ -208,15 +212,26 @@ class Pix2Pix:
             seen, real = batch["seen"], batch["suv"].clamp(0, SUV_RANGE) / SUV_RANGE
             with self.run.autocast():
                 made = self.uptake.generator(seen)
-            shown = self.pool.exchange(torch.cat([seen, made.float()], dim=1))[0]
-            with self.judge.step() as backward:
-                judged = self.critic(torch.cat([seen, real], dim=1)), self.critic(shown)
-                backward(self.game.discriminator(*judged))
+            made = made.float()
+            if self.settings.adversarial:
+                self._learn_to_judge(seen, real, made)
             with self.learner.step() as backward, self.judge.frozen():
-                fooled = self.game.generator(self.critic(torch.cat([seen, made.float()], dim=1)))
-                l1 = (made.float() - real).abs().mean()
-                backward(fooled + self.settings.lambda_l1 * l1)
-            self.run.tell(l1=SUV_RANGE * l1, fooled=fooled)
+                l1 = (made - real).abs().mean()
+                loss = self.settings.lambda_l1 * l1
+                if self.settings.adversarial:
+                    fooled = self.game.generator(self.critic(torch.cat([seen, made], dim=1)))
+                    loss = loss + self.settings.adversarial * fooled
+                    self.run.tell(fooled=fooled)
+                backward(loss)
+            self.run.tell(l1=SUV_RANGE * l1)
+
+    def _learn_to_judge(self, seen: Tensor, real: Tensor, made: Tensor) -> None:
+        shown = self.pool.exchange(torch.cat([seen, made], dim=1))[0]
+        with self.judge.step() as backward:
+            judged = self.critic(torch.cat([seen, real], dim=1)), self.critic(shown)
+            loss = self.game.discriminator(*judged)
+            backward(loss)
+        self.run.tell(critic=loss)
 
 
 class CycleGan:

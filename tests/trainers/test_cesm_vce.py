@@ -39,7 +39,7 @@ def test_each_method_takes_a_step(method: str, tmp_path: Path) -> None:
 
 
 def test_pix2pix_takes_a_step(tmp_path: Path) -> None:
-    settings = Settings(method="pix2pix", steps=1, device="cpu")
+    settings = Settings(method="pix2pix", steps=1, device="cpu", width=8, critic_width=8)
     with Run(settings, tmp_path) as run:
         made = make_method(run, settings)
         judge = {k: v.clone() for k, v in made.judge.networks.state_dict().items()}  # type: ignore[attr-defined]
@@ -64,12 +64,12 @@ def test_lesions_are_learnt_first_where_they_count_again(tmp_path: Path) -> None
     inside = {}
     for method in ("cyclegan", "lesion_cyclegan"):
         settings = Settings(
-            method=method, width=4, square=32, critic_width=4, steps=30, device="cpu", rate=2e-3
+            method=method, width=2, square=32, critic_width=2, steps=20, device="cpu", rate=4e-3
         )
         fixed = batch(2)
         with Run(settings, tmp_path / method) as run:
             made = make_method(run, settings)
-            for _ in range(30):
+            for _ in range(20):
                 image = made.update((fixed,))
         inside[method] = float(inside_loss(image, fixed["wanted"], fixed["lesions"]))
     assert inside["lesion_cyclegan"] < 0.8 * inside["cyclegan"]

@@ -6,10 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from pipelines.ct_to_pet.weights import read_networks
 from trainers import ct_to_pet, ct_to_pet_weights
+from trainers.ct_pet_bank import Bank
+from trainers.ct_pet_patches import Cutting, draw_patches
 from trainers.readers.ct_pet import CubePair
+from trainers.training.run import Run
 
 
 def pair(patient: str = "a") -> CubePair:
@@ -25,14 +29,41 @@ def pair(patient: str = "a") -> CubePair:
     return CubePair(patient, seen, suv, body, suv > 3, body.astype(np.uint8))
 
 
-@pytest.mark.parametrize("method", ["residual_unet", "pix2pix", "cyclegan"])
-def test_method_trains_and_is_served(tmp_path: Path, method: str) -> None:
-    bank = tmp_path / "bank"
+def kept_pairs(bank: Path) -> None:
     bank.mkdir()
     for name in ("body_0000", "body_0001"):
         made = pair()
         np.savez(bank / f"{name}.npz", seen=made.seen, suv=made.suv, body=made.body,
                  lesions=made.lesions, districts=made.districts)  # fmt: skip
+
+
+def test_without_the_adversary_the_critic_stands_still(tmp_path: Path) -> None:
+    weights = {}
+    for share in (0.0, 1.0):
+        settings = ct_to_pet.Settings(
+            steps=2, batch=2, method="pix2pix", patch=32, width=2, adversarial=share, device="cpu"
+        )
+        random = np.random.default_rng(0)
+        bank = Bank((pair(),), np.ones(1))
+        drawn = draw_patches(bank, Cutting("all", 32), 2, random)
+        batch = {name: torch.from_numpy(values) for name, values in drawn.items()}
+        with Run(settings, tmp_path / str(share)) as run:
+            method = ct_to_pet.Pix2Pix(run, settings)
+            before = {k: v.clone() for k, v in method.critic.state_dict().items()}
+            untrained = {k: v.clone() for k, v in method.uptake.state_dict().items()}
+            method.step([batch])
+            still = all(torch.equal(before[k], v) for k, v in method.critic.state_dict().items())
+            assert still == (share == 0)
+            state = method.uptake.state_dict()
+            assert any(not torch.equal(untrained[k], v) for k, v in state.items())
+            weights[share] = {k: v.clone() for k, v in state.items()}
+    assert any(not torch.equal(weights[0.0][k], weights[1.0][k]) for k in weights[0.0])
+
+
+@pytest.mark.parametrize("method", ["residual_unet", "pix2pix", "cyclegan"])
+def test_method_trains_and_is_served(tmp_path: Path, method: str) -> None:
+    bank = tmp_path / "bank"
+    kept_pairs(bank)
     run = str(tmp_path / "run")
     options = ["--train", "2=simulated:2", "--validate", "body_0001", "--out", run,
                "--bank", str(bank), "--steps", "2", "--save-every", "2", "--batch", "2",

@@ -2,20 +2,27 @@
 
 A place is `sts:FOLDER`, with `:PATIENT,PATIENT` after it or not, `autopet:FOLDER`, or
 `simulated:FIRST+COUNT`. The PET is brought to the grid of the CT, linearly; that is the truth.
+`--run NAME=FOLDER` measures a network of `trainers.ct_to_pet` beside what is served.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from scipy import ndimage
 
 from dicom_profiles.volume import Volume
+from pipelines.ct_to_pet.body import body_mask
 from pipelines.ct_to_pet.districts import LABELS
+from pipelines.ct_to_pet.grid import WorkingGrid
+from pipelines.ct_to_pet.network import channels, network_for, quantities
+from pipelines.ct_to_pet.patches import Patches, translated
+from trainers.ct_to_pet_weights import read_run
 from trainers.evaluation.case import OURS, Case, Evaluation, Method, View, Voxels
 from trainers.evaluation.command import evaluate
 from trainers.evaluation.measures import compared, mean_value, uptake_values
@@ -136,8 +143,33 @@ def medians(pairs: Iterator[CtPetPair]) -> tuple[float, ...]:
     return tuple(round(float(np.median(np.concatenate(values))), 2) for values in found)
 
 
+def by_run(folder: Path) -> Method:
+    """A network that is not shipped, by the folder of its run, over the whole body."""
+    facts, state = read_run(str(folder), simulated_only=False)
+    network = network_for(facts.backbone, facts.widths).eval()
+    network.load_state_dict(state)
+
+    def run(batches: Iterable[Patches]) -> Iterator[Patches]:
+        for batch in batches:
+            with torch.inference_mode():
+                yield network(torch.from_numpy(batch)).numpy()
+
+    def translate(case: Case) -> Voxels:
+        ct = case.inputs["CT"]
+        slices, rows, columns = ct.voxels.shape
+        grid = WorkingGrid.of((slices, rows, columns), ct.affine)
+        averages = grid.averaged(quantities(image) for image in ct.voxels)
+        body = body_mask(averages[0])
+        made = translated(channels(averages), body, facts.tiling, run, batch=1)
+        suv = grid.to_source(made)
+        return np.stack([grid.slice_of(suv, index) for index in range(slices)])
+
+    return translate
+
+
 def methods(options: argparse.Namespace) -> dict[str, Method]:
-    """The trivial predictor, other ways of running the model, ours (districts, feathered)."""
+    """The trivial predictor, other ways of running the model, other runs, ours (feathered)."""
+    runs = dict(run.split("=", 1) for run in options.run)
     ways = {
         "single model": {"district_share": 0.0},
         "district models, hard masks": {"district_share": 1.0, "feather_mm": 0.0},
@@ -145,8 +177,14 @@ def methods(options: argparse.Namespace) -> dict[str, Method]:
     return {
         "median SUV of each tissue": by_tissue,
         **{name: served("ct_to_pet", parameters=values) for name, values in ways.items()},
+        **{name: by_run(Path(folder)) for name, folder in runs.items()},
         OURS: served("ct_to_pet"),
     }
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """More models."""
+    parser.add_argument("--run", nargs="*", default=[], metavar="NAME=FOLDER", help="more models")
 
 
 EVALUATION = Evaluation(
@@ -162,6 +200,7 @@ EVALUATION = Evaluation(
     lesion_measures=(compared(mae, ALL_SUV, "lower", "MAE"),),
     quantities=(mean_value("SUVbw"), *uptake_values(UptakeThreshold(2.5))),
     view=View(0, 7, 3, colours="gray_r", inputs={"CT": (-160, 240)}),
+    add_arguments=add_arguments,
     notes=(
         "MAE of normalised SUV (0 to 1 for 0 to 20) is the MAE divided by 20.",
         "The trivial predictor is told the body; its medians are those of the training patients.",

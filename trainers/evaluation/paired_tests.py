@@ -58,7 +58,11 @@ def paired_tests(rows: Sequence[Row], measures: Sequence[Measure]) -> list[Paire
         rows: every measurement.
         measures: say which values are better.
     """
-    directions = {measure.label: measure.better for measure in measures}
+    return tests_of(rows, {measure.label: measure.better for measure in measures})
+
+
+def tests_of(rows: Sequence[Row], directions: Mapping[str, str]) -> list[PairedTest]:
+    """The same where only `lower` or `higher` is known of each measure, by its label."""
     found = list(_tests(rows, directions))
     families: dict[tuple[str, str], list[int]] = {}
     for place, test in enumerate(found):

@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 
 from dicom_profiles.volume import Volume
+from tests.trainers.test_ct_to_pet import kept_pairs
+from trainers.ct_to_pet import main as train
 from trainers.evaluation import ct_to_pet
 from trainers.evaluation.case import OURS
 from trainers.evaluation.ct_to_pet import (
     EVALUATION,
     TISSUE_SUV,
     body_of,
+    by_run,
     by_tissue,
     case_of,
     cases,
@@ -112,8 +115,22 @@ def test_places(tmp_path: Path) -> None:
 def test_ours_is_measured_beside_rivals(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = {}
     monkeypatch.setattr(ct_to_pet, "served", lambda name, **how: asked.setdefault(str(how), how))
-    found = methods(argparse.Namespace())
+    found = methods(argparse.Namespace(run=[]))
     assert next(iter(found)) == "median SUV of each tissue"
     assert OURS in found
     assert asked[str({"parameters": {"district_share": 0.0}})]
     assert EVALUATION.measures[0].label == "MAE"
+
+
+@pytest.mark.parametrize("method", ["residual_unet", "pix2pix"])
+def test_a_run_is_measured_on_the_grid_of_the_ct(tmp_path: Path, method: str) -> None:
+    bank, run = tmp_path / "bank", tmp_path / "run"
+    kept_pairs(bank)
+    train(["--train", "simulated:2", "--out", str(run), "--bank", str(bank), "--steps", "1",
+           "--batch", "2", "--device", "cpu", "--method", method, "--patch", "32",
+           "--widths", "4,4", "--width", "2"])  # fmt: skip
+    one = made_case()
+    made = by_run(run)(one)
+    assert made.shape == one.truth.voxels.shape
+    assert made.min() >= 0
+    assert made[one.masks["body"].inside(made)].max() > 0
