@@ -1,7 +1,8 @@
 """Whether a CT shows the whole body: by how much of it lies in the scan, and by what it is called.
 
 A PET/CT scan runs from the skull (or its base) to the thighs, 0.9 to 1.1 m, or to the toes; an
-abdomen with pelvis ends at 0.55 m, with the chest at 0.75 m. Length decides; words only help.
+abdomen with pelvis ends at 0.55 m, with the chest at 0.75 m. Length decides; words only help. But
+a scanner that names the whole body as the part examined says so of a shorter scan as well.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ LONG_MM = 550.0
 """From this length on it may be one, if its name says so."""
 
 LENGTH_SCORE, LONG_SCORE, TEXT_SCORE, ATTENUATION_SCORE = 0.9, 0.4, 0.4, 0.2
+BODY_PART_SCORE = 0.8
+BODY_PARTS = ("WHOLEBODY", "WHOLE BODY", "WHOLE_BODY")
+"""Body Part Examined of a part of a whole-body scan (PS3.16 annex L has the first)."""
 
 TEXT = re.compile(
     r"whole.?body|\bwb\b|pet.?ct|ct.?pet|(skull|eyes?|vertex).*(thigh|toes|feet)", re.I
@@ -70,7 +74,14 @@ def _score(headers: Sequence[Dataset]) -> tuple[float, tuple[str, ...]]:
         if keyword and length >= LONG_MM:
             score += worth
             reasons.append(f"{keyword} speaks of {what} (+{worth}).")
+    if score < BODY_PART_SCORE and _part_examined(headers[0]) in BODY_PARTS:
+        score = BODY_PART_SCORE
+        reasons.append(f"Body Part Examined is the whole body ({BODY_PART_SCORE}).")
     return round(min(score, 1.0), 3), tuple(reasons)
+
+
+def _part_examined(header: Dataset) -> str:
+    return str(header.get("BodyPartExamined") or "").strip().upper()
 
 
 def scanned_length_mm(headers: Sequence[Dataset]) -> float:

@@ -134,7 +134,8 @@ class FolderProcessor:
             answer = _answer_of_group(answer, group, finding, ungated=self.ungated)
             wanted = answer.state == Outcome.TAKEN.upper()
         else:
-            wanted = self.ungated and finding.outcome == Outcome.REFUSED
+            # without a verdict of the gate it is synthetic or unknown: no scope to leave out
+            wanted = self.ungated and finding.outcome == Outcome.REFUSED and bool(finding.gate)
         if not wanted:
             return answer
         try:

@@ -4,7 +4,8 @@ Synthetic images are never taken (five signs). A rule matches when all condition
 in every image. The first matching rule whose pipeline recognises the stack takes it; a rule that
 names a description, a protocol, a dose or the sender is the site's own word, and is believed
 without recognition. Where the recognition is in doubt (below 0.8), or hints contradict each other,
-a person decides. The gate of the pipeline then accepts or refuses, with a sentence.
+a person decides. The gate of the pipeline then accepts or refuses, with a sentence. What a rule asks
+for and cannot take (synthetic, not recognised) is refused as well: people find a job that says why.
 
 Everything here is pure: headers and settings in, an explanation out.
 """
@@ -115,6 +116,11 @@ class RuleFinding:
         """Whether all conditions hold."""
         return all(condition.holds for condition in self.conditions)
 
+    @property
+    def asks(self) -> bool:
+        """Whether it names such images, be it that they cannot be taken."""
+        return self.takes or (bool(self.conditions) and self.matches)
+
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
         return {
@@ -143,7 +149,7 @@ class StackFinding:
         reason: one sentence.
         signs: why it counts as synthetic; none for an acquired one.
         rules: every rule, in order.
-        taken_by: the first rule that takes it.
+        taken_by: the first rule that takes it, or asks for what is refused.
         gate: what the pipeline's gate says of this stack alone; None when no rule takes it, or
             when the pipeline takes it only together with another.
         source: the stack, proven to be one grid or one projection; None when it is not.
@@ -257,12 +263,12 @@ def route_stack(rules: Sequence[Rule], stack: Stack, source_ae: str) -> StackFin
     findings = tuple(hold_rule(rule, headers, source_ae, recognised) for rule in rules)
     if signs:
         reason = f"The series is synthetic ({signs[0]}); only acquired images are translated."
-        return StackFinding(stack, Outcome.UNROUTED, reason, signs, findings)
+        return _not_taken(stack, reason, signs, findings)
     takers = [finding for finding in findings if finding.takes]
     # A rule that is in doubt does not take what a later one surely recognises.
     taken = next((one for one in takers if not one.doubt), takers[0] if takers else None)
     if taken is None:
-        return StackFinding(stack, Outcome.UNROUTED, why_unrouted(findings), signs, findings)
+        return _not_taken(stack, why_not_taken(findings), signs, findings)
     verdict, source = judge(taken, stack.instances)
     if verdict is not None and not verdict.accepted:
         outcome, reason = Outcome.REFUSED, verdict.reason
@@ -271,6 +277,15 @@ def route_stack(rules: Sequence[Rule], stack: Stack, source_ae: str) -> StackFin
     else:
         outcome, reason = Outcome.TAKEN, f"Route '{taken.route}' takes it to {taken.pipeline}."
     return StackFinding(stack, outcome, reason, signs, findings, taken, verdict, source)
+
+
+def _not_taken(
+    stack: Stack, reason: str, signs: tuple[str, ...], findings: tuple[RuleFinding, ...]
+) -> StackFinding:
+    """Refused where a rule asks for such images, else nobody's."""
+    asking = next((finding for finding in findings if finding.asks), None)
+    outcome = Outcome.REFUSED if asking else Outcome.UNROUTED
+    return StackFinding(stack, outcome, reason, signs, findings, asking)
 
 
 def _signs(headers: Sequence[Dataset]) -> tuple[str, ...]:
@@ -341,10 +356,13 @@ def _why(rule: Rule, failed: Finding | None, seen: Recognition, *, known: bool) 
     )
 
 
-def why_unrouted(findings: Sequence[RuleFinding]) -> str:
-    """One sentence when no rule takes a stack: the rule that came nearest."""
+def why_not_taken(findings: Sequence[RuleFinding]) -> str:
+    """Why no rule takes a stack: each that asks for it, else the one that came nearest."""
     if not findings:
         return "No routes are configured."
+    asking = [one for one in findings if one.asks]
+    if asking:
+        return " ".join(f"Route '{one.route}' does not take it: {one.reason}" for one in asking)
     nearest = max(findings, key=_share_that_holds)
     return f"No rule takes it. Nearest is '{nearest.route}': {nearest.reason}"
 

@@ -26,7 +26,7 @@ from pipelines import catalog
 WHY_LEFT = {
     Outcome.TAKEN: "The gate refuses its inputs together.",
     Outcome.HELD: "What it is is in doubt.",
-    Outcome.REFUSED: "The gate of the pipeline refuses it.",
+    Outcome.REFUSED: "The pipeline refuses it.",
     Outcome.UNROUTED: "No route of the pipeline takes it.",
 }
 

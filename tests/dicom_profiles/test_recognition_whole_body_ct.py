@@ -47,6 +47,11 @@ def test_length_decides(
     assert found.reasons
 
 
+def test_a_part_of_a_whole_body_scan_is_recognised_by_the_part_examined(tmp_path: Path) -> None:
+    found = recognise_whole_body_ct(headers(tmp_path, 190, BodyPartExamined="WHOLEBODY"))
+    assert (found.kind, found.confidence) == ("whole_body_ct", 0.8)
+
+
 def test_others_are_not_taken_for_it(tmp_path: Path) -> None:
     base = tmp_path / "a"
     scout = headers(base, 1050, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])

@@ -75,7 +75,7 @@ def test_what_is_derived_is_not_translated_again(tmp_path: Path) -> None:
     write_ct_series(tmp_path / "in", slices=12)
     processed(tmp_path / "in", tmp_path / "out")
     again = processed(tmp_path / "out", tmp_path / "again", pipeline="ldct_denoise", ungated=True)
-    assert {answer.state for answer in again} == {"UNROUTED"}
+    assert {answer.state for answer in again} == {"REFUSED"}
     assert all("synthetic" in answer.reason for answer in again)
 
 
@@ -109,6 +109,15 @@ def test_ungated_objects_say_so(tmp_path: Path) -> None:
     (answer,) = processed(tmp_path / "in", tmp_path / "out", ungated=True)
     assert (answer.state, answer.qc_verdict) == ("WRITTEN", "UNGATED")
     assert pydicom.dcmread(answer.files[0])[0x0099100D].value == "UNGATED"
+
+
+def test_even_ungated_what_is_not_recognised_is_not_translated(tmp_path: Path) -> None:
+    write_ct_series(tmp_path / "in", slices=12, **PLAIN)
+    route = {"name": "all", "pipeline": "ldct_denoise", "when": {"Modality": "CT"}}
+    config = make_config(tmp_path, routes=[route])
+    (answer,) = processed(tmp_path / "in", tmp_path / "out", config=config, ungated=True)
+    assert answer.state == "REFUSED"
+    assert "not recognised" in answer.reason
 
 
 def test_even_ungated_a_gap_cannot_be_translated(tmp_path: Path) -> None:

@@ -92,12 +92,26 @@ def test_a_rule_sees_every_image(tmp_path: Path) -> None:
         {"ImageType": ["DERIVED", "SECONDARY", "AXIAL", "", "SYNTHETIC", "AI_DENOISED"]},
     ],
 )
-def test_synthetic_images_are_refused_before_any_rule(tmp_path: Path, sign: Any) -> None:
+@pytest.mark.parametrize(
+    ("modality", "outcome"), [("CT", Outcome.REFUSED), ("MR", Outcome.UNROUTED)]
+)
+def test_synthetic_images_are_refused_where_a_rule_asks_for_them(
+    tmp_path: Path, sign: Any, modality: str, outcome: Outcome
+) -> None:
     write_ct_series(tmp_path, slices=12, **sign)
-    stack = only(routed(tmp_path, {"SeriesDescription": {"matches": "."}}))
-    assert (stack.outcome, stack.gate) == (Outcome.UNROUTED, None)
+    stack = only(routed(tmp_path, {"Modality": modality}))
+    assert (stack.outcome, stack.gate) == (outcome, None)
     assert "synthetic" in stack.reason
     assert stack.signs
+
+
+def test_what_a_rule_asks_for_and_does_not_recognise_is_refused(tmp_path: Path) -> None:
+    write_ct_series(tmp_path, slices=12, **PLAIN)
+    explanation = routed(tmp_path, {"Modality": "MR"}, {"Modality": "CT"})
+    assert only(explanation).outcome == Outcome.REFUSED
+    assert only(explanation).taken_by.route == "route 2"
+    assert only(explanation).reason.startswith("Route 'route 2' does not take it: the images are")
+    assert explanation.refused == explanation.stacks
 
 
 def test_one_synthetic_image_is_enough(tmp_path: Path) -> None:
