@@ -1,11 +1,13 @@
 """What may be deleted, and when.
 
 Received instances go only after every job of their series has its commitment, or when no job ever
-wanted them; the row stays as the memory of what was here. Deciding is pure; `Retention` does it.
+wanted them, and never before they were decided about; the row stays as the memory of what was here.
+Deciding is pure; `Retention` does it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 import threading
@@ -17,9 +19,11 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from node.assembly import OPEN
 from node.config import RetentionSettings
 from node.database import instances, jobs, series
 from node.jobs import JobState
+from node.spooling.incoming import FOLDER, exclusive
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +55,7 @@ def received_may_go(
     if any(end.state not in SETTLED or end.finished is None for end in ends):
         return False
     committed = [e.finished for e in ends if e.state is JobState.COMMITTED and e.finished]
-    if committed:
+    if committed and last_received <= max(committed):  # else something came that is in no result
         return now - max(committed) >= timedelta(seconds=settings.received_keep_s)
     return now - last_received >= timedelta(seconds=settings.unrouted_keep_s)
 
@@ -114,18 +118,30 @@ class Retention:
                 log.info("deleted what may go", extra={"action": "retention", "files": deleted})
 
     def _sweep_received(self, now: datetime) -> int:
+        kept = sa.select(instances.c.series_instance_uid).where(instances.c.deleted.is_(None))
+        query = _decided().where(series.c.series_instance_uid.in_(kept.distinct()))
         with self.database.connect() as connection:
-            kept = sa.select(instances.c.series_instance_uid).where(instances.c.deleted.is_(None))
-            query = sa.select(series.c.series_instance_uid, series.c.last_received).where(
-                series.c.series_instance_uid.in_(kept.distinct())
-            )
             found = connection.execute(query).all()
         ends = self._ends_by_series()
         deleted = 0
         for uid, last_received in found:
             if received_may_go(last_received, ends.get(uid, []), self.settings, now):
-                deleted += self._delete_received(uid, now)
+                deleted += self._delete_unless_more_came(uid, last_received, now)
         return deleted
+
+    def _delete_unless_more_came(self, uid: str, last_received: datetime, now: datetime) -> int:
+        """Nothing is admitted meanwhile: what comes again just now is no duplicate of these."""
+        incoming = self.data_dir / FOLDER
+        incoming.mkdir(parents=True, exist_ok=True)
+        query = _decided().where(series.c.series_instance_uid == uid)
+        with exclusive(incoming) as free:
+            if not free:
+                return 0  # the next time
+            with self.database.connect() as connection:
+                row = connection.execute(query).one_or_none()
+            if row is None or row.last_received != last_received:
+                return 0
+            return self._delete_received(uid, now)
 
     def _ends_by_series(self) -> dict[str, list[JobEnd]]:
         ends: dict[str, list[JobEnd]] = {}
@@ -145,6 +161,10 @@ class Retention:
             paths = list(connection.execute(query).scalars())
         for path in paths:
             (self.data_dir / path).unlink(missing_ok=True)
+        for folder in {(self.data_dir / path).parent for path in paths}:
+            with contextlib.suppress(OSError):  # something else of the series or study is left
+                folder.rmdir()
+                folder.parent.rmdir()
         with self.database.begin() as connection:
             connection.execute(
                 instances.update()
@@ -168,3 +188,10 @@ class Retention:
                 deleted += sum(1 for path in folder.rglob("*") if path.is_file())
                 shutil.rmtree(folder, ignore_errors=True)
         return deleted
+
+
+def _decided() -> sa.Select[tuple[str, datetime]]:
+    """Series, and when their last instance came, of which nothing waits for a decision."""
+    return sa.select(series.c.series_instance_uid, series.c.last_received).where(
+        series.c.state.not_in(OPEN), series.c.instance_count <= series.c.completed_count
+    )

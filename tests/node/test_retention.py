@@ -6,12 +6,16 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from node.assembler import Assembler
 from node.config import RetentionSettings
-from node.database import instances, jobs
+from node.database import instances, jobs, open_database, series
 from node.job_states import JobState
 from node.retention import JobEnd, Retention, derived_may_go, received_may_go
+from node.spooling.incoming import exclusive
 from tests.node.dispatch.scp import StorageSCP
-from tests.node.job_node import job_node
+from tests.node.feeding import feed, look_until_decided, make_config
+from tests.node.job_node import JobNode, job_node
+from tests.synthetic import write_ct_series
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 SETTINGS = RetentionSettings(received_keep_s=100, unrouted_keep_s=1000, derived_keep_s=500)
@@ -31,6 +35,8 @@ def ended(state: JobState, seconds: float) -> JobEnd:
         (2000, [], True),
         (999, [], False),
         (5000, [ended(JobState.COMMITTED, 101)], True),
+        (1, [ended(JobState.COMMITTED, 101)], False),  # came again, or late
+        (1001, [ended(JobState.COMMITTED, 5000)], True),
         (5000, [ended(JobState.COMMITTED, 99)], False),
         (5000, [ended(JobState.COMMITTED, 101), ended(JobState.COMMITTED, 1)], False),
         (5000, [ended(JobState.COMMITTED, 101), JobEnd(JobState.RUNNING, None)], False),
@@ -55,9 +61,17 @@ def test_derived(state: JobState) -> None:
     assert not derived_may_go(JobEnd(state, None), SETTINGS, NOW)
 
 
+def decide(node: JobNode) -> None:
+    """As the assembler leaves a series."""
+    done = {"state": "ROUTED", "completed_count": series.c.instance_count}
+    with node.database.begin() as connection:
+        connection.execute(series.update().values(done))
+
+
 def test_sweep_deletes_files_and_remembers(tmp_path: Path) -> None:
     with job_node(tmp_path, StorageSCP(port=1)) as node:
         job = node.make_job(4)
+        decide(node)
         data = tmp_path / "data"
         derived = data / "jobs" / job.id / "derived"
         derived.mkdir(parents=True)
@@ -69,12 +83,52 @@ def test_sweep_deletes_files_and_remembers(tmp_path: Path) -> None:
             connection.execute(
                 jobs.update().values(state=JobState.COMMITTED, finished=datetime.now(UTC))
             )
+            connection.execute(series.update().values(state="RECEIVING"))
+        assert retention.sweep(later) == 1  # nobody has decided about the series
+        decide(node)
         assert retention.sweep(datetime.now(UTC)) == 0
-        assert retention.sweep(later) == 4 + 1
-        assert not list((data / "spool").rglob("*.dcm"))
+        assert retention.sweep(later) == 4
+        assert not list((data / "spool").iterdir())
         assert not derived.exists()
         with node.database.connect() as connection:
             deleted = list(connection.execute(sa.select(instances.c.deleted)).scalars())
         assert len(deleted) == 4
         assert all(deleted)
         assert retention.sweep(later) == 0
+
+
+def test_what_comes_while_it_is_deleted_is_not_lost(tmp_path: Path) -> None:
+    with job_node(tmp_path, StorageSCP(port=1)) as node:
+        node.send_series(4)
+        decide(node)
+        retention = Retention(node.database, tmp_path / "data", RetentionSettings())
+        later = datetime.now(UTC) + timedelta(days=365)
+        with exclusive(tmp_path / "data" / "incoming"):  # something is admitted at this moment
+            assert retention.sweep(later) == 0
+        with node.database.begin() as connection:
+            connection.execute(series.update().values(instance_count=5))  # it was of this series
+        assert retention.sweep(later) == 0
+        assert len(list((tmp_path / "data" / "spool").rglob("*.dcm"))) == 4
+
+
+def test_images_that_come_after_the_others_were_deleted_are_decided(tmp_path: Path) -> None:
+    config = make_config(tmp_path)
+    database = open_database(config.node)
+    assembler = Assembler(config, database)
+    paths = write_ct_series(tmp_path / "ct", slices=20, rows=64, columns=64)
+    feed(assembler.spool, paths[:18])
+    look_until_decided(assembler)
+    with database.begin() as connection:
+        connection.execute(jobs.update().values(state="COMMITTED", finished=datetime.now(UTC)))
+    retention = Retention(database, config.node.data_dir, RetentionSettings())
+    assert retention.sweep(datetime.now(UTC) + timedelta(days=365)) == 18
+    feed(assembler.spool, paths[18:])
+    assembler.look()
+    (row,) = look_until_decided(assembler)
+    assert (row.revision, row.completed_count) == (2, 2)
+    feed(assembler.spool, paths[:18])  # all of it again: the same as at first
+    assembler.look()
+    (row,) = look_until_decided(assembler)
+    assert (row.revision, row.completed_count, row.state) == (3, 20, "ROUTED")
+    assembler.close()
+    database.dispose()
