@@ -9,6 +9,7 @@ same end.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import logging
@@ -45,6 +46,7 @@ from node.spooling.incoming import (
 log = logging.getLogger(__name__)
 
 SPOOL, CONFLICTS, REJECTED = "spool", "conflicts", "rejected"
+OUR_OWN_LIMITS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN))
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,8 @@ class Admission:
             try:
                 yield read_candidate(path)
             except (UnreadableDataset, OSError) as error:
+                if isinstance(error, OSError) and error.errno in OUR_OWN_LIMITS:
+                    raise  # that says nothing about the file: it waits
                 self._reject(path, str(error))
                 batch.counts["rejected"] += 1
 

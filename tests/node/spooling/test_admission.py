@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import contextlib
+import os
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -162,6 +165,41 @@ def test_an_empty_file_is_put_aside(spool: Spool) -> None:
     path.write_bytes(b"")
     assert spool.admit_incoming() == 1
     assert len(files_in(spool.data_dir / "rejected")) == 2
+
+
+@contextlib.contextmanager
+def free_descriptors(count: int) -> Iterator[None]:
+    """Leave this process so many files to open."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 20, limits[1]))
+    held = []
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                held.append(os.open(os.devnull, os.O_RDONLY))
+        for _ in range(count):
+            os.close(held.pop())
+        yield
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@pytest.mark.parametrize("count", range(1, 5))
+def test_without_free_descriptors_files_wait(tmp_path: Path, count: int) -> None:
+    engine = open_database(NodeSettings(data_dir=tmp_path))
+    spool = Spool(tmp_path, engine)
+    receive(spool, *same_series(2))
+    spool.admit_incoming()  # the database keeps its connection
+    receive(spool, *same_series(2))
+    with free_descriptors(count), contextlib.suppress(OSError):
+        spool.admit_incoming()
+    assert not (tmp_path / "rejected").exists()
+    spool.admit_incoming()
+    assert len(rows_of(spool, instances)) == 4
+    engine.dispose()
 
 
 def test_what_retention_deleted_comes_back_when_it_is_sent_again(spool: Spool) -> None:
