@@ -16,7 +16,7 @@ from node.dispatch.ledger import DeliveryLedger, DeliveryStatus
 from node.dispatch.outgoing import Answer, Outgoing, read_outgoing
 from node.dispatch.sender import sender_for
 from node.jobs import Job
-from node.steps.folder import JobFolder, WrittenSeries
+from node.steps.folder import JobFolder, StepError, WrittenSeries
 
 SOURCE = "source"
 """Word of the configuration for the peer that sent the series."""
@@ -188,7 +188,13 @@ class Notes:
 
 
 def _written(folder: JobFolder) -> list[WrittenSeries]:
-    return folder.written or []
+    written = folder.written
+    if not written:  # the folder was deleted, or is not the one that all workers share
+        raise StepError(
+            f"There should be derived objects to send in {folder.path.name}, there are none here; "
+            "try the job again on the data directory that all workers share."
+        )
+    return written
 
 
 def _outgoing(series: WrittenSeries) -> list[Outgoing]:
