@@ -25,12 +25,12 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from pipelines import catalog
+from pipelines.calibration import CALIBRATION_FILE
 from pipelines.mr_to_ct.models import read_networks, written
 from pipelines.mr_to_ct.networks import Design
 from pipelines.mr_to_ct.pipeline import NAME
 from pipelines.mr_to_ct.quality import (
     BODY_ABOVE,
-    CALIBRATION_FILE,
     FEATURES,
     series_features,
     slice_features,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -22,13 +22,15 @@ from pipelines.contract import (
     Slice,
     SliceSource,
     Translation,
-    VolumeSource,
     no_progress,
 )
 from pipelines.engines.engine import read_ahead, slabs
 from pipelines.errors import InputError, RecordNotReady
+from pipelines.in_memory import translated
+from pipelines.inputs import checked_slices, refuse_other_units
 from pipelines.mr_to_ct import gate as gates
 from pipelines.mr_to_ct.models import Model, load_models, model_for
+from pipelines.mr_to_ct.outline import outside
 from pipelines.mr_to_ct.padding import filled, reach_of
 from pipelines.mr_to_ct.quality import (
     BODY_ABOVE,
@@ -44,7 +46,6 @@ if TYPE_CHECKING:
     from dicom_profiles.source import Source
 
 NAME = "mr_to_ct"
-Input = TypeVar("Input")
 
 SLABS_AHEAD = 4
 """Slabs that a thread reads and decodes while the network runs."""
@@ -52,9 +53,14 @@ SLABS_AHEAD = 4
 TWICE = 1.5
 """Of the parameter `answers`: from here on both answers to a slice are averaged."""
 
+SET = 0.5
+"""Of the parameter `blank_is_air`: from here on it is so."""
+
 SECOND_ANSWERS = 4
 """Slices, evenly spread, that the network is asked about a second time where one answer will do:
 mirrored from left to right, its neighbours in reverse order. Both answers tell how sure it is."""
+
+AIR_HU = np.float32(-1000.0)
 
 FALLBACK = "The opposed phase is missing: the model for the in-phase images alone was used."
 SAME_PLACE_MM = 0.1
@@ -108,15 +114,9 @@ class MrToCt:
         self, inputs: Mapping[str, Volume], parameters: Parameters | None = None
     ) -> Result:
         """Translate volumes in memory; the output lies on the grid of the first of them."""
-        for key, volume in inputs.items():
-            if volume.unit != "1":
-                raise InputError(f"Input {key!r} has no unit ('1'), got one in {volume.unit!r}.")
-        sources = {key: VolumeSource(volume) for key, volume in inputs.items()}
-        translation = self.translate(sources, parameters)
-        voxels = np.stack(list(translation.slices))
-        first = inputs[model_for(self.models, set(inputs)).design.inputs[0]]
-        volume = Volume(voxels, first.affine, self.card.output_unit, first.frame_of_reference)
-        return Result(volume, {}, translation.record())
+        refuse_other_units(inputs, "1")
+        grid = inputs[model_for(self.models, set(inputs)).design.inputs[0]]
+        return translated(self, inputs, grid, parameters)
 
 
 class _Run:
@@ -151,6 +151,7 @@ class _Run:
                 if other is not None:
                     meter.add_second_answer(made, other, images[0] > BODY_ABOVE)
                     made = np.float32(0.5) * (made + other) if self._twice else made
+                made = np.where(self._outside(images), AIR_HU, made)
                 meter.add(images, made)
                 if index == total - 1:
                     self._record = self._recorded(meter, total)
@@ -187,18 +188,21 @@ class _Run:
                 for index, (made, other) in enumerate(zip(outputs, mirrored, strict=True)):
                     yield slab[index + context], made, other
 
+    def _outside(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+        """Where there is nothing but air, (rows, columns)."""
+        blank_is_air = self._values["blank_is_air"] >= SET
+        return outside(images, self._grid.pixel_mm, self._values["outline_mm"], blank_is_air)
+
     def _seen(self) -> Iterator[Slice]:
         """The modalities as the network sees them, one tall image a slice."""
         # one bright end for all: the ratio of the phases is what tells water from fat
-        end = bright_end(_checked(self._sources[0]))
+        end = bright_end(checked_slices(self._sources[0]))
         if end <= 0.0:
             raise InputError("The images are empty: no pixel is above 0.")
         reach = reach_of(float(np.linalg.norm(self._sources[0].affine[:3, 0])))
+        full = [filled(checked_slices(source), reach) for source in self._sources]
         yield from stacked(
-            [
-                (self._grid.to_working(scaled(one, end)) for one in filled(_checked(source), reach))
-                for source in self._sources
-            ]
+            [(self._grid.to_working(scaled(one, end)) for one in slices) for slices in full]
         )
 
     def _parted(self, tall: Slice) -> npt.NDArray[np.float32]:
@@ -207,20 +211,14 @@ class _Run:
 
     def _recorded(self, meter: QualityMeter, total: int) -> QualityRecord:
         verdict, reasons = meter.verdict()
-        card = self._pipeline.card
+        identity = self._pipeline.card.identity(self._pipeline.calibration.sha256)
         return QualityRecord(
             verdict=verdict,
             reasons=reasons,
             input_distance=round(meter.input_distance(), 4),
             measurements=meter.measurements(),
             parameters=dict(self._values),
-            model={
-                "name": card.name,
-                "version": card.version,
-                "network": self._model.name,
-                "weights_sha256": card.weights.sha256,
-                "calibration_sha256": self._pipeline.calibration.sha256,
-            },
+            model=identity | {"network": self._model.name},
             engine=self._model.engine.facts,
             slices=total,
         )
@@ -241,18 +239,3 @@ def _refuse_other_grids(sources: list[SliceSource]) -> None:
             raise InputError(
                 f"The phases should lie on one grid, got grids up to {apart:.2f} mm apart."
             )
-
-
-def _checked(source: SliceSource) -> Iterator[Slice]:
-    """The slices, each held against what the source says of itself."""
-    count, rows, columns = source.shape
-    done = 0
-    for image in source.slices():
-        if image.shape != (rows, columns):
-            raise InputError(f"Every slice should be {rows} x {columns}, got {image.shape}.")
-        if not np.isfinite(image).all():
-            raise InputError(f"Slice {done + 1} of {count} holds values that are no numbers.")
-        done += 1
-        yield image
-    if done != count:
-        raise InputError(f"The source should give {count} slices, got {done}.")

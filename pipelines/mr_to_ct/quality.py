@@ -9,8 +9,6 @@ both answers differ it is unsure.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +16,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.calibration import calibration_values
 from pipelines.contract import Slice
-from pipelines.errors import CardError
-
-CALIBRATION_FILE = "calibration.json"
-"""Made by `trainers.publish_mr_to_ct`; says in itself how."""
 
 GREEN, AMBER, RED = "GREEN", "AMBER", "RED"
 
@@ -99,16 +94,7 @@ def read_calibration(folder: Path) -> Calibration:
     Raises:
         CardError: it is absent or was made for other features.
     """
-    try:
-        content = (folder / CALIBRATION_FILE).read_bytes()
-        values = json.loads(content)
-    except (OSError, ValueError) as error:
-        raise CardError(f"The calibration of {folder.name} cannot be read: {error}.") from error
-    if tuple(values["features"]) != FEATURES:
-        raise CardError(
-            f"The calibration of {folder.name} should be for {', '.join(FEATURES)}, got "
-            f"{', '.join(values['features'])}; make it again."
-        )
+    values, digest = calibration_values(folder, FEATURES)
     known = {
         name: KnownInputs(
             np.asarray(own["centre"], np.float64),
@@ -120,7 +106,7 @@ def read_calibration(folder: Path) -> Calibration:
         )
         for name, own in values["models"].items()
     }
-    return Calibration(known, hashlib.sha256(content).hexdigest())
+    return Calibration(known, digest)
 
 
 def slice_features(images: npt.NDArray[np.float32]) -> Features:
@@ -255,8 +241,8 @@ class QualityMeter:
             findings.append(
                 (
                     AMBER,
-                    f"{guessed:.0%} of the tissue lies where the MR is exactly 0 (padding, or air "
-                    "that the scanner blanked out); there it is a guess.",
+                    f"{guessed:.0%} of the tissue lies where the MR is exactly 0; there it is a "
+                    "guess. Where the scanner blanks out air, set blank_is_air to 1.",
                 )
             )
         unsure = self.measurements()["unsureness_hu"]

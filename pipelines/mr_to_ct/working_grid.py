@@ -25,10 +25,12 @@ class WorkingGrid:
     Attributes:
         native: rows, columns of the series.
         working: rows, columns as the network sees it.
+        pixel_mm: distance of rows, of columns, as the network sees it.
     """
 
     native: tuple[int, int]
     working: tuple[int, int]
+    pixel_mm: tuple[float, float]
 
     @classmethod
     def of(
@@ -47,7 +49,8 @@ class WorkingGrid:
             _side(side, size / pixel_mm)
             for side, size in zip(native, (rows_mm, columns_mm), strict=True)
         )
-        return cls(native, (working[0], working[1]))
+        seen_mm = rows_mm * native[0] / working[0], columns_mm * native[1] / working[1]
+        return cls(native, (working[0], working[1]), seen_mm)
 
     def to_working(self, image: Slice) -> Slice:
         """An image of the series as the network sees it; exact zeros of padding stay zeros."""

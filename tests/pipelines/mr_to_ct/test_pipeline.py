@@ -104,7 +104,29 @@ def test_two_answers_make_a_mirrored_patient_a_mirrored_ct(
     assert apart < 0.4 * np.abs(once - mirrored(back)).mean()
     both = (once + mirrored(back)) / 2
     assert np.abs(twice.volume.voxels - both).mean() <= apart
-    assert twice.record.parameters == {"answers": 2.0}
+    assert twice.record.parameters == {"answers": 2, "outline_mm": 20, "blank_is_air": 0}
+
+
+def test_the_outline_may_be_the_one_of_the_mr(scanner: MrToCt, phases: dict[str, Volume]) -> None:
+    t1 = {"T1": phases["IP"]}
+    free, exact = (scanner(t1, {"outline_mm": reach}).volume.voxels for reach in (100.0, 0.0))
+    body = phases["IP"].voxels > 0.3 * phases["IP"].voxels.max()
+    np.testing.assert_array_equal(exact[body], free[body])
+    np.testing.assert_allclose(exact[:, :10], -1000.0, atol=0.01)
+    assert (np.abs(exact - free) > 100.0).any()
+    assert (exact <= np.maximum(free, -1000.0) + 0.01).all()  # nothing but air was put in
+
+
+def test_air_that_the_scanner_blanked_out_is_air_where_one_says_so(
+    scanner: MrToCt, phases: dict[str, Volume]
+) -> None:
+    voxels = phases["IP"].voxels.copy()
+    voxels[voxels < 0.2 * voxels.max()] = 0
+    blank = {"T1": replace(phases["IP"], voxels=voxels)}
+    guessed, told = scanner(blank), scanner(blank, {"blank_is_air": 1})
+    assert "blank_is_air" in " ".join(guessed.record.reasons)
+    assert "blank_is_air" not in " ".join(told.record.reasons)
+    np.testing.assert_allclose(told.volume.voxels[:, :6], -1000.0, atol=0.01)
 
 
 def test_an_empty_slice_is_told_by_its_neighbour(
