@@ -13,6 +13,7 @@ holds the reading end of a pipe that closes with it.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import logging
 import multiprocessing
@@ -25,6 +26,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 
 from node.config import Config
 from node.errors import NodeError
@@ -59,6 +61,10 @@ class PortInUse(NodeError):  # noqa: N818 - says what is wrong
     """Our port cannot be opened."""
 
 
+class DataDirUnusable(NodeError):  # noqa: N818 - says what is wrong
+    """The data directory cannot be made or written."""
+
+
 @dataclass
 class Part:
     """One process of the service and its history."""
@@ -89,6 +95,7 @@ class Service:
         self._stopping = threading.Event()
         self._context = multiprocessing.get_context("spawn")
         self._lifeline, self._our_end = self._context.Pipe(duplex=False)
+        try_data_dir(config.node.data_dir)
         if "web" in ROLES[role]:
             try_web_port(config)
         self._listener = open_listener(config) if "receiver" in ROLES[role] else None
@@ -186,6 +193,24 @@ def open_listener(config: Config) -> socket.socket:
         ) from error
     listener.listen(BACKLOG)
     return listener
+
+
+def try_data_dir(folder: Path) -> None:
+    """Make sure that the data directory is there and ours; a full disk is no reason not to start.
+
+    Raises:
+        DataDirUnusable: it cannot; the sentence names it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        reason = "" if os.access(folder, os.W_OK | os.X_OK) else os.strerror(errno.EACCES)
+    except OSError as error:
+        reason = error.strerror or str(error)
+    if reason:
+        raise DataDirUnusable(
+            f"The node needs a folder that it can write, {folder}, got: {reason}; "
+            "give it to this user or set another node.data_dir."
+        )
 
 
 def try_web_port(config: Config) -> None:

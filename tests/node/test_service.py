@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from node.config import Config, NodeSettings, WebSettings
-from node.service import ROLES, PortInUse, Service, open_listener
+from node.service import ROLES, DataDirUnusable, PortInUse, Service, open_listener
 from tests.servers import LOOPBACK, free_port, listening, wait_until
 
 CONFIG = """\
@@ -88,6 +88,15 @@ def test_an_address_of_the_page_that_is_not_ours_is_one_clear_sentence(tmp_path:
     nowhere = config.model_copy(update={"web": WebSettings(host="192.0.2.1", port=8080)})
     with pytest.raises(PortInUse, match=r"web\.host"):
         Service("web", nowhere)
+
+
+@pytest.mark.parametrize("role", ["serve", "receive", "work", "web"])
+def test_a_data_directory_that_is_a_file_is_one_clear_sentence(tmp_path: Path, role: str) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        config = config_for(folder, free_port())
+        with pytest.raises(DataDirUnusable, match=r"set another node\.data_dir"):
+            Service(role, config)
 
 
 def test_roles_have_the_parts_that_the_configuration_asks_for(tmp_path: Path) -> None:
