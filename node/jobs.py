@@ -132,15 +132,22 @@ class JobLedger:
         with self.database.connect() as connection:
             return [_job(row) for row in connection.execute(query)]
 
-    def update(self, job_id: str, **columns: Any) -> None:
+    def update(self, job_id: str, of_run: int | None = None, **columns: Any) -> None:
         """Set columns; a new `state` must be allowed after the present one.
+
+        Args:
+            job_id: of the job.
+            of_run: change it only while this is its run; None for any.
+            columns: name to value.
 
         Raises:
             WrongJobState: the job is in a state from which `state` is not allowed, because a
-                person cancelled it, say.
+                person cancelled it, say; or it is another run's.
         """
         target = columns.get("state")
         statement = jobs.update().where(jobs.c.id == job_id)
+        if of_run is not None:
+            statement = statement.where(jobs.c.run == of_run)
         if target is not None:
             state = JobState(target)
             before = [s for s in JobState if s is state or state in TRANSITIONS[s]]

@@ -6,6 +6,7 @@ Knows nothing of DBOS: `node.workflow` calls `JobWork.attempt` and does as its o
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -104,6 +105,7 @@ class JobWork:
         self._pipelines = pipelines
         self._alive = alive
         self._folders: dict[str, JobFolder] = {}
+        self._folders_lock = threading.Lock()  # destinations are served by many threads
         self._steps: Mapping[str, Callable[[Work, Job, Watch], None]] = {
             "gate": self._gate,
             "translate": self._translate,
@@ -140,11 +142,12 @@ class JobWork:
 
     def folder(self, job_id: str) -> JobFolder:
         """The job's folder; its sources stay open from step to step."""
-        if job_id not in self._folders:
-            while len(self._folders) >= 2 * self.config.jobs.concurrency:
-                self._folders.pop(next(iter(self._folders)))
-            self._folders[job_id] = JobFolder(self.config.node.data_dir / JOBS_FOLDER / job_id)
-        return self._folders[job_id]
+        with self._folders_lock:
+            if job_id not in self._folders:
+                while len(self._folders) >= 2 * self.config.jobs.concurrency:
+                    self._folders.pop(next(iter(self._folders)))
+                self._folders[job_id] = JobFolder(self.config.node.data_dir / JOBS_FOLDER / job_id)
+            return self._folders[job_id]
 
     def _begin(self, step: str, work: Work) -> Job:
         """Show in the row what is being done."""
@@ -161,9 +164,10 @@ class JobWork:
     def _advance(self, work: Work, **columns: Any) -> None:
         """Change the row; a state that a person, or another destination, has set stays."""
         try:
-            self.ledger.update(work.job_id, **columns)
+            self.ledger.update(work.job_id, of_run=work.run, **columns)
         except WrongJobState as error:
-            if not work.destination or error.state is JobState.CANCELLED:
+            is_old = self.ledger.require(work.job_id).run != work.run
+            if is_old or not work.destination or error.state is JobState.CANCELLED:
                 raise JobStopped from error
 
     def _note_time(self, job: Job, step: str, seconds: float) -> None:
@@ -181,6 +185,8 @@ class JobWork:
             "error": type(error).__name__,
         }
         log.warning("%s failed: %s", step, decision.reason, extra=facts)
+        if not self._alive():
+            return Outcome(go_on=False)  # the job is another worker's, who may do better
         try:
             if decision.wait_s is None:
                 self._give_up(error, step, work, decision.reason)
@@ -251,7 +257,8 @@ class JobWork:
         self.delivery.commit(job, folder, work.destination, watch)
         if self.delivery.everywhere(job, folder, DeliveryStatus.COMMITTED):
             self._advance(work, state=JobState.COMMITTED, reason="")
-            self._folders.pop(job.id, None)
+            with self._folders_lock:
+                self._folders.pop(job.id, None)
 
     def _input(self, job: Job) -> JobInput:
         """What is to be done, with the source instances as they lie in the spool."""

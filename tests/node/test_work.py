@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import shutil
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pynetdicom import evt
 
 from node.jobs import Job, JobState
 from node.warm import WarmPipelines
@@ -131,3 +135,59 @@ def test_unknown_error_is_recorded_without_its_text(node: JobNode) -> None:
     reason = node.ledger.require(job.id).reason
     assert "ValueError" in reason
     assert "Jane" not in reason
+
+
+def test_derived_objects_that_are_gone_are_not_sent(node: JobNode, scp: StorageSCP) -> None:
+    work, job = work_of(node), node.make_job(4)
+    do(work, job, *MAKING)
+    shutil.rmtree(node.folder / "data" / "jobs" / job.id)  # or another disk than the others'
+    assert do(work_of(node), job, "dispatch") == [Outcome(go_on=False)]
+    now = node.ledger.require(job.id)
+    assert now.state is JobState.FAILED
+    assert "there are none here" in now.reason
+    node.ledger.retry(job.id)
+    again = node.ledger.require(job.id)
+    do(work_of(node), again, *MAKING, "dispatch")
+    assert node.ledger.require(job.id).state is JobState.SENT
+    assert len(scp.stored) == 6
+
+
+def test_many_threads_ask_for_folders(node: JobNode) -> None:
+    work, errors = work_of(node), []
+
+    def ask(part: int) -> None:
+        try:
+            for number in range(3000):
+                work.folder(f"{part}-{number % 7}")
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is what is looked for
+            errors.append(error)
+
+    threads = [threading.Thread(target=ask, args=(part,)) for part in range(4)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    sys.setswitchinterval(interval)
+    assert not errors
+
+
+def test_an_old_run_says_nothing_about_a_new_one(tmp_path: Path) -> None:
+    runs: list[Job] = []
+
+    def refuse(count: int, _event: evt.Event) -> int:
+        if count == 3:  # a person starts the job again while its old run is sent
+            made.ledger.cancel(runs[0].id)
+            runs.append(made.ledger.retry(runs[0].id))
+        return 0xA900 if count < 4 else 0
+
+    with storage_scp(refuse) as scp, job_node(tmp_path, scp) as made:
+        runs.append(made.make_job(4))
+        delivery_work = work_of(made)
+        do(delivery_work, runs[0], *MAKING)
+        assert do(delivery_work, runs[0], "dispatch") == [Outcome(go_on=False)]
+        now = made.ledger.require(runs[0].id)
+        assert (now.state, now.run, now.reason) == (JobState.QUEUED, 1, "")
+        do(work_of(made), now, *MAKING, "dispatch")
+        assert made.ledger.require(now.id).state is JobState.SENT
