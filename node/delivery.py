@@ -140,8 +140,8 @@ class Delivery:
             report = ledger.wait(transactions, wait_s, asked)
             if report.state is CommitmentState.COMMITTED:
                 return set()
-            if report.state is CommitmentState.FAILED:
-                return set(report.failed)
+            if report.state is CommitmentState.FAILED:  # None: it names nothing that we sent
+                return {one.sop_instance_uid for one in instances} & set(report.failed) or None
         ledger.expire(transactions)
         return None
 

@@ -7,14 +7,19 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from pynetdicom import AE, evt
+from pynetdicom.sop_class import StorageCommitmentPushModel  # type: ignore[attr-defined]
 
 from node.commitment import CommitmentLedger, CommitmentState
 from node.config import PeerSettings
 from node.database import commitments
+from node.delivery import Delivery
 from node.dispatch import c_store
-from node.dispatch.errors import DestinationUnavailable, ServiceNotOffered
+from node.dispatch.errors import DestinationRefuses, DestinationUnavailable, ServiceNotOffered
 from node.dispatch.outgoing import Outgoing, read_outgoing
-from tests.node.dispatch.scp import storage_scp
+from node.receiving.reports import SOME_FAILED, CommitmentReport, record_report
+from node.steps.folder import JobFolder, WrittenSeries
+from tests.node.dispatch.scp import StorageSCP, storage_scp
 from tests.node.job_node import JobNode, job_node, receiving
 from tests.servers import free_port, run_orthanc
 from tests.synthetic import write_ct_series
@@ -102,3 +107,35 @@ def test_peer_that_is_down(node: JobNode, instances: list[Outgoing]) -> None:
     with pytest.raises(DestinationUnavailable, match="is it running"):
         ledger.ask("job-6", peer, instances)
     gc.collect()  # pynetdicom 3.0.4 leaves the socket of a refused connection to the collector
+
+
+def test_a_failure_that_names_nothing_is_no_commitment(tmp_path: Path) -> None:
+    """A PACS that says that some instances failed, and not which: nobody knows what it keeps."""
+    reports: list[str] = []
+
+    def report(event: evt.Event) -> tuple[int, None]:
+        transaction = str(event.action_information.TransactionUID)
+        record_report(made.database, CommitmentReport(transaction, {}), SOME_FAILED)
+        reports.append(transaction)
+        return 0x0000, None
+
+    entity = AE("ODD")
+    entity.add_supported_context(StorageCommitmentPushModel)
+    server = entity.start_server(
+        ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_N_ACTION, report)]
+    )
+    try:
+        scp = StorageSCP(port=server.server_address[1])
+        with job_node(tmp_path, scp) as made:
+            peer = made.config.peers[0].model_copy(update={"storage_commitment": True})
+            config = made.config.model_copy(update={"peers": (peer,)})
+            job, folder = made.make_job(4), JobFolder(tmp_path)
+            paths = sorted((tmp_path / "source-0").glob("*.dcm"))
+            uids = tuple(read_outgoing(path).sop_instance_uid for path in paths)
+            folder.set_written([WrittenSeries("1.2", "DEN", tuple(paths), uids)])
+            delivery = Delivery(config, made.database)
+            with pytest.raises(DestinationRefuses, match="is not to be asked by C-FIND"):
+                delivery.commit(job, folder, "pacs", lambda: None)
+            assert reports
+    finally:
+        server.shutdown()
