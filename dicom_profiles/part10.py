@@ -7,6 +7,7 @@ one by one and joined per file, so that what is shared is encoded once.
 from __future__ import annotations
 
 import os
+import secrets
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Set
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -188,7 +189,7 @@ def _sorted(elements: Mapping[int, bytes]) -> list[bytes]:
 
 
 class FolderWriter:
-    """Writes files durably: NAME.part, synced, renamed; the folder is synced at the end.
+    """Writes files durably: NAME.….part, synced, renamed; the folder is synced at the end.
 
     A context manager: when it is left without an error, every file is on the disk.
 
@@ -227,12 +228,17 @@ class FolderWriter:
 
 
 def _write_synced(path: Path, content: bytes) -> None:
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    # Its own name: somebody who was taken for dead may still write the same file.
+    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def _sync_folder(folder: Path) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -179,7 +180,7 @@ class JobFolder:
 
 def write_json(path: Path, values: Mapping[str, JSON]) -> None:
     """Write a file so that after a crash it is there whole or not at all."""
-    part = path.with_name(path.name + ".part")
+    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")  # nobody else writes it
     with part.open("w", encoding="utf-8") as file:
         json.dump(values, file, indent=1)
         file.flush()

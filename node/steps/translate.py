@@ -7,6 +7,7 @@ comes last, so a file without it is the rest of an attempt that did not finish.
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -18,7 +19,8 @@ import numpy.typing as npt
 from dicom_profiles.ct_pixels import StoredSlice
 from dicom_profiles.preparing import preparing
 from node.steps.folder import JSON, JobFolder, StepError
-from pipelines.contract import Pipeline, Progress, no_progress
+from pipelines.card import ModelCard
+from pipelines.contract import Pipeline, Progress, Translation, no_progress
 
 SYNC_EVERY_SLICES = 16
 """So often the output is pushed to the disk, while the network works; little is left at the end."""
@@ -43,20 +45,37 @@ def translate_step(
     done = job.record
     if done is not None:
         return done
-    _refuse_other_model(job, pipeline)
+    refuse_other_model(job, pipeline.card)
     first = next(iter(job.sources.values()))
     translation = pipeline.translate(job.sources, job.input.parameters, progress)
-    part = job.translated.with_name(job.translated.name + ".part")
-    ready: dict[int, StoredSlice] = {}
-    with closing(translation.slices) as slices, part.open("wb") as file:
-        prepared = preparing(job.input.pipeline, job.sources, slices, ready)
-        _write_npy(file, prepared, first.shape)
-    part.replace(job.translated)
+    ready = _keep_slices(job, translation, first.shape)
     write_companions(job.companions, translation.companions(), first.shape)
     record = translation.record().to_json()
     job.set_record(record)
     job.ready = ready
     return record
+
+
+def _keep_slices(
+    job: JobFolder, translation: Translation, shape: tuple[int, int, int]
+) -> dict[int, StoredSlice]:
+    """Stream the output onto the disk; gives the stored values that are ready in memory.
+
+    Nothing half is left: it is large, and the disk may be full because of it.
+    """
+    for rest in job.path.glob(f"{job.translated.name}.*"):
+        rest.unlink(missing_ok=True)  # of a worker that was killed
+    # Its own name: somebody who was taken for dead may still write.
+    part = job.translated.with_name(f"{job.translated.name}.{secrets.token_hex(4)}.part")
+    ready: dict[int, StoredSlice] = {}
+    try:
+        with closing(translation.slices) as slices, part.open("wb") as file:
+            _write_npy(file, preparing(job.input.pipeline, job.sources, slices, ready), shape)
+        part.replace(job.translated)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    return ready
 
 
 def translated_slices(path: Path) -> Iterator[npt.NDArray[np.float32]]:
@@ -108,9 +127,12 @@ def _write_npy(
     os.fdatasync(file.fileno())
 
 
-def _refuse_other_model(job: JobFolder, pipeline: Pipeline) -> None:
-    """A job's id holds its model: another one would give other pixels under the same job."""
-    card = pipeline.card
+def refuse_other_model(job: JobFolder, card: ModelCard) -> None:
+    """A job's id holds its model: another one would give other pixels under the same job.
+
+    Raises:
+        StepError: the installed model is not the one that the job was made for.
+    """
     installed = f"{card.name}@{card.version}"
     wanted = job.input.model or installed
     digest = job.input.weights_sha256 or card.weights.sha256

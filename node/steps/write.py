@@ -15,7 +15,7 @@ from dicom_profiles.provenance import Derivation
 from dicom_profiles.qc_report import write_qc_report
 from dicom_profiles.writers import writer_for
 from node.steps.folder import JSON, JobFolder, StepError, WrittenSeries
-from node.steps.translate import read_companions, translated_slices
+from node.steps.translate import read_companions, refuse_other_model, translated_slices
 from pipelines import catalog
 
 UNGATED = "UNGATED"
@@ -29,6 +29,7 @@ def write_step(job: JobFolder) -> list[WrittenSeries]:
     record = job.record
     if record is None:
         raise StepError("Derived objects need a finished translation, this job has none.")
+    refuse_other_model(job, catalog.card(job.input.pipeline))  # updated since the translation?
     derivation = derivation_of(job, record)
     write = writer_for(job.input.pipeline)
     slices = ReadyImages(translated_slices(job.translated), job.ready)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pydicom
@@ -82,9 +83,10 @@ def test_files_are_whole_or_absent(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "0.dcm.part").mkdir()
+    (tmp_path / "0.dcm").mkdir()
     with pytest.raises(IsADirectoryError), FolderWriter(tmp_path) as files:
         files.write("0.dcm", b"content")
+    assert [path.name for path in tmp_path.iterdir()] == ["0.dcm"]
 
 
 def test_writing_again_replaces(tmp_path: Path) -> None:
@@ -106,7 +108,7 @@ def test_every_file_and_the_folder_are_synced(
     with FolderWriter(tmp_path / "new") as files:
         files.write("0.dcm", b"a")
         files.write("1.dcm", b"b")
-    assert sorted(synced[:-1]) == ["0.dcm.part", "1.dcm.part"]
+    assert sorted(name[:6] + name[-4:] for name in synced[:-1]) == ["0.dcm.part", "1.dcm.part"]
     assert synced[-1] == "new"
 
 
@@ -145,3 +147,17 @@ def test_what_is_kept_is_made_once() -> None:
     assert encoder.kept("a", make) is encoder.kept("a", make)
     assert encoder.kept(("b", 1), make) == encoder.kept("a", make)
     assert len(made) == 2
+
+
+def test_two_writers_of_the_same_files_do_not_meet(tmp_path: Path) -> None:
+    content = bytes(200_000)
+
+    def write(_part: int) -> None:
+        for number in range(20):
+            with FolderWriter(tmp_path) as writer:
+                writer.write(f"{number}.dcm", content)
+
+    with ThreadPoolExecutor(4) as pool:  # a worker that was taken for dead, and its successor
+        list(pool.map(write, range(4)))
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(f"{n}.dcm" for n in range(20))
+    assert {path.read_bytes() for path in tmp_path.iterdir()} == {content}

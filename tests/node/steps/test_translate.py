@@ -44,7 +44,7 @@ def test_broken_off_translation_leaves_nothing_that_counts(tmp_path: Path) -> No
     with pytest.raises(Stop):
         translate_step(job, Smoothing(), stop)
     assert job.record is None
-    assert not job.translated.exists()
+    assert not list(job.path.glob("translated*"))  # it may be large, and the disk full
     assert translate_step(job, Smoothing())["slices"] == 5
 
 
