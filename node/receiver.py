@@ -106,7 +106,13 @@ class Receiver:
                 target=self._serve, args=(connection, address, count >= limit), daemon=True
             )
             self._connections[thread] = connection
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError as error:  # the system gives no more threads: this one has to come back
+            with self._lock:
+                del self._connections[thread]
+            connection.close()
+            log.warning("no thread for a connection: %s", error, extra={"action": "no_thread"})
 
     def _serve(self, connection: socket.socket, address: str, is_full: bool) -> None:
         try:

@@ -6,6 +6,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import UTC
 from pathlib import Path
@@ -262,3 +263,17 @@ def test_a_large_instance_needs_little_memory(config: Config) -> None:
         assert psutil.Process().memory_info().rss - before < 32 << 20
     (path,) = files_in(config.node.data_dir / "incoming")
     assert path.stat().st_size > length
+
+
+def test_a_connection_for_which_there_is_no_thread_is_not_the_last(config: Config) -> None:
+    address = (LOOPBACK, config.node.port)
+    threading.stack_size(1 << 46)  # as when the machine has no room for another thread
+    try:
+        with socket.create_connection(address) as refused:
+            refused.settimeout(30)
+            assert refused.recv(1) == b""
+    finally:
+        threading.stack_size(0)
+    association = associate(config, contexts=[build_context(Verification)])
+    assert association.send_c_echo().Status == 0
+    association.release()
