@@ -68,7 +68,9 @@ class Questions:
     def forget(self, series_instance_uid: str) -> None:
         """Let go of a series that is decided."""
         self._answers.pop(series_instance_uid, None)
-        self._open.pop(series_instance_uid, None)
+        question = self._open.pop(series_instance_uid, None)
+        if question is not None:
+            question.cancel()  # else slow peers would be asked for hours about what is decided
 
     def _count(self, ae_title: str, study_uid: str, series_uid: str) -> int | None:
         peer = self.config.peer_by_ae_title(ae_title)

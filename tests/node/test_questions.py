@@ -13,7 +13,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 )
 
 from node.config import Config, PeerSettings
-from node.questions import Questions
+from node.questions import AT_A_TIME, Questions
 from tests.servers import free_port, wait_until
 
 NOW = datetime(2025, 3, 10, tzinfo=UTC)
@@ -25,6 +25,7 @@ class SlowPeer:
 
     def __init__(self) -> None:
         self.go = threading.Event()
+        self.asked = 0
         entity = AE("PACS")
         entity.add_supported_context(StudyRootQueryRetrieveInformationModelFind)
         self.server = entity.start_server(
@@ -35,6 +36,7 @@ class SlowPeer:
         self.port = int(self.server.socket.getsockname()[1])
 
     def _answer(self, event: evt.Event) -> Iterator[tuple[int, Dataset]]:
+        self.asked += 1
         self.go.wait(30)
         found = Dataset()
         found.QueryRetrieveLevel = "SERIES"
@@ -89,4 +91,18 @@ def test_a_peer_that_is_down_has_no_count() -> None:
     answer = questions.answer("1.2.3")
     assert answer is not None
     assert answer.count is None
+    questions.close()
+
+
+def test_nobody_asks_about_what_is_decided(peer: SlowPeer) -> None:
+    questions = questions_to(peer.port)
+    rows = [SimpleNamespace(**{**vars(ROW), "series_instance_uid": f"1.2.{n}"}) for n in range(9)]
+    for row in rows:  # more than are asked at a time: the PACS is slow
+        questions.ask(row, 5)
+    for row in rows:
+        questions.forget(row.series_instance_uid)
+    peer.go.set()
+    questions.ask(ROW, 5)
+    wait_until(lambda: not getattr(questions.answer("1.2.3"), "pending", True), what="the answer")
+    assert peer.asked <= AT_A_TIME + 1
     questions.close()
