@@ -107,8 +107,10 @@ class Assembler:
         """Move one series on, by what was known then; says when to look at it again."""
         uid = row.series_instance_uid
         failures, not_before = self._failures.get(uid, (0, now))
-        if now < not_before:
+        if now < not_before <= now + timedelta(seconds=LONGEST_FAILED_PAUSE_S):
             return not_before
+        if row.last_received > now and row.last_received > self.clock():
+            return self._count_from_now(row)
         try:
             due = self._advance(row, now)
         except Exception:  # boundary: process loop; one odd series must not stop the others
@@ -179,6 +181,16 @@ class Assembler:
         with self.database.connect() as connection:
             outcome = connection.scalar(query)
         return None if outcome is None else outcome == "RELEASED"
+
+    def _count_from_now(self, row: Any) -> datetime:
+        """The clock was set back: silence and limit count from now, not from a time to come."""
+        now = self.clock()
+        times = {"last_received": now, "first_received": min(row.first_received, now)}
+        times |= {"completed": min(row.completed, now)} if row.completed else {}
+        self._update(row, **times)
+        facts = {"action": "clock_set_back", "series": row.series_instance_uid}
+        log.warning("a series came later than now: the clock was set back", extra=facts)
+        return now
 
     def _reopen(self, row: Any, now: datetime) -> datetime:
         """Late images: a new revision begins, and will be a job of its own."""

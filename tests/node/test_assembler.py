@@ -93,6 +93,23 @@ def test_it_waits_for_the_quiet_time(tmp_path: Path, database: Engine) -> None:
     assembler.close()
 
 
+def test_a_clock_that_is_set_back_holds_nothing_up(tmp_path: Path, database: Engine) -> None:
+    config = make_config(tmp_path, assembly={"quiet_s": 20, "limit_s": 60})
+    now = [datetime.now(UTC) - timedelta(days=1)]  # what was received came "tomorrow"
+    assembler = Assembler(config, database, clock=lambda: now[0])
+    paths = write_ct_series(tmp_path / "ct", slices=12)
+    feed(assembler.spool, [*paths[:4], *paths[6:]])  # with a gap: it is waited for until the limit
+    for _ in range(3):
+        assembler.look()
+    assert only_series(database).state == "RECEIVING"
+    now[0] += timedelta(seconds=61)
+    for _ in range(3):
+        assembler.look()
+    row = only_series(database)
+    assert row.evidence.get("kind") == "limit", row.reason
+    assembler.close()
+
+
 def test_what_waits_for_admission_is_not_silence(tmp_path: Path, database: Engine) -> None:
     config = make_config(tmp_path, assembly={"quiet_s": 20, "limit_s": 600})
     now = [datetime.now(UTC)]
