@@ -58,12 +58,13 @@ def test_a_case_has_image_breast_and_findings() -> None:
 
 
 def test_places_are_sources(tmp_path: Path) -> None:
-    options = argparse.Namespace()
+    options = argparse.Namespace(seed=5)
     real = list(cases(f"excerpt:{excerpt(tmp_path)}", options))
     assert [(one.patient, one.group) for one in real] == [("P1", "real"), ("P2", "real")]
     (simulated,) = cases("simulated:1", options)
     (null,) = cases("null:1", options)
     assert simulated.group == "simulated"
+    assert simulated.name == "simulated 5.0"
     assert null.group == "simulated, iodine independent"
     with pytest.raises(ValueError, match="simulated:, null:"):
         list(cases("dicom:/x", options))
