@@ -25,13 +25,14 @@ from difflib import get_close_matches
 from typing import Any
 
 from pydicom import Dataset
-from pydicom.datadict import dictionary_VR, keyword_dict, tag_for_keyword
+from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_dict, tag_for_keyword
 from pydicom.multival import MultiValue
 
 PSEUDO_KEYWORDS = ("source_ae", "instances")
 OPERATORS = ("matches", "range", "at_least", "at_most", "present", "not", "any", "all")
 SHOWN_VALUES = 3
-PATIENT_GROUP = 0x0010
+PATIENT_GROUPS = (0x0010, 0x0038)
+"""Groups of PS3.6 about the patient and the visit."""
 PRIVATE_TAG = re.compile(r"\(([0-9A-Fa-f]{4}),([0-9A-Fa-f]{4})\)")
 
 Values = tuple[Any, ...]
@@ -138,9 +139,14 @@ def check_keyword(keyword: str) -> None:
 
 
 def is_patient_attribute(keyword: str) -> bool:
-    """Whether values of this attribute identify a patient and are not repeated anywhere."""
-    tag = tag_for_keyword(keyword.split(".")[-1])
-    return tag is not None and tag >> 16 == PATIENT_GROUP
+    """Whether values of this attribute name a person or a visit, and are not repeated anywhere."""
+    by_number = PRIVATE_TAG.fullmatch(keyword)  # the way to private elements takes any tag
+    last = keyword.split(".")[-1]
+    tag = int(by_number[1] + by_number[2], 16) if by_number else tag_for_keyword(last)
+    if tag is None:
+        return False
+    names = dictionary_has_tag(tag) and dictionary_VR(tag) in ("PN", "SQ")  # items may name one
+    return names or tag >> 16 in PATIENT_GROUPS
 
 
 def values_of(header: Dataset, keyword: str) -> Values:

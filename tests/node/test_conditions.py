@@ -97,6 +97,25 @@ def test_a_patient_attribute_is_never_repeated() -> None:
     assert finding.found == "present (1 of 2), absent (1 of 2)"
 
 
+@pytest.mark.parametrize(
+    "keyword",
+    [
+        "(0010,0010)",
+        "(0010,1000)",
+        "ReferringPhysicianName",
+        "AdmissionID",
+        "ReferencedPatientSequence",
+        "ReferencedPatientSequence.PatientName",
+    ],
+)
+def test_no_way_of_writing_it_repeats_a_patient_or_a_person(keyword: str) -> None:
+    ds, item = Dataset(), Dataset()
+    ds.PatientName = ds.OtherPatientIDs = ds.ReferringPhysicianName = ds.AdmissionID = "SECRET"
+    item.PatientName = "SECRET"
+    ds.ReferencedPatientSequence = [item]
+    assert parse_condition(keyword, "x").evaluate([ds], "X").found == "present (1 of 1)"
+
+
 def test_sequences_and_private_elements() -> None:
     ds = header(Modality="PT")
     item = header(RadionuclideTotalDose="2.5e8")
