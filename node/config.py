@@ -9,8 +9,17 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 AETitle = Annotated[
@@ -42,15 +51,40 @@ def _written_syntax(value: str) -> str:
     return value
 
 
+def _web_address(value: str) -> str:
+    found = urlsplit(value)
+    if found.scheme not in ("http", "https") or not found.hostname or "@" in found.netloc:
+        raise ValueError("http:// or https:// and a host; a log-in goes to username and password")
+    return value
+
+
 Database = Annotated[str, AfterValidator(_known_database)]
 Device = Annotated[str, AfterValidator(_known_device)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+Text = Annotated[str, Field(min_length=1)]
+"""Text that is there: an empty host, for one, would mean every address of this machine."""
+
+LONGEST_S = 3_155_760_000
+"""A hundred years: what a clock can still count."""
 TransferSyntaxUID = Annotated[str, AfterValidator(_written_syntax)]
 
 
 class Settings(BaseModel):
     """Base of all settings: frozen, and an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _sound_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse truth for a number, and times that no clock can count."""
+        name = str(info.field_name)
+        if cls.model_fields[name].annotation in (int, float):
+            if isinstance(value, bool):
+                raise ValueError("a number")
+            if name.endswith("_s") and isinstance(value, int | float) and value > LONGEST_S:
+                raise ValueError(f"at most {LONGEST_S} seconds")
+        return value
 
 
 class TLSSettings(Settings):
@@ -65,7 +99,7 @@ class NodeSettings(Settings):
     """Who we are on the network and where we keep data."""
 
     ae_title: AETitle = Field("VSCANNER", description="our AE title; a caller must use it")
-    host: str = Field("0.0.0.0", description="address on which we accept associations")
+    host: Text = Field("0.0.0.0", description="address on which we accept associations")
     port: Port = Field(11112, description="port on which we accept associations")
     data_dir: Path = Field(Path("/var/lib/vscanner"), description="spool, jobs, derived objects")
     database: Database = Field("sqlite", description="'sqlite', or postgresql://user@host/name")
@@ -73,7 +107,7 @@ class NodeSettings(Settings):
     max_associations: int = Field(25, ge=1, description="associations at a time, a process")
     max_pdu_bytes: int = Field(131072, ge=4096, description="largest PDU that we accept")
     idle_timeout_s: float = Field(
-        60, gt=0, description="an association silent this long is aborted"
+        60, gt=0, description="an association, or a body of STOW-RS, silent this long is given up"
     )
     min_free_bytes: int = Field(
         1_000_000_000, ge=0, description="below this free space C-STORE answers A700H"
@@ -84,12 +118,12 @@ class NodeSettings(Settings):
 class PeerSettings(Settings):
     """An application entity that may call us, and that we can call."""
 
-    name: str = Field(description="the name that routes use in send_to")
+    name: Text = Field(description="the name that routes use in send_to")
     ae_title: AETitle = Field(description="its AE title")
-    host: str = Field(description="its address")
+    host: Text = Field(description="its address")
     port: Port = Field(description="its DICOM port")
-    dicomweb: str | None = Field(None, description="root URL of its DICOMweb services")
-    orthanc_rest: str | None = Field(None, description="root URL of its Orthanc REST API")
+    dicomweb: WebAddress | None = Field(None, description="root URL of its DICOMweb services")
+    orthanc_rest: WebAddress | None = Field(None, description="root URL of its Orthanc REST API")
     username: str | None = Field(None, description="HTTP user name")
     password: SecretStr | None = Field(None, description="HTTP password")
     send_by: Literal["c-store", "stow-rs", "orthanc-rest"] = Field(
@@ -114,7 +148,7 @@ class PeerSettings(Settings):
 class WebSettings(Settings):
     """The status page and the HTTP interface."""
 
-    host: str = Field("127.0.0.1", description="address of the status page")
+    host: Text = Field("127.0.0.1", description="address of the status page")
     port: Port = Field(8080, description="port of the status page")
     names: tuple[str, ...] = Field(
         (), description="dotted host names by which browsers reach the page, a proxy's say"
@@ -175,7 +209,7 @@ class RetentionSettings(Settings):
 class RouteSettings(Settings):
     """One routing rule: which series go to which pipeline, and where the result goes."""
 
-    name: str = Field(description="what the status page calls this route")
+    name: Text = Field(description="what the status page calls this route")
     pipeline: str = Field(description="name of a pipeline, see `vscanner models`")
     when: dict[str, Any] = Field(
         default_factory=dict, description="conditions over DICOM keywords; all must hold"

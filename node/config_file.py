@@ -35,6 +35,7 @@ SOURCE = "source"
 INTEGER = re.compile(r"[-+]?[0-9]+")
 FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 SECRETS = ("password", "database")  # a database URL may carry a password
+LOG_IN = re.compile("://[^/]*@")  # so may any other
 WANTED = {  # pydantic's kinds of fault: in words of the file, where its own are not
     "int_parsing": "a whole number",
     "int_from_float": "a whole number",
@@ -131,11 +132,14 @@ class Document:
         self.content: Any = {}
         try:
             root = yaml.compose(text, Loader=yaml.SafeLoader)
+            if root is not None:
+                self.content = self._build(root, ())
         except yaml.YAMLError as error:
             self.faults.append(self._syntax_fault(error))
             return
-        if root is not None:
-            self.content = self._build(root, ())
+        except RecursionError:
+            self.faults.append(f"{name}: it is nested too deeply, or an alias (*) holds itself.")
+            return
         if not isinstance(self.content, dict) and not self.faults:
             self.faults.append(f"{name}: settings as `key: value` are wanted, got other text.")
 
@@ -208,7 +212,8 @@ def _model_fault(fault: Mapping[str, Any]) -> Fault:
         return key, f"there is no setting {name}; {hint}"
     if fault["type"] == "missing":
         return key[:-1], f"{name} is missing; it has no default."
-    got = "a value that is not shown" if key[-1] in SECRETS else repr(fault["input"])
+    shown = repr(fault["input"])
+    got = "a value that is not shown" if key[-1] in SECRETS or LOG_IN.search(shown) else shown
     return key, f"{name} should be {_wanted(fault)}, got {got}."
 
 

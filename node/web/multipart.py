@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from email.message import Message
+from email.utils import collapse_rfc2231_value
+from typing import Any
 
 HEADER_LIMIT_BYTES = 16_384
 
@@ -40,7 +42,12 @@ def parse_content_type(header: str) -> tuple[str, dict[str, str]]:
     message = Message()
     message["content-type"] = header
     pairs = message.get_params(failobj=[("", "")])
-    return pairs[0][0].lower(), {name.lower(): value for name, value in pairs[1:]}
+    return str(pairs[0][0]).lower(), {name.lower(): _plain(value) for name, value in pairs[1:]}
+
+
+def _plain(value: Any) -> str:
+    """A parameter's value, whether plain or with character set and language (RFC 2231)."""
+    return collapse_rfc2231_value(value)
 
 
 async def read_parts(chunks: AsyncIterator[bytes], boundary: str) -> AsyncIterator[Event]:
@@ -72,9 +79,9 @@ class _Reader:
     """A small automaton: preamble, then headers and data of part after part, then epilogue."""
 
     def __init__(self, boundary: str) -> None:
-        if not boundary or len(boundary) > 70:  # RFC 2046 5.1.1
-            raise MultipartError("The boundary must have 1 to 70 characters.")
-        self._delimiter = b"\r\n--" + boundary.encode("latin-1")
+        if not 0 < len(boundary) <= 70 or not boundary.isascii():  # RFC 2046 5.1.1
+            raise MultipartError("The boundary must have 1 to 70 characters of ASCII.")
+        self._delimiter = b"\r\n--" + boundary.encode("ascii")
         self._buffer = bytearray(b"\r\n")  # so that a body may begin with its first delimiter
         self._state: Callable[[list[Event]], bool] = self._preamble
         self._ended = False

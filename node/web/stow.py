@@ -6,10 +6,12 @@ bounded however large an instance is; an instance is durable before the answer n
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import logging
 import secrets
 import socket
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 from starlette.concurrency import run_in_threadpool
@@ -49,7 +51,8 @@ async def post_studies(request: Request) -> Response:
     upload = Upload(site.spool, site.config, source, f"stow{secrets.token_hex(6)}")
     started = datetime.now(UTC)
     try:
-        async for event in read_parts(request.stream(), boundary):
+        chunks = without_silence(request.stream(), site.config.node.idle_timeout_s)
+        async for event in read_parts(chunks, boundary):
             await run_in_threadpool(upload.take, event)
     except MultipartError as error:
         kept = len(upload.result.stored)
@@ -61,6 +64,24 @@ async def post_studies(request: Request) -> Response:
         await run_in_threadpool(upload.close)
         _log_request(upload, source, started)
     return answer(upload.result, media_type)
+
+
+async def without_silence(chunks: AsyncIterator[bytes], longest_s: float) -> AsyncIterator[bytes]:
+    """A body as it arrives, as long as it does arrive.
+
+    Raises:
+        MultipartError: nothing came for `longest_s`; a sender that is gone says no word of it.
+    """
+    while True:
+        try:
+            async with asyncio.timeout(longest_s):
+                chunk = await anext(chunks)
+        except StopAsyncIteration:
+            return
+        except TimeoutError as error:
+            sentence = f"Nothing came for {longest_s:g} s (node.idle_timeout_s); send it again."
+            raise MultipartError(sentence) from error
+        yield chunk
 
 
 def answer_type(request: Request) -> str:

@@ -15,7 +15,14 @@ from node.counters import CounterBuffer
 from node.spool import InstanceMismatch, ReceivedFacts, Spool, SpoolFull, UnreadableDataset
 from node.spooling.file_meta import FileMeta, read_file_meta
 from node.spooling.incoming import IncomingFile
-from node.web.multipart import Event, PartData, PartEnd, PartStart, parse_content_type
+from node.web.multipart import (
+    Event,
+    MultipartError,
+    PartData,
+    PartEnd,
+    PartStart,
+    parse_content_type,
+)
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +36,9 @@ TRANSFER_SYNTAX_NOT_SUPPORTED = 0xC122
 PREFIX_END = 132  # preamble and DICM, PS3.10 7.1
 GROUP_LENGTH_END = PREFIX_END + 12
 META_LIMIT_BYTES = 65_536
+LONGEST_UID = 64  # PS3.5 9.1
+MOST_REFUSED = 10_000
+"""Instances that one request may have in vain: each is a line of the log and of the answer."""
 
 
 class Refusal(Exception):  # noqa: N818 - the field's word
@@ -104,7 +114,11 @@ class Upload:
         self._size_bytes = 0
 
     def take(self, event: Event) -> None:
-        """The next event."""
+        """The next event.
+
+        Raises:
+            MultipartError: too many instances were refused.
+        """
         try:
             if isinstance(event, PartStart):
                 self._start(event)
@@ -168,8 +182,11 @@ class Upload:
             raise UnreadableDataset("A part needs a DICOM Part 10 file (PS3.10 7.1).")
         if len(self._head) < end:
             return
-        self._meta = read_file_meta(bytes(self._head[:end]), end)
-        self._file = self._spool.incoming.begin(self._facts(self._meta))
+        meta = read_file_meta(bytes(self._head[:end]), end)
+        if not _may_be_repeated(meta.sop_class_uid, meta.sop_instance_uid):
+            raise UnreadableDataset("The File Meta Information needs UIDs, got other text.")
+        self._meta = meta
+        self._file = self._spool.incoming.begin(self._facts(meta))
         self._file.write(memoryview(bytes(self._head[end:])))
 
     def _facts(self, meta: FileMeta) -> ReceivedFacts:
@@ -205,6 +222,8 @@ class Upload:
         self.result.failed.append(FailedInstance(failure_reason(error), *uids))
         facts = {"action": "instance_refused", "instance": uids[1], "request": self._name}
         log.warning("An instance was refused: %s", error, extra=facts)
+        if len(self.result.failed) >= MOST_REFUSED:
+            raise MultipartError(f"{MOST_REFUSED} instances were refused; the rest was not read.")
 
 
 def failure_reason(error: Exception) -> int:
@@ -214,6 +233,11 @@ def failure_reason(error: Exception) -> int:
     if isinstance(error, SpoolFull):
         return OUT_OF_RESOURCES
     return MISMATCH if isinstance(error, InstanceMismatch) else CANNOT_UNDERSTAND
+
+
+def _may_be_repeated(*uids: str) -> bool:
+    """Whether these can be UIDs, so that answer and log may name them."""
+    return all(len(uid) <= LONGEST_UID and uid.isascii() and uid.isprintable() for uid in uids)
 
 
 def _reference(sop_class_uid: str, sop_instance_uid: str) -> dict[str, Any]:

@@ -86,6 +86,15 @@ def test_an_empty_file_means_the_defaults() -> None:
             "peers:\n- {name: a, ae_title: A, host: h, port: 1, tls: {certifcate: x}}\n",
             "line 2: there is no setting peers[0].tls.certifcate; did you mean certificate?",
         ),
+        ("node:\n  receivers: true\n", "line 2: node.receivers should be a number, got True."),
+        ("assembly:\n  limit_s: inf\n", "assembly.limit_s should be a finite number, got 'inf'."),
+        ("assembly:\n  limit_s: 1e18\n", "should be at most 3155760000 seconds, got 1e+18."),
+        ("web:\n  host: ''\n", "web.host should be text of at least one character, got ''."),
+        ("node: &me {peers: [*me]}\n", "nested too deeply, or an alias (*) holds itself."),
+        (
+            "peers:\n- {name: a, ae_title: A, host: h, port: 1, dicomweb: pacs/dicom-web}\n",
+            "peers[0].dicomweb should be http:// or https:// and a host; a log-in goes to username",
+        ),
     ],
 )
 def test_a_fault_is_named_with_its_line(text: str, sentence: str) -> None:
@@ -188,3 +197,10 @@ def test_files_that_are_not_here_are_named(tmp_path: Path) -> None:
         "peers[0].tls.key needs a PEM file that this user can read, got /nope.key."
     ]
     assert missing_files(parse_config(GOOD)) == []
+
+
+def test_a_log_in_within_an_address_is_refused_and_not_shown() -> None:
+    peer = "{name: a, ae_title: A, host: h, port: 1, dicomweb: 'https://me:secret@h/dicom-web'}"
+    (fault,) = faults_of(f"peers: [{peer}]")
+    assert "username and password" in fault
+    assert "secret" not in fault

@@ -97,7 +97,7 @@ def test_nonsense_is_refused(body: bytes) -> None:
         parse(body, [10] * 1000)
 
 
-@pytest.mark.parametrize("boundary", ["", "x" * 71])
+@pytest.mark.parametrize("boundary", ["", "x" * 71, "é"])
 def test_boundaries_have_1_to_70_characters(boundary: str) -> None:
     with pytest.raises(MultipartError, match="1 to 70"):
         parse(b"", (), boundary)
@@ -107,3 +107,23 @@ def test_content_types() -> None:
     kind, parameters = parse_content_type('Multipart/Related; type="application/dicom"; boundary=x')
     assert kind == "multipart/related"
     assert parameters == {"type": "application/dicom", "boundary": "x"}
+
+
+@pytest.mark.parametrize(
+    ("header", "boundary"),
+    [
+        ("multipart/related; boundary*=utf-8''%C3%A9", "é"),
+        ("multipart/related; boundary*0=a; boundary*1=b", "ab"),
+        ("multipart/related; boundary*0*=utf-8'a", "utf-8'a"),
+        ("multipart/related; boundary*=''x", "x"),
+    ],
+)
+def test_parameters_in_parts_or_with_a_character_set(header: str, boundary: str) -> None:
+    """RFC 2231: to our parser a tuple, which is no text."""
+    assert parse_content_type(header)[1]["boundary"] == boundary
+
+
+@given(st.text(st.sampled_from("abc;=*'\"%0123é \\/"), max_size=40))
+def test_any_content_type_is_read(header: str) -> None:
+    kind, parameters = parse_content_type(header)
+    assert all(isinstance(each, str) for each in (kind, *parameters.values()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import secrets
+import socket
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -244,3 +245,29 @@ def test_only_peers_and_this_machine_may_store(world: World) -> None:
     for stranger in ("192.0.2.8", "192.0.2.9", ""):
         with pytest.raises(Exception, match="not the address of a peer"):
             source_of(config, stranger)
+
+
+def test_a_proxy_on_this_machine_is_not_the_sender(client: httpx.Client) -> None:
+    headers = {"content-type": TYPE, "x-forwarded-for": "198.51.100.7"}
+    answer = client.post("/dicom-web/studies", content=b"", headers=headers)
+    assert answer.status_code == 403
+    assert "198.51.100.7 is not the address of a peer" in refusal(answer)
+
+
+def test_a_sender_that_falls_silent_is_given_up(tmp_path: Path) -> None:
+    """Without an end its connection and its half file would stay for ever."""
+    world = World(tmp_path / "data")
+    node = world.config.node.model_copy(update={"idle_timeout_s": 0.5})
+    first = multipart([part10(write_ct_dataset())])
+    config = world.config.model_copy(update={"node": node})
+    with (
+        serving(config, world.database),
+        socket.create_connection(("127.0.0.1", config.web.port), 60) as line,
+    ):
+        head = f"POST /dicom-web/studies HTTP/1.1\r\nHost: localhost\r\nContent-Type: {TYPE}\r\n"
+        line.sendall(f"{head}Content-Length: {2 * len(first)}\r\n\r\n".encode() + first[:-20])
+        answer = b"".join(iter(lambda: line.recv(65_536), b"")).decode()  # till it hangs up
+    world.close()
+    assert answer.startswith("HTTP/1.1 400")
+    assert "Nothing came for 0.5 s" in answer
+    assert not list((world.config.node.data_dir / "incoming").glob(".work-*/*"))

@@ -6,12 +6,20 @@ import io
 
 import pytest
 import sqlalchemy as sa
+from pydicom import Dataset
 
 from node.counters import read_counts
 from node.database import associations
 from node.spool import InstanceMismatch, SpoolFull, UnreadableDataset
-from node.web.multipart import Event, PartData, PartEnd, PartStart
-from node.web.upload import CLASS_NOT_SUPPORTED, Refusal, Upload, failure_reason
+from node.web.multipart import Event, MultipartError, PartData, PartEnd, PartStart
+from node.web.upload import (
+    CANNOT_UNDERSTAND,
+    CLASS_NOT_SUPPORTED,
+    MOST_REFUSED,
+    Refusal,
+    Upload,
+    failure_reason,
+)
 from tests.node.web.world import World
 from tests.synthetic import write_ct_dataset
 
@@ -29,8 +37,12 @@ def take(upload: Upload, *events: Event) -> None:
 
 
 def dicom() -> bytes:
+    return dicom_of(write_ct_dataset())
+
+
+def dicom_of(ds: Dataset) -> bytes:
     stream = io.BytesIO()
-    write_ct_dataset().save_as(stream, enforce_file_format=True)
+    ds.save_as(stream, enforce_file_format=True)
     return stream.getvalue()
 
 
@@ -63,6 +75,25 @@ def test_half_an_instance_leaves_nothing(upload: Upload, world: World) -> None:
 def test_another_kind_of_part_is_refused(upload: Upload) -> None:
     take(upload, PartStart({"content-type": "text/plain"}), PartData(dicom()), PartEnd())
     assert [failed.reason for failed in upload.result.failed] == [0xC000]
+
+
+def test_a_uid_that_is_none_is_named_nowhere(upload: Upload) -> None:
+    ds = write_ct_dataset()
+    odd = dicom_of(ds).replace(
+        ds.SOPInstanceUID.encode(), b"SECRET\x01".ljust(len(ds.SOPInstanceUID)), 1
+    )
+    take(upload, PartStart({}), PartData(odd), PartEnd())
+    (failed,) = upload.result.failed
+    assert (failed.reason, failed.sop_instance_uid) == (CANNOT_UNDERSTAND, "")
+
+
+def test_a_body_of_nothing_but_refusals_ends(upload: Upload) -> None:
+    """Each would be kept in memory, and be a line of the log."""
+    parts = [PartStart({}), PartEnd()] * (MOST_REFUSED - 1)
+    take(upload, *parts)
+    upload.take(PartStart({}))
+    with pytest.raises(MultipartError, match="10000 instances were refused"):
+        upload.take(PartEnd())
 
 
 @pytest.mark.parametrize(
