@@ -6,6 +6,8 @@ table can be rebuilt from them.
 
 from __future__ import annotations
 
+import json
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -201,6 +203,28 @@ def database_url(settings: NodeSettings) -> str:
     return settings.database.replace("postgresql://", "postgresql+psycopg://", 1)
 
 
+def strict_json(value: Any) -> str:
+    """JSON (RFC 8259), in which there is no NaN and no infinity: such a number becomes null."""
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError:
+        return json.dumps(_without_odd_numbers(value), allow_nan=False)
+
+
+def _without_odd_numbers(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_odd_numbers(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_odd_numbers(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+ENGINE_SETTINGS: dict[str, Any] = {
+    "json_serializer": strict_json,
+    "hide_parameters": True,  # errors would quote rows, which hold patients' attributes
+}
+
+
 def open_database(settings: NodeSettings) -> Engine:
     """Open the database and make the tables that are missing.
 
@@ -209,10 +233,10 @@ def open_database(settings: NodeSettings) -> Engine:
     url = database_url(settings)
     if url.startswith("sqlite"):
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-        engine = sa.create_engine(url, connect_args={"timeout": 60})
+        engine = sa.create_engine(url, connect_args={"timeout": 60}, **ENGINE_SETTINGS)
         sa.event.listen(engine, "connect", _tune_sqlite)
     else:
-        engine = sa.create_engine(url, pool_pre_ping=True)
+        engine = sa.create_engine(url, pool_pre_ping=True, **ENGINE_SETTINGS)
     for table in metadata.sorted_tables:
         try:
             table.create(engine, checkfirst=True)

@@ -141,6 +141,8 @@ def percent(share: float) -> str:
 
 def figure(value: Any) -> str:
     """A measured value in four digits, yes or no for a truth, anything else as it is."""
+    if value is None:
+        return "no number"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

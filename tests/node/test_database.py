@@ -67,3 +67,22 @@ def test_a_time_without_a_zone_is_refused(tmp_path: Path) -> None:
 def test_postgresql_is_spoken_by_psycopg(tmp_path: Path) -> None:
     settings = NodeSettings(data_dir=tmp_path, database="postgresql://node@db/scanner")
     assert database_url(settings) == "postgresql+psycopg://node@db/scanner"
+
+
+def test_a_number_that_json_does_not_have_becomes_null(tmp_path: Path) -> None:
+    """PostgreSQL refuses NaN, and so do readers of our JSON."""
+    database = open_database(NodeSettings(data_dir=tmp_path / "data"))
+    value = {"a": [float("nan"), 1.5], "b": {"c": float("-inf")}, "d": "NaN"}
+    with database.begin() as connection:
+        found = connection.scalar(sa.select(sa.literal(value, sa.JSON)))
+    assert found == {"a": [None, 1.5], "b": {"c": None}, "d": "NaN"}
+
+
+def test_an_error_quotes_no_row(tmp_path: Path) -> None:
+    """Rows hold patients' attributes, and errors go to the log."""
+    database = open_database(NodeSettings(data_dir=tmp_path / "data"))
+    with database.begin() as connection:
+        connection.execute(executors.insert(), executor(host="SECRET"))
+    with pytest.raises(sa.exc.IntegrityError) as caught, database.begin() as connection:
+        connection.execute(executors.insert(), executor(host="SECRET"))
+    assert "SECRET" not in str(caught.value)
