@@ -46,10 +46,13 @@ def text(attributes: Mapping[str, Any], keyword: str) -> str:
 
 
 def numbers(attributes: Mapping[str, Any], keyword: str) -> tuple[float, ...]:
-    """All values of a numeric attribute in a DICOM JSON object."""
+    """All values of a numeric attribute in a DICOM JSON object; none where one is no number."""
     tag = tag_for_keyword(keyword)
     values = attributes.get(f"{tag:08X}", {}).get("Value") or []
-    return tuple(float(value) for value in values)
+    try:
+        return tuple(float(value) for value in values)
+    except (TypeError, ValueError):  # an empty one of several is null (PS3.18 F.2.5)
+        return ()
 
 
 def study_heading(attributes: Mapping[str, Any]) -> StudyHeading:

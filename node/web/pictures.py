@@ -7,6 +7,7 @@ and the last few decoded slices.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -42,6 +43,8 @@ MARK = "SYNTHETIC"
 UIDS_IN_ONE_QUERY = 500
 JOBS_REMEMBERED = 16
 SLICES_REMEMBERED = 12
+MOST_PIXELS = 50_000_000
+"""The largest mammograms have 30 million; a header that says more is not believed."""
 READ = ["SourceImageSequence", "SOPClassUID", "Modality"]
 OWN_PERCENTILES = (1.0, 99.7)
 """Window of an image without a scale: nearly all of its values."""
@@ -276,6 +279,14 @@ def _derived_by_source(folder: Path) -> tuple[dict[str, Path], str]:
 
 
 def _decode(path: Path, _changed: int) -> npt.NDArray[np.float32]:
-    """A slice in the unit of its modality, (rows, columns)."""
-    (image,) = open_source([path]).slices()
+    """A slice in the unit of its modality, (rows, columns).
+
+    Raises:
+        NoPicture: it would take more memory than a picture is worth.
+    """
+    source = open_source([path])
+    if math.prod(source.shape) > MOST_PIXELS:
+        size = " x ".join(map(str, source.shape[-2:]))
+        raise NoPicture(f"Pictures show up to {MOST_PIXELS:,} pixels, this image has {size}.")
+    (image,) = source.slices()
     return image

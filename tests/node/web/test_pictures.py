@@ -125,6 +125,15 @@ def test_a_browser_keeps_pictures_and_asks_whether_they_changed(
     assert changed.content != first.content
 
 
+def test_an_image_that_claims_to_be_huge_is_not_decoded(world: World, tmp_path: Path) -> None:
+    ds = write_ct_dataset()
+    ds.Rows = ds.Columns = 60_000
+    ds.save_as(tmp_path / "huge.dcm", enforce_file_format=True)
+    shelf = PictureShelf(world.database, world.config.node.data_dir)
+    with pytest.raises(NoPicture, match="up to 50,000,000 pixels, this image has 60000 x 60000"):
+        shelf._decoded(tmp_path / "huge.dcm")
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [

@@ -24,6 +24,7 @@ from tests.node.web.world import World
         ("attacker.example", False),
         ("scanner.hospital.example.attacker.example", False),
         ("", False),
+        ("[", False),
     ],
 )
 def test_known_hosts(host: str, known: bool) -> None:
@@ -41,6 +42,7 @@ def test_known_hosts(host: str, known: bool) -> None:
         ({"host": "a:8080", "origin": "http://a:8080"}, True),
         ({"host": "a:8080", "origin": "http://a:9090"}, False),
         ({"host": "a", "origin": "null"}, False),
+        ({"host": "a", "origin": "http://["}, False),
     ],
 )
 def test_same_origin(headers: dict[str, str], allowed: bool) -> None:
@@ -77,3 +79,10 @@ def test_a_rebound_name_is_turned_away_but_monitoring_is_not(client: httpx.Clien
 
     assert [ask(path) for path in ("/", "/api/studies", "/static/style.css")] == [421] * 3
     assert [ask(path) for path in ("/health/live", "/metrics")] == [200] * 2
+
+
+def test_an_address_that_parsers_choke_on_is_a_400(client: httpx.Client) -> None:
+    number = "1" * 5000
+    for path in (f"/jobs/x/pictures/before/{number}.png", "/series/a%00b", "/?route=%00"):
+        answer = client.get(path)
+        assert (answer.status_code, "up to 1000 characters" in answer.text) == (400, True)
