@@ -72,9 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def tree_of(series: FolderSeries) -> Tree:
     """The decision about one series, for a terminal."""
-    tree = Tree(
-        f"[bold]Series {series.series_instance_uid}[/bold], {len(series.instances)} image(s)"
-    )
+    uid = escape(series.series_instance_uid)
+    tree = Tree(f"[bold]Series {uid}[/bold], {len(series.instances)} image(s)")
     for finding in series.evidence.findings:
         tree.add(f"[red]{escape(finding)}[/red]")
     for stack in series.explanation.stacks:

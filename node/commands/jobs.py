@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from rich.markup import escape
 from rich.table import Table
 
 from node.commands.tables import folding_table, output
@@ -74,9 +75,9 @@ def _print_jobs(found: Sequence[Job], *, as_json: bool) -> None:
     table = folding_table("id", "state", "route", "model", "tries", "created", "reason")
     for job in found:
         state = f"{job.state} {job.step} {job.progress:.0%}" if job.step else str(job.state)
-        created = f"{job.created:%Y-%m-%d %H:%M:%S}"
-        tries = str(job.attempts)
-        table.add_row(job.id[:SHOWN], state, job.route, job.model, tries, created, job.reason)
+        created = f"{job.created.astimezone():%Y-%m-%d %H:%M:%S}"  # as on the status page
+        facts = (job.route, job.model, str(job.attempts), created, job.reason)
+        table.add_row(job.id[:SHOWN], state, *map(escape, facts))
     output().print(table if found else "There are no such jobs.")
 
 
@@ -88,5 +89,5 @@ def _print_job(job: Job, *, as_json: bool) -> None:
     table = Table.grid(padding=(0, 2))
     for key, value in values.items():
         text = value if isinstance(value, str) else json.dumps(value, indent=1)
-        table.add_row(key, text)
+        table.add_row(key, escape(text))
     output().print(table)

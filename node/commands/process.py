@@ -152,7 +152,7 @@ def print_table(answers: Sequence[Answer], contents: FolderContents) -> None:
     for answer in answers:
         style = STYLES.get(answer.state, "")
         table.add_row(
-            f"…{answer.series_instance_uid[-12:]}\n{escape(answer.label)}",
+            escape(f"…{answer.series_instance_uid[-12:]}\n{answer.label}"),
             str(answer.instances),
             escape(answer.route) or "-",
             f"[{style}]{answer.state.replace('_', ' ')}[/{style}]",

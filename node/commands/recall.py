@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from rich.markup import escape
+
 from dicom_profiles.rejection_note import REASONS
 from node.commands.tables import folding_table, output
 from node.config_file import load_config
@@ -159,5 +161,6 @@ def _print(made: list[Recalled], *, as_json: bool) -> None:
             f"{name}: {uid or 'holds nothing'}" for name, uid in one.notes.items()
         )
         state, study = str(one.job.state), one.job.study_instance_uid
-        table.add_row(one.job.id[:12], state, study, series, sent, notes, again)
+        facts = (state, study, series, sent, notes, again)
+        table.add_row(one.job.id[:12], *map(escape, facts))
     output().print(table if made else "That version made no series here.")

@@ -42,6 +42,18 @@ def test_list_and_show(node: JobNode, capsys: pytest.CaptureFixture[str]) -> Non
     assert "ldct_denoise@" in capsys.readouterr().out
 
 
+def test_brackets_of_a_reason_are_shown_as_they_are(
+    node: JobNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = node.make_job(4)
+    reason = "wanted matches (?i)[ls]ow, found A[/b]"
+    node.ledger.update(job.id, reason=reason)
+    assert call(node) == 0
+    assert "[ls]ow" in capsys.readouterr().out
+    assert call(node, "show", job.id) == 0
+    assert reason in capsys.readouterr().out
+
+
 def test_cancel_and_retry(node: JobNode, capsys: pytest.CaptureFixture[str]) -> None:
     job = node.make_job(4)
     assert call(node, "cancel", job.id[:8], "--json") == 0
