@@ -41,6 +41,9 @@ COMMANDS = (
 )
 """Name and purpose of every command; the module is `node.commands.<name>`."""
 
+NOT_FOR_OTHERS = 0o007
+"""File mode bits that no file of ours has: images are for this user and its group."""
+
 WRONG_USE = 2
 FAILED = 1
 INTERRUPTED = 130
@@ -104,6 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     # pydicom's warnings quote values, which may be a patient's; what matters we say ourselves.
     warnings.filterwarnings("ignore", module="pydicom")
+    os.umask(os.umask(NOT_FOR_OTHERS) | NOT_FOR_OTHERS)
     traceback = "--traceback" in given
     try:
         command = chosen_command(given)

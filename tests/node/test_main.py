@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from importlib import import_module
@@ -90,3 +91,17 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     )
     assert result.stdout.startswith("# DICOM conformance")
     assert "Traceback" not in result.stderr
+
+
+def test_what_a_command_makes_is_not_for_others_to_read(tmp_path: Path) -> None:
+    """The database holds attributes of patients, the folders beside it their images."""
+    config = tmp_path / "node.yaml"
+    config.write_text(f"node: {{data_dir: {tmp_path / 'data'}}}")
+    before = os.umask(0o022)
+    try:
+        assert main(["jobs", "--config", str(config)]) == 0
+    finally:
+        os.umask(before)
+    made = [tmp_path / "data", *(tmp_path / "data").rglob("*")]
+    assert len(made) > 1
+    assert [path.name for path in made if path.stat().st_mode & 0o007] == []
