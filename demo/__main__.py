@@ -22,6 +22,7 @@ import pydicom
 import requests
 import yaml
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from demo.pacs import (
@@ -40,6 +41,8 @@ SAMPLES = Path(__file__).parent / "samples"
 NODE_AE_TITLE = "VSCANNER"
 READY_TIMEOUT_S = 300.0
 ANSWER_TIMEOUT_S = 600.0
+LEFT_BEHIND = ("data", "node.log", "node.yaml", "pacs")
+"""What a demonstration leaves in its work folder, and the next one removes."""
 FINAL_STATES = ("COMMITTED", "REFUSED", "HELD", "FAILED", "CANCELLED")
 
 console = Console(highlight=False)
@@ -83,9 +86,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     folder = arguments.folder.resolve()
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     try:
+        clear(folder)
         pacs = choose_pacs(folder / "pacs", arguments.pacs)
         samples = read_samples(arguments.only)
         return demonstrate(pacs, folder, samples, once=arguments.once)
@@ -93,8 +95,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         say("\nStopped.")
         return 1 if arguments.once else 0  # with --once, samples were still to be answered
     except (DemoError, requests.RequestException, OSError) as error:
-        say(f"[red]{error}[/red]")
+        say(f"[red]{escape(str(error))}[/red]")
         return 1
+
+
+def clear(folder: Path) -> None:
+    """Make the work folder anew.
+
+    Raises:
+        DemoError: it holds what no demonstration left there; nothing was removed.
+    """
+    others = [path.name for path in folder.glob("*") if path.name not in LEFT_BEHIND]
+    if others:
+        raise DemoError(f"{folder} holds other files ({others[0]}); name another --folder.")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
 
 
 def demonstrate(pacs: PACS, folder: Path, samples: Sequence[Sample], *, once: bool) -> int:
@@ -222,10 +237,10 @@ def answer(sample: Sample, pacs: PACS, node: Node) -> bool:
     try:
         job = await_job(sample, node)
     except DemoError as error:  # the others may be answered all the same
-        say(f"[red]Not answered  {error}[/red]")
+        say(f"[red]Not answered  {escape(str(error))}[/red]")
         return False
     if job["state"] != "COMMITTED":
-        say(f"[red]Not answered  {job['state']}: {job['reason']}[/red]")
+        say(f"[red]Not answered  {job['state']}: {escape(job['reason'])}[/red]")
         return False
     for series_uid in job["derived_series"]:
         held = pacs.count(sample.study_uid, series_uid)

@@ -40,6 +40,15 @@ def test_an_unknown_sample_is_said(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "no sample 'a_foot'; there are: low_dose_chest" in capsys.readouterr().out
 
 
+def test_a_folder_with_other_files_is_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    assert main(["--once", "--folder", str(tmp_path)]) == 1
+    assert "holds other files (thesis.txt)" in capsys.readouterr().out.replace("\n", "")
+    assert (tmp_path / "thesis.txt").exists()
+
+
 def test_every_sample_is_sent_when_none_is_chosen() -> None:
     assert [sample.name for sample in read_samples()] == [r.sample for r in installed_routes()]
 
