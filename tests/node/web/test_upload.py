@@ -89,7 +89,7 @@ def test_a_uid_that_is_none_is_named_nowhere(upload: Upload) -> None:
 
 def test_a_body_of_nothing_but_refusals_ends(upload: Upload) -> None:
     """Each would be kept in memory, and be a line of the log."""
-    parts = [PartStart({}), PartEnd()] * (MOST_REFUSED - 1)
+    parts: list[Event] = [PartStart({}), PartEnd()] * (MOST_REFUSED - 1)
     take(upload, *parts)
     upload.take(PartStart({}))
     with pytest.raises(MultipartError, match="10000 instances were refused"):
