@@ -14,11 +14,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
+from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from dicom_profiles.geometry import same_grid
 from dicom_profiles.recognition import synthetic_signs
 from dicom_profiles.source import Source
+from dicom_profiles.storage import is_lossy
 from pipelines.card import ModelCard, Range, Scope
 from pipelines.contract import GateVerdict
 
@@ -202,7 +204,15 @@ def kernel(source: Source, scope: Scope) -> Iterator[str]:
             return
 
 
+def _has_lost(header: Dataset) -> bool:
+    said = str(header.get("LossyImageCompression") or "")
+    return said == "01" or (not said and is_lossy(str(header.file_meta.TransferSyntaxUID)))
+
+
 def lossless(source: Source, scope: Scope) -> Iterator[str]:
-    """No lossy compression, where the card refuses it (PS3.3 C.7.6.1.1.5: once 01, always 01)."""
-    if not scope.lossy_allowed and "01" in values(source, "LossyImageCompression"):
+    """No lossy compression, where the card refuses it (PS3.3 C.7.6.1.1.5: once 01, always 01).
+
+    Where the attribute is silent, the transfer syntax tells.
+    """
+    if not scope.lossy_allowed and any(map(_has_lost, source.headers)):
         yield "The images were compressed with loss, which changes their noise; send the originals."

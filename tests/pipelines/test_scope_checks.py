@@ -6,7 +6,7 @@ from typing import Any
 
 import pydicom
 import pytest
-from pydicom.uid import CTImageStorage
+from pydicom.uid import JPEG2000, CTImageStorage, JPEG2000Lossless, JPEGLSNearLossless
 
 from dicom_profiles.reading import open_series
 from dicom_profiles.series import SourceSeries
@@ -88,6 +88,24 @@ def test_what_no_card_takes(
     (reason,) = found(check, tmp_path / "wrong", scope(), **attributes)
     assert sentence in reason
     assert found(check, tmp_path / "right", scope()) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "syntax", "refused"),
+    [
+        (None, JPEGLSNearLossless, True),
+        (None, JPEG2000, True),
+        ("00", JPEG2000, False),  # PS3.5 A.4.4: it may be without loss, and the scanner says so
+        (None, JPEG2000Lossless, False),
+    ],
+)
+def test_a_silent_header_leaves_the_word_to_the_transfer_syntax(
+    tmp_path: Path, said: str | None, syntax: UID, refused: bool
+) -> None:
+    series = phantom(tmp_path, LossyImageCompression=said)
+    for header in series.headers:
+        header.file_meta.TransferSyntaxUID = syntax
+    assert bool(list(scope_checks.lossless(series, scope()))) is refused
 
 
 @pytest.mark.parametrize(("field", "accepted"), [("1.5", True), ("15000", True), ("7", False)])
