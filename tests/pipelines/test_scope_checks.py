@@ -6,7 +6,7 @@ from typing import Any
 
 import pydicom
 import pytest
-from pydicom.uid import JPEG2000, CTImageStorage, JPEG2000Lossless, JPEGLSNearLossless
+from pydicom.uid import JPEG2000, UID, CTImageStorage, JPEG2000Lossless, JPEGLSNearLossless
 
 from dicom_profiles.reading import open_series
 from dicom_profiles.series import SourceSeries
