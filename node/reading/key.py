@@ -61,6 +61,18 @@ class Key(Record):
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
 
+def refuse_place(path: Path) -> None:
+    """Say before the work that a key cannot be written there.
+
+    Raises:
+        ReadingError: there is such a file already, or no such folder.
+    """
+    if path.exists():
+        raise ReadingError(f"{path} exists already; a key is never overwritten.")
+    if not path.parent.is_dir():
+        raise ReadingError(f"There is no folder {path.parent} for the key; make it first.")
+
+
 def write_key(key: Key, path: Path) -> None:
     """Write the key for its keeper alone, synced.
 

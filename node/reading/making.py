@@ -21,7 +21,7 @@ from dicom_profiles.errors import ProfileError
 from node.reading.choosing import choose
 from node.reading.errors import ReadingError, UnfitMaterial
 from node.reading.folder import ANSWERS, CASES, STUDY, write_synced
-from node.reading.key import CaseTruth, Key, write_key
+from node.reading.key import CaseTruth, Key, refuse_place, write_key
 from node.reading.likeness import (
     AIR_HU,
     FULL_SCALE,
@@ -100,6 +100,7 @@ def make_reading(
         ReadingError: a wrong name; the reading or the key file exists already.
     """
     _refuse_name(root, wish.name)
+    refuse_place(key_path)
     part = root / f".{wish.name}.part"
     chosen = choose(candidates, wish.seed, pairs=wish.pairs)
     likeness = common_likeness(chosen, wish.slices, resample=wish.resample)

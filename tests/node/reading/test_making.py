@@ -36,6 +36,17 @@ def test_nothing_in_the_folder_tells_the_truth(made: Made, dicom: Path) -> None:
     assert {path.name for path in (folder / "cases").iterdir()} == set(study["cases"])
 
 
+def test_a_key_without_a_place_is_told_before_the_work(tmp_path: Path) -> None:
+    """Afterwards the images of the cases would lie about."""
+    wish = Wish(name="r", title="r", readers=1)
+    (tmp_path / "old.key").write_text("of another reading")
+    with pytest.raises(ReadingError, match="never overwritten"):
+        make_reading(tmp_path / "readings", tmp_path / "old.key", [], wish)
+    with pytest.raises(ReadingError, match="no folder"):
+        make_reading(tmp_path / "readings", tmp_path / "none" / "new.key", [], wish)
+    assert not (tmp_path / "readings").exists()
+
+
 def test_all_cases_have_one_size_and_one_time(made: Made) -> None:
     facts = [path.stat() for path in (made.reading.folder / "cases").iterdir()]
     assert {fact.st_size for fact in facts} == {6 * 64 * 64 * 2}
