@@ -22,8 +22,8 @@ CONNECT_TIMEOUT_S = 2.0
 FINE = "ok"
 
 
-def get_live(_request: Request) -> Response:
-    """`GET /health/live`: this process answers."""
+async def get_live(_request: Request) -> Response:
+    """`GET /health/live`: this process answers, also while all threads wait for a disk."""
     return JSONResponse({"status": "live"})
 
 
