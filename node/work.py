@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -177,6 +177,8 @@ class JobWork:
     def _after(self, error: Exception, step: str, work: Work) -> Outcome:
         """Record an error and decide: again, later; or the end of the job."""
         decision = decide(error, work.attempt, self.config.jobs)
+        if decision.wait_s is None and self._others_are_not_sent(error, step, work):
+            decision = replace(decision, wait_s=self.config.jobs.backoff_limit_s)
         facts = {
             "action": "step_failed",
             "job": work.job_id,
@@ -197,6 +199,12 @@ class JobWork:
         except JobStopped:
             return Outcome(go_on=False)
         return Outcome(go_on=False, wait_s=decision.wait_s, priority=priority)
+
+    def _others_are_not_sent(self, error: Exception, step: str, work: Work) -> bool:
+        """Whether it is too early to say that all was accepted, though this one cannot confirm."""
+        if step != "commitment" or isinstance(error, InstancesLost):
+            return False
+        return self.ledger.require(work.job_id).state is JobState.WRITTEN
 
     def _give_up(self, error: Exception, step: str, work: Work, reason: str) -> None:
         """The job fails; but what was accepted and cannot be confirmed stays SENT."""

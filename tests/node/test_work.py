@@ -16,6 +16,7 @@ from pipelines.contract import Pipeline
 from tests.node.dispatch.scp import StorageSCP, storage_scp
 from tests.node.job_node import JobNode, job_node
 from tests.node.smoothing import Smoothing
+from tests.servers import free_port
 
 MAKING = ("gate", "translate", "write", "check")
 
@@ -191,3 +192,23 @@ def test_an_old_run_says_nothing_about_a_new_one(tmp_path: Path) -> None:
         assert (now.state, now.run, now.reason) == (JobState.QUEUED, 1, "")
         do(work_of(made), now, *MAKING, "dispatch")
         assert made.ledger.require(now.id).state is JobState.SENT
+
+
+def test_unconfirmed_by_one_destination_while_another_waits(node: JobNode) -> None:
+    (peer,) = node.config.peers
+    down = peer.model_copy(update={"name": "archive", "port": free_port()})
+    config = node.config.model_copy(update={"peers": (peer, down)})
+    pipelines = WarmPipelines(lambda _name: Smoothing())  # type: ignore[arg-type,return-value]
+    work = JobWork(config, node.database, pipelines, lambda: True)
+    job = node.make_job(4, destinations=["pacs", "archive"])
+    do(work, job, *MAKING, "dispatch")
+    assert work.attempt("dispatch", Work(job.id, 0, 1, "archive")).wait_s is not None
+    (unconfirmed,) = do(work, job, "commitment")  # this peer is not to be asked at all
+    now = node.ledger.require(job.id)
+    assert (now.state, now.finished) == (JobState.WRITTEN, None)  # the archive has nothing yet
+    assert unconfirmed.wait_s == config.jobs.backoff_limit_s
+    node.ledger.update(job.id, state=JobState.SENT)  # then the archive took it
+    assert do(work, job, "commitment") == [Outcome(go_on=False)]
+    now = node.ledger.require(job.id)
+    assert now.state is JobState.SENT
+    assert now.finished
