@@ -16,7 +16,9 @@ import os
 import re
 import secrets
 import shutil
+import socket
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -39,6 +41,7 @@ FOLDER = "incoming"
 WORK_PREFIX = ".work-"
 INSTANCE_SUFFIX, NOTE_SUFFIX = ".dcm", ".json"
 TIME_FORMAT = "%Y%m%dT%H%M%S.%fZ"
+FOREIGN_KEEP_S = 86_400.0  # a working folder of another machine unused for so long is a dead one's
 FILE_MODE = 0o640  # patient data: nobody else reads it
 HEADER_BYTES = 1 << 18  # of a deflated data set; the identifying UIDs lie far before
 
@@ -169,10 +172,14 @@ class Incoming:
         return f"{now}-{association}-{next(self._numbers):06d}"
 
     def _open(self) -> Path:
-        """This process's working folder; made, and those of the dead removed, at first use."""
+        """This process's working folder; made, and those of the dead removed, at first use.
+
+        It is made again when somebody took it away: else nothing could be received any more.
+        """
         with self._lock:
-            if self._work is None:
+            if self._work is None or not self._work.is_dir():
                 self.folder.mkdir(parents=True, exist_ok=True)
+                # An earlier descriptor stays open: another thread may be about to sync it.
                 self._folder_fd = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
                 remove_abandoned(self.folder)
                 self._work = _locked_folder(self.folder)
@@ -290,17 +297,24 @@ def exclusive(path: Path) -> Iterator[bool]:
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Remove the working folders of processes that are gone: their locks went with them."""
+    """Remove the working folders of processes that are gone: their locks went with them.
+
+    Locks of another machine may not be seen from here: what is used there is left to it.
+    """
     for work in folder.glob(WORK_PREFIX + "*"):
-        with contextlib.suppress(FileNotFoundError), exclusive(work) as free:
-            if free:
-                shutil.rmtree(work, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):
+            is_ours = work.name.startswith(f"{WORK_PREFIX}{socket.gethostname()}-")
+            if not is_ours and time.time() - work.stat().st_mtime < FOREIGN_KEEP_S:
+                continue
+            with exclusive(work) as free:
+                if free:
+                    shutil.rmtree(work, ignore_errors=True)
 
 
 def _locked_folder(folder: Path) -> Path:
     """A fresh working folder; its lock, and so the descriptor, is held as long as we live."""
     while True:
-        work = folder / f"{WORK_PREFIX}{secrets.token_hex(6)}"
+        work = folder / f"{WORK_PREFIX}{socket.gethostname()}-{secrets.token_hex(6)}"
         work.mkdir(mode=0o750)
         with contextlib.suppress(OSError):  # another process took it for an abandoned one
             fd = os.open(work, os.O_RDONLY | os.O_DIRECTORY)

@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pydicom
@@ -13,7 +14,13 @@ from hypothesis import strategies as st
 from pydicom.uid import DeflatedExplicitVRLittleEndian, generate_uid
 
 from node.spooling.errors import InstanceMismatch, SpoolFull, UnreadableDataset
-from node.spooling.incoming import Incoming, is_uid, received_at, refuse_for_space
+from node.spooling.incoming import (
+    WORK_PREFIX,
+    Incoming,
+    is_uid,
+    received_at,
+    refuse_for_space,
+)
 from tests.node.datasets import encoded, facts_of, files_in, small_ct
 
 
@@ -147,3 +154,25 @@ def test_a_uid_is_digits_and_dots(text: str) -> None:
     if is_uid(text):
         assert set(text) <= set("0123456789.")
         assert ".." not in text
+
+
+def test_working_folders_of_another_machine_are_left_to_it(tmp_path: Path) -> None:
+    """Its locks cannot be seen from here on every network file system."""
+    theirs = tmp_path / "incoming" / f"{WORK_PREFIX}elsewhere-0123456789ab"
+    theirs.mkdir(parents=True)
+    (theirs / "half").write_bytes(b"of an instance that arrives there now")
+    ds = small_ct()
+    Incoming(tmp_path).begin(facts_of(ds)).discard()
+    assert (theirs / "half").exists()
+    long_ago = time.time() - 3 * 86_400
+    os.utime(theirs, (long_ago, long_ago))
+    Incoming(tmp_path).begin(facts_of(ds)).discard()
+    assert not theirs.exists()
+
+
+def test_a_working_folder_that_was_taken_away_is_made_again(tmp_path: Path) -> None:
+    incoming, ds = Incoming(tmp_path), small_ct()
+    incoming.begin(facts_of(ds)).discard()
+    (work,) = (tmp_path / "incoming").glob(f"{WORK_PREFIX}*")
+    work.rmdir()
+    incoming.begin(facts_of(ds)).discard()
