@@ -196,7 +196,11 @@ class Admission:
         """Give it its name in the spool; a file that is there before it is the one to keep."""
         place = self.data_dir / candidate.place
         if not self._link(candidate.path, place, batch) and not place.samefile(candidate.path):
-            candidate = read_candidate(place)  # the index was lost: the file is the truth
+            try:
+                candidate = read_candidate(place)  # the index was lost: the file is the truth
+            except UnreadableDataset as error:
+                self._reject(place, str(error))
+                self._link(candidate.path, place, batch)
         batch.instances.append(candidate.row())
         batch.series.add(candidate.identity.series_instance_uid)
         batch.counts["admitted"] += 1
@@ -234,7 +238,8 @@ class Admission:
         folder = place.parent
         if folder not in batch.folders:
             folder.mkdir(parents=True, exist_ok=True)
-            batch.folders |= {folder, folder.parent, folder.parent.parent}
+            above = (parent for parent in folder.parents if parent.is_relative_to(self.data_dir))
+            batch.folders |= {folder, *above}
         try:
             os.link(source, place)
         except FileExistsError:

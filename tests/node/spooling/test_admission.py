@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +24,7 @@ from node.spooling.incoming import exclusive
 from tests.node.datasets import encoded, facts_of, files_in, same_series, small_ct
 
 ROOT = Path(__file__).parents[3]
+NOBODY = 65534
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
@@ -353,3 +355,40 @@ def test_the_index_that_was_lost_is_made_again_from_the_file(spool: Spool) -> No
     assert (spool.data_dir / row["path"]).read_bytes().endswith(original)
     assert len(rows_of(spool, conflicts)) == 1
     assert (spool.data_dir / row["path"]).stat().st_nlink == 1
+
+
+def test_a_damaged_file_of_the_spool_gives_way_to_the_one_that_came_again(spool: Spool) -> None:
+    ds, other = same_series(2)
+    receive(spool, ds)
+    spool.admit_incoming()
+    (path,) = spool.series_paths(ds.SeriesInstanceUID)
+    with spool.database.begin() as connection:  # the index was lost, and made again without it
+        connection.execute(sa.delete(instances))
+    path.write_bytes(path.read_bytes()[:200])
+    receive(spool, ds, other)
+    assert spool.admit_incoming() == 2
+    assert len(spool.series_paths(ds.SeriesInstanceUID)) == 2
+    assert path.read_bytes().endswith(encoded(ds))
+    assert [file.suffix for file in files_in(spool.data_dir / "rejected")] == [".dcm", ".reason"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as somebody else")
+def test_folders_above_the_data_directory_need_not_be_readable() -> None:
+    with tempfile.TemporaryDirectory() as home:
+        data_dir = Path(home) / "data"
+        data_dir.mkdir()
+        os.chown(data_dir, NOBODY, NOBODY)
+        Path(home).chmod(0o711)
+        engine = open_database(NodeSettings(data_dir=data_dir))
+        for path in data_dir.iterdir():
+            os.chown(path, NOBODY, NOBODY)
+        spool, ds = Spool(data_dir, engine), small_ct()
+        os.seteuid(NOBODY)
+        try:
+            receive(spool, ds)
+            ds.SeriesDescription = "another content"
+            receive(spool, ds)
+            assert spool.admit_incoming() == 2
+        finally:
+            os.seteuid(0)
+            engine.dispose()
