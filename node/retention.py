@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
@@ -190,7 +191,7 @@ class Retention:
         return deleted
 
 
-def _decided() -> sa.Select[tuple[str, datetime]]:
+def _decided() -> sa.Select[Any]:
     """Series, and when their last instance came, of which nothing waits for a decision."""
     return sa.select(series.c.series_instance_uid, series.c.last_received).where(
         series.c.state.not_in(OPEN), series.c.instance_count <= series.c.completed_count

@@ -124,6 +124,7 @@ def test_a_failure_that_names_nothing_is_no_commitment(tmp_path: Path) -> None:
     server = entity.start_server(
         ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_N_ACTION, report)]
     )
+    assert server is not None
     try:
         scp = StorageSCP(port=server.server_address[1])
         with job_node(tmp_path, scp) as made:
