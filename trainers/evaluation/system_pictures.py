@@ -28,7 +28,7 @@ from trainers.evaluation.case import OURS, Case, Evaluation, EvaluationError, Vi
 from trainers.evaluation.command import chosen, parser_of, split_and_place
 from trainers.evaluation.measuring import regions
 
-INCHES, DOTS = 1.25, 110
+INCHES, DOTS = 1.25, 84
 """Side of an image, and dots an inch."""
 
 COLOURS = "RdBu_r"

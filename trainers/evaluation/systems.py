@@ -12,14 +12,16 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from trainers.evaluation.case import OURS, EvaluationError
 from trainers.evaluation.paired_tests import PairedTest, tests_of
-from trainers.evaluation.results import Results, Row, read_results
+from trainers.evaluation.results import Pair, Results, Row, read_results
 from trainers.evaluation.summary import Cell, Summary, summaries
 
 KEPT_FACTS = ("format", "pipeline", "created", "settings", "sources")
@@ -35,6 +37,7 @@ class Comparison:
         methods: all of them, the judged one last.
         lines: means over patients.
         tests: the judged system against each other one.
+        quantities: what was read off the truth and off each method's output, means over cases.
     """
 
     facts: Mapping[str, Any]
@@ -42,6 +45,7 @@ class Comparison:
     methods: tuple[str, ...]
     lines: tuple[Summary, ...]
     tests: tuple[PairedTest, ...]
+    quantities: tuple[Mapping[str, Any], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Facts, means, tests."""
@@ -50,6 +54,7 @@ class Comparison:
             "methods": list(self.methods),
             "means": [line.to_json() for line in self.lines],
             "tests": [test.to_json() for test in self.tests],
+            "quantities": list(self.quantities),
         }
 
 
@@ -95,7 +100,25 @@ def compared(results: Sequence[Results], judged: str, against: Sequence[str]) ->
     tests = tests_of([_renamed(row, judged) for row in kept], better)
     names = {f"{OURS} (served)": OURS}
     tests = [replace(test, baseline=names.get(test.baseline, test.baseline)) for test in tests]
-    return Comparison(facts, judged, methods, tuple(summaries(kept)), tuple(tests))
+    pairs = [pair for one in results for pair in one.pairs if pair.method in methods]
+    read_off = tuple(quantity_means(pairs))
+    return Comparison(facts, judged, methods, tuple(summaries(kept)), tuple(tests), read_off)
+
+
+def quantity_means(pairs: Sequence[Pair]) -> Iterator[dict[str, Any]]:
+    """Mean of truth and output over the cases of a region in which both are defined."""
+    found: dict[tuple[str, ...], list[tuple[float, float]]] = {}
+    for pair in pairs:
+        place = pair.place
+        key = (place.split, place.group, place.region, pair.quantity, pair.unit, pair.method)
+        values = found.setdefault(key, [])
+        if math.isfinite(pair.truth) and math.isfinite(pair.output):
+            values.append((pair.truth, pair.output))
+    names = ("split", "group", "region", "quantity", "unit", "method")
+    for where, values in found.items():
+        truth, output = zip(*values, strict=True) if values else ((), ())
+        means = {"truth": fmean(truth), "output": fmean(output)} if values else {}
+        yield dict(zip(names, where, strict=True)) | {"n": len(values)} | means
 
 
 def _renamed(row: Row, judged: str) -> Row:

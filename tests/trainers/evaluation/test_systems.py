@@ -9,8 +9,8 @@ import pytest
 
 from tests.trainers.evaluation.test_summary import row
 from trainers.evaluation.case import OURS, EvaluationError
-from trainers.evaluation.results import Results, Row
-from trainers.evaluation.systems import compared, main, tables
+from trainers.evaluation.results import Pair, Results, Row
+from trainers.evaluation.systems import compared, main, quantity_means, tables
 
 FACTS = {"better": {"MAE": "lower"}, "sources": [{"name": "a"}]}
 
@@ -73,3 +73,14 @@ def test_the_command_reads_an_evaluation_and_writes_both_files(tmp_path: Path) -
     assert {one["baseline"] for one in written["tests"]} == {"A"}
     assert "measurements" not in written
     assert "| MAE | 8 |" in (tmp_path / "made.md").read_text()
+
+
+def test_quantities_are_means_over_cases_that_have_them() -> None:
+    places = [one.place for one in rows("A", 0, 3)]
+    pairs = [Pair(place, "A", "mean", "HU", truth, 2 * truth)
+             for place, truth in zip(places, (1.0, 3.0, float("nan")), strict=True)]  # fmt: skip
+    (found,) = quantity_means(pairs)
+    assert (found["n"], found["truth"], found["output"]) == (2, 2, 4)
+    (nothing,) = quantity_means(pairs[2:])
+    assert nothing["n"] == 0
+    assert "truth" not in nothing
