@@ -4,8 +4,8 @@ Synthetic images are never taken (five signs). A rule matches when all condition
 in every image. The first matching rule whose pipeline recognises the stack takes it; a rule that
 names a description, a protocol, a dose or the sender is the site's own word, and is believed
 without recognition. Where the recognition is in doubt (below 0.8), or hints contradict each other,
-a person decides. The gate of the pipeline then accepts or refuses, with a sentence. What a rule asks
-for and cannot take (synthetic, not recognised) is refused as well: people find a job that says why.
+a person decides. The gate of the pipeline then accepts or refuses, with a sentence. What a rule
+asks for and cannot take (synthetic, not recognised) is refused as well: a job says why.
 
 Everything here is pure: headers and settings in, an explanation out.
 """
