@@ -64,12 +64,12 @@ def test_lesions_are_learnt_first_where_they_count_again(tmp_path: Path) -> None
     inside = {}
     for method in ("cyclegan", "lesion_cyclegan"):
         settings = Settings(
-            method=method, width=2, square=32, critic_width=2, steps=20, device="cpu", rate=4e-3
+            method=method, width=2, square=32, critic_width=2, steps=12, device="cpu", rate=4e-3
         )
         fixed = batch(2)
         with Run(settings, tmp_path / method) as run:
             made = make_method(run, settings)
-            for _ in range(20):
+            for _ in range(12):
                 image = made.update((fixed,))
         inside[method] = float(inside_loss(image, fixed["wanted"], fixed["lesions"]))
     assert inside["lesion_cyclegan"] < 0.8 * inside["cyclegan"]
