@@ -24,6 +24,7 @@ from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from typing import Any
 
+import regex
 from pydicom import Dataset
 from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_dict, tag_for_keyword
 from pydicom.multival import MultiValue
@@ -34,6 +35,11 @@ SHOWN_VALUES = 3
 PATIENT_GROUPS = (0x0010, 0x0038)
 """Groups of PS3.6 about the patient and the visit."""
 PRIVATE_TAG = re.compile(r"\(([0-9A-Fa-f]{4}),([0-9A-Fa-f]{4})\)")
+
+MATCH_S = 1.0
+"""A regular expression that takes longer for one text would take for ever: `(a+)+$`, say."""
+
+GAVE_UP = f"not decided within {MATCH_S:g} s: simplify the expression"
 
 Values = tuple[Any, ...]
 """The values of one attribute in one instance; none when absent or empty."""
@@ -91,7 +97,11 @@ class Condition:
         else:
             found = [values_of(header, self.keyword) for header in headers]
         summary = summarise(found, hide=is_patient_attribute(self.keyword))
-        return Finding(self.keyword, self.wanted, summary, bool(found) and self._test(found))
+        try:
+            holds = bool(found) and self._test(found)
+        except TimeoutError:  # as a whole: what is `not` to hold is not known either
+            return Finding(self.keyword, f"{self.wanted} ({GAVE_UP})", summary, holds=False)
+        return Finding(self.keyword, self.wanted, summary, holds)
 
 
 def parse_conditions(when: Mapping[str, Any]) -> tuple[Condition, ...]:
@@ -256,13 +266,13 @@ def _operator(operator: str, value: Any) -> tuple[InstanceTest, str]:
 
 def _matches(value: Any) -> tuple[InstanceTest, str]:
     try:
-        pattern = re.compile(str(value))
-    except re.error as error:
+        pattern = regex.compile(str(value))
+    except regex.error as error:
         raise ConditionError(f"a regular expression is wanted, got {value!r} ({error}).") from error
 
     def test(values: Values) -> bool:
         texts = [*map(str, values), "\\".join(map(str, values))]
-        return bool(values) and any(pattern.search(text) for text in texts)
+        return bool(values) and any(pattern.search(text, timeout=MATCH_S) for text in texts)
 
     return test, f"matches {value}"
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.servers import OrthancServer, run_orthanc, run_postgresql
+
+# A busy machine is no fault of what is tested; tests that hang end by their own time-outs.
+hypothesis.settings.register_profile("any_machine", deadline=None)
+hypothesis.settings.load_profile("any_machine")
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 

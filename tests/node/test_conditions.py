@@ -167,3 +167,12 @@ def test_the_order_of_the_images_does_not_matter(order: list[int], wanted: Any) 
 
 def test_no_image_meets_no_condition() -> None:
     assert not parse_condition("Modality", {"not": "MR"}).evaluate([], "X").holds
+
+
+def test_an_expression_without_end_is_given_up_and_does_not_hold() -> None:
+    """`re` would take days for 40 characters; nobody would decide anything meanwhile."""
+    endless = header(SeriesDescription="a" * 40 + "!")
+    for wanted in ({"matches": "(a|aa)+$"}, {"not": {"matches": "(a|aa)+$"}}):
+        finding = parse_condition("SeriesDescription", wanted).evaluate([endless] * 50, "PACS")
+        assert not finding.holds
+        assert "simplify the expression" in finding.wanted
