@@ -177,6 +177,12 @@ class JobSettings(Settings):
     max_attempts: int = Field(5, ge=1, description="tries of a step before the job fails")
     backoff_s: float = Field(5, gt=0, description="wait before the second try; doubles each time")
     backoff_limit_s: float = Field(600, gt=0, description="longest wait between two tries")
+    destination_wait_s: float = Field(
+        86_400,
+        ge=0,
+        description="a destination that is away, or cannot confirm, is tried for about so long "
+        "before the job fails or stays unconfirmed",
+    )
     concurrency: int = Field(1, ge=1, description="jobs at a time in one worker (one GPU)")
     heartbeat_s: float = Field(5, gt=0, description="a worker's sign of life")
     lost_after_s: float = Field(15, gt=0, description="a worker silent this long has lost its jobs")

@@ -187,6 +187,8 @@ def _storage_scu(config: Config) -> Lines:
     yield "repeat sends only what was not accepted. After a time-out an association is not reused."
     yield f"A step is tried {config.jobs.max_attempts} times, waiting {config.jobs.backoff_s:g} s,"
     yield f"then twice as long each time up to {config.jobs.backoff_limit_s:g} s, with jitter."
+    hours = config.jobs.destination_wait_s / 3600
+    yield f"A destination that is away, or cannot confirm, is tried for about {hours:g} hours."
     yield ""
     rows = [(_codes(codes_), name, meaning.value) for codes_, meaning, name in C_STORE_STATUSES]
     yield from table(("C-STORE status", "Name", "Meaning (first match)"), rows)

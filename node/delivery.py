@@ -10,7 +10,7 @@ from sqlalchemy.engine import Engine
 
 from node.commitment import CommitmentLedger, CommitmentState
 from node.config import Config, PeerSettings
-from node.dispatch.errors import DestinationRefuses, DestinationUnavailable, ServiceNotOffered
+from node.dispatch.errors import DestinationRefuses, InstancesLost, ServiceNotOffered
 from node.dispatch.holdings import Expected, missing
 from node.dispatch.ledger import DeliveryLedger, DeliveryStatus
 from node.dispatch.outgoing import Answer, Outgoing, read_outgoing
@@ -23,10 +23,6 @@ SOURCE = "source"
 
 NOTE_EVERY_S = 0.25
 """So often answers are recorded; what a crash forgets is sent again, the same bytes."""
-
-
-class InstancesLost(DestinationUnavailable):
-    """The destination said that it stored an instance, and does not have it."""
 
 
 @dataclass(frozen=True)

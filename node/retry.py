@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from dicom_profiles.errors import ProfileError
 from node.config import JobSettings
-from node.dispatch.errors import DestinationUnavailable
+from node.dispatch.errors import DestinationUnavailable, InstancesLost
 from node.errors import NodeError
 from pipelines.errors import PipelineError
 
@@ -32,6 +32,7 @@ PERMANENT: tuple[type[BaseException], ...] = (
 
 TRANSIENT: tuple[type[BaseException], ...] = (
     DestinationUnavailable,
+    InstancesLost,
     requests.RequestException,
 )
 """Errors that may have passed the next time, though their kind is permanent. So may every error
@@ -71,7 +72,8 @@ def decide(
     """Decide after a failed attempt.
 
     The wait grows exponentially with full jitter: anything from nothing to the present ceiling,
-    so that many jobs that failed together do not come back together.
+    so that many jobs that failed together do not come back together. A destination that is away
+    uses up no tries but time: an archive is taken down for a night now and then.
 
     Args:
         error: what the attempt ended with.
@@ -82,12 +84,18 @@ def decide(
     sentence = sentence_of(error)
     if not is_transient(error):
         return RetryDecision(None, sentence)
-    if attempt >= settings.max_attempts:
+    away = isinstance(error, DestinationUnavailable)
+    waited_s = sum(_longest_wait_s(one, settings) for one in range(1, attempt)) / 2  # on average
+    if attempt >= settings.max_attempts and not (away and waited_s < settings.destination_wait_s):
         return RetryDecision(None, f"Given up after {attempt} tries. {sentence}")
-    ceiling = min(settings.backoff_limit_s, settings.backoff_s * 2.0 ** min(attempt - 1, 60))
-    wait_s = uniform(0.0, ceiling)
-    again = f"Try {attempt + 1} of {settings.max_attempts} in {wait_s:.0f} s."
-    return RetryDecision(wait_s, f"{sentence} {again}")
+    wait_s = uniform(0.0, _longest_wait_s(attempt, settings))
+    of = "" if away and settings.destination_wait_s else f" of {settings.max_attempts}"
+    return RetryDecision(wait_s, f"{sentence} Try {attempt + 1}{of} in {wait_s:.0f} s.")
+
+
+def _longest_wait_s(attempt: int, settings: JobSettings) -> float:
+    """The most that is waited after an attempt."""
+    return min(settings.backoff_limit_s, settings.backoff_s * 2.0 ** min(attempt - 1, 60))
 
 
 def sentence_of(error: BaseException) -> str:

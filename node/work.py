@@ -18,7 +18,8 @@ from sqlalchemy.engine import Engine
 
 from node.config import Config
 from node.database import instances
-from node.delivery import Delivery, InstancesLost
+from node.delivery import Delivery
+from node.dispatch.errors import InstancesLost
 from node.dispatch.ledger import DeliveryStatus
 from node.jobs import Job, JobLedger, JobState, UnknownSource, WrongJobState
 from node.retry import decide

@@ -4,6 +4,7 @@ The tree:
 
     DispatchError
     ├── DestinationUnavailable   try again later: down, slow, aborting, out of resources
+    ├── InstancesLost            it said that it stored them, and does not have them
     └── DestinationRefuses       no repetition mends it: a person has to change something
         └── ServiceNotOffered    it knows no storage commitment, or no C-FIND
 """
@@ -19,6 +20,10 @@ class DispatchError(NodeError):
 
 class DestinationUnavailable(DispatchError):  # noqa: N818 - says what it is
     """The destination cannot take it now; the same may succeed later."""
+
+
+class InstancesLost(DispatchError):  # noqa: N818
+    """The destination said that it stored an instance, and does not have it; it is sent again."""
 
 
 class DestinationRefuses(DispatchError):  # noqa: N818

@@ -8,8 +8,8 @@ import pytest
 import requests
 
 from node.config import PeerSettings
-from node.delivery import Delivery, InstancesLost
-from node.dispatch.errors import DestinationRefuses
+from node.delivery import Delivery
+from node.dispatch.errors import DestinationRefuses, InstancesLost
 from node.dispatch.ledger import DeliveryStatus
 from node.jobs import Job
 from node.steps.folder import JobFolder, WrittenSeries

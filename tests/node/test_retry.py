@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from dicom_profiles.errors import GeometryError
 from node.config import JobSettings
-from node.dispatch.errors import DestinationRefuses, DestinationUnavailable
+from node.dispatch.errors import DestinationRefuses, DestinationUnavailable, InstancesLost
 from node.jobs import UnknownSource
 from node.retry import decide, is_transient
 from node.stacks import split_series
 from node.steps.folder import StepError
 from pipelines.errors import WeightsError
 
-SETTINGS = JobSettings(max_attempts=4, backoff_s=2, backoff_limit_s=10)
+SETTINGS = JobSettings(max_attempts=4, backoff_s=2, backoff_limit_s=10, destination_wait_s=0)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +66,20 @@ def test_tries_are_used_up() -> None:
     decision = decide(DestinationUnavailable("The PACS is down."), 4, SETTINGS)
     assert decision.wait_s is None
     assert decision.reason == "Given up after 4 tries. The PACS is down."
+
+
+def test_a_destination_that_is_away_uses_up_time_and_no_tries() -> None:
+    patient = SETTINGS.model_copy(update={"destination_wait_s": 100.0})
+    tried = [decide(DestinationUnavailable("x"), n, patient).wait_s for n in range(1, 60)]
+    given_up = tried.index(None)
+    # half of 2 + 4 + 8 is 7, then 5 s on average for each: 7 + 5 x 19 is past 100
+    assert given_up == 3 + 19
+    assert decide(OSError(errno.ENOSPC, "No space"), 4, patient).wait_s is None
+    assert decide(InstancesLost("x"), 4, patient).wait_s is None
+    assert decide(InstancesLost("x"), 3, patient).wait_s is not None
+    assert decide(DestinationUnavailable("Down."), 7, patient, lambda _a, b: b).reason == (
+        "Down. Try 8 in 10 s."
+    )
 
 
 def test_next_try_is_announced() -> None:
