@@ -261,6 +261,7 @@ class CycleGan:
         self.network = network_of(run, settings)
         self.backward = BackwardGenerator(len(settings.inputs), design_of(settings).shape)
         self.backward.to(run.device)
+        start_from_air(self.network, settings)
         self.critics = nn.ModuleList(PatchCritic(settings.width).layers for _ in range(count))
         self.critics.to(run.device)
         rate = flat_then_linear(settings.rate, settings.steps // 2, settings.steps)
@@ -327,6 +328,17 @@ def network_of(run: Run, settings: Settings) -> nn.Module:
     """The generator, on the run's device."""
     network = build(design_of(settings)).to(run.device)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def start_from_air(network: nn.Module, settings: Settings) -> None:
+    """Let an untrained generator draw air everywhere, which is its 0 in MR and the lowest of CT.
+
+    Begun at 0 HU, flesh, the strong features of flesh are what is turned into air: the game then
+    settles on a CT with its contrast upside down, and the cycle keeps it there.
+    """
+    last = [module for module in network.modules() if isinstance(module, nn.Conv2d)][-1]
+    assert last.bias is not None
+    nn.init.constant_(last.bias, (settings.window_hu[0] - CENTRE_HU) / SCALE_HU)
 
 
 def _adam(parameters: list[nn.Parameter], settings: Settings) -> torch.optim.Adam:

@@ -55,6 +55,17 @@ def test_the_seven_configurations_build_the_papers_networks(name: str, tmp_path:
     assert isinstance(mode.network, MultiGenerator if generator == "multi" else SingleGenerator)
 
 
+@pytest.mark.parametrize("name", ["in_n_out", "in_phase"])
+def test_the_game_begins_with_air_on_both_sides(name: str, tmp_path: Path) -> None:
+    settings = read_settings(name, SMALL)
+    with Run(settings, tmp_path) as run:
+        mode = CycleGan(run, settings)
+    planes = torch.rand(1, len(settings.inputs), 32, 32)
+    for network in (mode.network, mode.learner.best("network")):
+        made = network(planes).detach()
+        assert float(made.mean()) == pytest.approx(settings.window_hu[0], abs=100)
+
+
 def test_the_papers_width_and_losses_are_the_defaults() -> None:
     settings = read_settings("in_n_out", {})
     assert (settings.width, settings.norm, settings.cycle, settings.pool) == (
