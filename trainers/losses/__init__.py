@@ -7,6 +7,7 @@
     perceptual            distance in the features of any network
     filter_bank           fixed features that need no weights
     edge                  Charbonnier distance of Laplacians
+    grid                  mean errors at the places of a grid, which enlarging layers draw
     ssim                  one minus structural similarity
     adversarial           LSGAN, BCE, WGAN
     gradient_penalty      WGAN-GP
