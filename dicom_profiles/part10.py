@@ -211,7 +211,7 @@ class FolderWriter:
         while len(self._pending) >= FILES_IN_FLIGHT:
             self._pending.popleft().result()
         path = self._folder / name
-        self._pending.append(self._pool.submit(_write_synced, path, content))
+        self._pending.append(self._pool.submit(write_synced, path, content))
         return path
 
     def __exit__(
@@ -224,12 +224,23 @@ class FolderWriter:
         if error is None:
             for future in self._pending:
                 future.result()
-            _sync_folder(self._folder)
+            sync_folder(self._folder)
 
 
-def _write_synced(path: Path, content: bytes) -> None:
-    # Its own name: somebody who was taken for dead may still write the same file.
-    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+def part_of(path: Path) -> Path:
+    """Where a file is written until it is whole.
+
+    A name of its own each time: somebody who was taken for dead may still write the same file.
+    """
+    return path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+
+
+def write_synced(path: Path, content: bytes) -> None:
+    """Write a file so that after a crash it is there whole or not at all.
+
+    Its name is durable once the folder is synced.
+    """
+    part = part_of(path)
     try:
         with part.open("wb") as file:
             file.write(content)
@@ -241,8 +252,9 @@ def _write_synced(path: Path, content: bytes) -> None:
         raise
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
     finally:

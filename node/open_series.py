@@ -20,7 +20,7 @@ from dicom_profiles.series import SourceInstance
 from node.database import instances
 from node.positions import Positions, examine_positions
 from node.routing import Explanation, Rule, route_series
-from node.spooling.admission import OUR_OWN_LIMITS
+from node.spooling.admission import is_our_own_limit
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +118,7 @@ class SeriesReader:
         try:
             return SourceInstance(path, read_header(path))
         except UnreadableInstance as error:
-            if isinstance(error.__cause__, OSError) and error.__cause__.errno in OUR_OWN_LIMITS:
+            if error.__cause__ is not None and is_our_own_limit(error.__cause__):
                 raise error.__cause__ from error  # that says nothing about the image
             facts = {"action": "header_unreadable", "file": path.name}
             log.warning("a header cannot be read: %s", error, extra=facts)

@@ -14,11 +14,11 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
+from dicom_profiles.part10 import sync_folder
 from node.reading.answers import Answer, AnswerLedger
 from node.reading.errors import ReadingClosed, ReadingError, UnknownReading
 from node.reading.key import Key, open_key
 from node.reading.study import NAME_PATTERN, Record, Study
-from node.steps.folder import sync_folder
 
 READINGS = "readings"
 CASES, ANSWERS = "cases", "answers"

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dicom_profiles.errors import ProfileError
+from dicom_profiles.part10 import sync_folder
 from node.reading.choosing import choose
 from node.reading.errors import ReadingError, UnfitMaterial
 from node.reading.folder import ANSWERS, CASES, STUDY, write_synced
@@ -34,7 +35,6 @@ from node.reading.likeness import (
 from node.reading.material import Candidate
 from node.reading.study import NAME_PATTERN, Preset, Reader, Study, Values, link_digest, new_token
 from node.reading.words import TAGS
-from node.steps.folder import sync_folder
 
 log = logging.getLogger(__name__)
 

@@ -24,6 +24,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection, Engine
 
+from dicom_profiles.part10 import sync_folder
 from node.counters import add_counts
 from node.spooling import rows
 from node.spooling.attributes import JSON, header_attributes
@@ -47,6 +48,12 @@ log = logging.getLogger(__name__)
 
 SPOOL, CONFLICTS, REJECTED = "spool", "conflicts", "rejected"
 OUR_OWN_LIMITS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN))
+"""What the system says when this process may have no more; it says nothing about a file."""
+
+
+def is_our_own_limit(error: BaseException) -> bool:
+    """Whether the system refused us something, which may be had later."""
+    return isinstance(error, OSError) and error.errno in OUR_OWN_LIMITS
 
 
 @dataclass(frozen=True)
@@ -172,8 +179,8 @@ class Admission:
             try:
                 yield read_candidate(path)
             except (UnreadableDataset, OSError) as error:
-                if isinstance(error, OSError) and error.errno in OUR_OWN_LIMITS:
-                    raise  # that says nothing about the file: it waits
+                if is_our_own_limit(error):
+                    raise  # the file waits
                 self._reject(path, str(error))
                 batch.counts["rejected"] += 1
 
@@ -301,15 +308,6 @@ def read_candidate(path: Path) -> Candidate:
     received = received_at(path.name) or datetime.fromtimestamp(status.st_mtime, UTC)
     identity = _identity(attributes)
     return Candidate(path, received, meta, identity, sha256, status.st_size, attributes)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _attributes(data: memoryview, transfer_syntax_uid: str) -> JSON:

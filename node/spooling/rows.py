@@ -96,27 +96,23 @@ def refresh_series(connection: Connection, series_uids: Collection[str]) -> None
         .where(columns.series_instance_uid.in_(series_uids), columns.deleted.is_(None))
         .group_by(columns.series_instance_uid)
     )
-    start = {"state": RECEIVING, "revision": 1, "completed_count": 0}
-    start |= {"evidence": {}, "decision": {}}
+    start = {"state": RECEIVING, "revision": 1, "evidence": {}, "decision": {}}
     rows = [{**row, **start} for row in connection.execute(query).mappings().all()]
-    shrunk = _with_deleted_instances(connection, series_uids)
-    counted = ("instance_count", "first_received", "last_received")
+    if not rows:
+        return
     statement = insert_into(connection, series)
-    for names, some in (
-        (counted, [row for row in rows if row["series_instance_uid"] not in shrunk]),
-        ((*counted, "completed_count"), [r for r in rows if r["series_instance_uid"] in shrunk]),
-    ):
-        if some:
-            update = {name: statement.excluded[name] for name in names}
-            key = ["series_instance_uid"]
-            connection.execute(
-                statement.on_conflict_do_update(index_elements=key, set_=update), some
-            )
-
-
-def _with_deleted_instances(connection: Connection, series_uids: Collection[str]) -> set[str]:
-    columns = instances.c
-    query = sa.select(columns.series_instance_uid).where(
-        columns.series_instance_uid.in_(series_uids), columns.deleted.is_not(None)
+    counted = ("instance_count", "first_received", "last_received")
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["series_instance_uid"],
+            set_={name: statement.excluded[name] for name in counted},
+        ),
+        rows,
     )
-    return set(connection.execute(query.distinct()).scalars())
+    shrunk = sa.select(columns.series_instance_uid).where(columns.deleted.is_not(None))
+    uids = [row["series_instance_uid"] for row in rows]
+    connection.execute(
+        series.update()
+        .where(series.c.series_instance_uid.in_(uids), series.c.series_instance_uid.in_(shrunk))
+        .values(completed_count=0)
+    )

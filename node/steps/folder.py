@@ -11,8 +11,6 @@ derived.json       which they are; there when all of them are
 from __future__ import annotations
 
 import json
-import os
-import secrets
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -22,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from dicom_profiles.ct_pixels import StoredSlice
+from dicom_profiles.part10 import sync_folder, write_synced
 from dicom_profiles.reading import open_source
 from dicom_profiles.source import Source
 from node.errors import NodeError
@@ -180,22 +179,8 @@ class JobFolder:
 
 def write_json(path: Path, values: Mapping[str, JSON]) -> None:
     """Write a file so that after a crash it is there whole or not at all."""
-    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")  # nobody else writes it
-    with part.open("w", encoding="utf-8") as file:
-        json.dump(values, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    write_synced(path, json.dumps(values, indent=1).encode())
     sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _written(folder: Path, values: Mapping[str, JSON]) -> WrittenSeries:

@@ -7,7 +7,6 @@ comes last, so a file without it is the rest of an attempt that did not finish.
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dicom_profiles.ct_pixels import StoredSlice
+from dicom_profiles.part10 import part_of
 from dicom_profiles.preparing import preparing
 from node.steps.folder import JSON, JobFolder, StepError
 from pipelines.card import ModelCard
@@ -65,8 +65,7 @@ def _keep_slices(
     """
     for rest in job.path.glob(f"{job.translated.name}.*"):
         rest.unlink(missing_ok=True)  # of a worker that was killed
-    # Its own name: somebody who was taken for dead may still write.
-    part = job.translated.with_name(f"{job.translated.name}.{secrets.token_hex(4)}.part")
+    part = part_of(job.translated)
     ready: dict[int, StoredSlice] = {}
     try:
         with closing(translation.slices) as slices, part.open("wb") as file:

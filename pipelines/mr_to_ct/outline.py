@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import (
     binary_fill_holes,
-    binary_opening,
     distance_transform_edt,
+    maximum_filter,
+    minimum_filter,
     uniform_filter,
 )
 
@@ -21,8 +22,8 @@ BODY_ABOVE = 0.06
 PADDING_SIDE = 5
 """Squares of zeros of so many pixels are padding, under which a body may go on."""
 
-SPECK = np.ones((5, 5), np.bool_)
-"""What is smaller is noise."""
+SPECK_SIDE = 5
+"""What holds no square of so many pixels is noise."""
 
 
 def outside(
@@ -45,7 +46,10 @@ def outside(
         (rows, columns); nothing is outside where the slice shows no body at all.
     """
     brightest = images.max(axis=0)
-    body = binary_opening(uniform_filter(brightest, 3) > BODY_ABOVE, SPECK)
+    bright = uniform_filter(brightest, 3) > BODY_ABOVE
+    # an opening by a square, row by row and column by column: a third of the time
+    kept = minimum_filter(bright, SPECK_SIDE, mode="constant")
+    body = maximum_filter(kept, SPECK_SIDE, mode="constant")
     if not body.any():
         return np.zeros_like(body)
     if not blank_is_air:

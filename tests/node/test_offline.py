@@ -127,30 +127,27 @@ def test_even_ungated_a_gap_cannot_be_translated(tmp_path: Path) -> None:
     assert "gap" in answer.reason
 
 
-def test_a_pipeline_that_does_not_load_fails_its_stacks_only(tmp_path: Path) -> None:
-    write_ct_series(tmp_path / "in", slices=12)
+def answer_when_loading_fails(folder: Path, error: Exception) -> Answer:
+    """What becomes of a series whose pipeline cannot be loaded."""
+    write_ct_series(folder / "in", slices=12)
 
     def broken(name: str) -> Pipeline:
-        raise WeightsError("The weights are another file.")
+        raise error
 
     rules = rules_of(None, None)
-    processor = FolderProcessor(tmp_path / "out", rules, "VSCANNER", broken)
-    (series,) = explain_folder(read_folder(tmp_path / "in"), rules)
-    answer = processor.answer(series, series.explanation.stacks[0], no_progress)
+    processor = FolderProcessor(folder / "out", rules, "VSCANNER", broken)
+    (series,) = explain_folder(read_folder(folder / "in"), rules)
+    return processor.answer(series, series.explanation.stacks[0], no_progress)
+
+
+def test_a_pipeline_that_does_not_load_fails_its_stacks_only(tmp_path: Path) -> None:
+    answer = answer_when_loading_fails(tmp_path, WeightsError("The weights are another file."))
     assert (answer.state, answer.reason) == ("FAILED", "The weights are another file.")
     assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_an_error_that_nobody_foresaw_fails_its_stack_only(tmp_path: Path) -> None:
-    write_ct_series(tmp_path / "in", slices=12)
-
-    def broken(name: str) -> Pipeline:
-        raise ZeroDivisionError("Doe^Jane")
-
-    rules = rules_of(None, None)
-    processor = FolderProcessor(tmp_path / "out", rules, "VSCANNER", broken)
-    (series,) = explain_folder(read_folder(tmp_path / "in"), rules)
-    answer = processor.answer(series, series.explanation.stacks[0], no_progress)
+    answer = answer_when_loading_fails(tmp_path, ZeroDivisionError("Doe^Jane"))
     assert answer.state == "FAILED"
     assert answer.reason.startswith("An error that nobody foresaw: ZeroDivisionError in")
     assert "Jane" not in answer.reason

@@ -28,7 +28,7 @@ from pipelines.engines.torch_engine import TorchEngine
 from trainers.cesm_generators import read_generator
 from trainers.cesm_pairs import Pairs, read_source, seen_of, simulated
 from trainers.evaluation.case import OURS, Case, Evaluation, Method, View, Voxels
-from trainers.evaluation.command import evaluate
+from trainers.evaluation.command import add_run_option, evaluate, runs_of
 from trainers.evaluation.measures import by_slice, compared, mean_value
 from trainers.metrics.intensity import mae, psnr, rmse
 from trainers.metrics.measurement import Array, DataRange, Mask, Measurement
@@ -82,12 +82,11 @@ def case(pair: MammogramPair, group: str, data: str) -> Case:
 
 def methods(options: argparse.Namespace) -> dict[str, Method]:
     """The low-energy image, the mean image, the mean value in the breast, ours."""
-    runs = dict(run.split("=", 1) for run in options.run)
     return {
         "low-energy image": lambda one: one.inputs[INPUT].voxels,
         "mean image": lambda one: mean_image(typical(one, options), one),
         "mean value in the breast": lambda one: mean_value_in_breast(typical(one, options), one),
-        **{name: by_run(Path(folder)) for name, folder in runs.items()},
+        **{name: by_run(folder) for name, folder in runs_of(options).items()},
         OURS: lambda one: scanner_for(one.patient, options)(one.inputs).volume.voxels,
     }
 
@@ -164,7 +163,7 @@ def mse(real: Array, synthetic: Array, data_range: DataRange, mask: Mask) -> Mea
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """More networks, folds, and what the mean image is made of."""
-    parser.add_argument("--run", nargs="*", default=[], metavar="NAME=FOLDER", help="more networks")
+    add_run_option(parser)
     parser.add_argument("--seed", type=int, default=UNSEEN_SEED, help="of simulated pairs")
     parser.add_argument("--fold", nargs="*", default=[], metavar="PATIENT=WEIGHTS")
     parser.add_argument("--mean-simulated", default="simulated:100", metavar="SOURCE")

@@ -102,6 +102,16 @@ def run(evaluation: Evaluation, options: argparse.Namespace) -> Findings:
     return found
 
 
+def add_run_option(parser: argparse.ArgumentParser) -> None:
+    """`--run NAME=FOLDER ...`: models that are not shipped; `runs_of` reads it."""
+    parser.add_argument("--run", nargs="*", default=[], metavar="NAME=FOLDER", help="more models")
+
+
+def runs_of(options: argparse.Namespace) -> dict[str, Path]:
+    """Folders of runs by the names that they have in the report."""
+    return {name: Path(folder) for name, folder in (one.split("=", 1) for one in options.run)}
+
+
 def chosen(methods: Mapping[str, Method], names: Sequence[str] | None) -> Mapping[str, Method]:
     """The baselines that are named, and ours.
 

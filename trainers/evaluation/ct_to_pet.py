@@ -24,7 +24,7 @@ from pipelines.ct_to_pet.network import channels, network_for, quantities
 from pipelines.ct_to_pet.patches import Patches, translated
 from trainers.ct_to_pet_weights import read_run
 from trainers.evaluation.case import OURS, Case, Evaluation, Method, View, Voxels
-from trainers.evaluation.command import evaluate
+from trainers.evaluation.command import add_run_option, evaluate, runs_of
 from trainers.evaluation.measures import compared, mean_value, uptake_values
 from trainers.evaluation.served import served
 from trainers.metrics.intensity import mae, psnr
@@ -169,7 +169,6 @@ def by_run(folder: Path) -> Method:
 
 def methods(options: argparse.Namespace) -> dict[str, Method]:
     """The trivial predictor, other ways of running the model, other runs, ours (feathered)."""
-    runs = dict(run.split("=", 1) for run in options.run)
     ways = {
         "single model": {"district_share": 0.0},
         "district models, hard masks": {"district_share": 1.0, "feather_mm": 0.0},
@@ -177,14 +176,14 @@ def methods(options: argparse.Namespace) -> dict[str, Method]:
     return {
         "median SUV of each tissue": by_tissue,
         **{name: served("ct_to_pet", parameters=values) for name, values in ways.items()},
-        **{name: by_run(Path(folder)) for name, folder in runs.items()},
+        **{name: by_run(folder) for name, folder in runs_of(options).items()},
         OURS: served("ct_to_pet"),
     }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """More models."""
-    parser.add_argument("--run", nargs="*", default=[], metavar="NAME=FOLDER", help="more models")
+    add_run_option(parser)
 
 
 EVALUATION = Evaluation(

@@ -21,7 +21,7 @@ from pipelines.mr_to_ct.networks import build
 from pipelines.mr_to_ct.pipeline import NAME
 from pipelines.mr_to_ct.scaling import bright_end, scaled
 from trainers.evaluation.case import OURS, Case, Evaluation, Measure, Method, View, Voxels
-from trainers.evaluation.command import evaluate
+from trainers.evaluation.command import add_run_option, evaluate, runs_of
 from trainers.evaluation.measures import compared, mean_value, overlap
 from trainers.evaluation.served import served
 from trainers.metrics.intensity import mae, psnr
@@ -78,9 +78,7 @@ def methods(options: argparse.Namespace) -> dict[str, Method]:
         "constant": lambda one: np.full(one.truth.voxels.shape, fitted(options)[0], np.float32),
         "look-up table": lambda one: looked_up(one, options),
     }
-    for run in options.run:
-        name, _, folder = run.partition("=")
-        found[name] = by_run(Path(folder))
+    found |= {name: by_run(folder) for name, folder in runs_of(options).items()}
     if inputs == ("IP", "OOP"):
         found["in-phase model"] = served(NAME, ("IP",))
     return {**found, OURS: served(NAME, inputs)}
@@ -137,7 +135,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which model, and what the rivals learn from."""
     parser.add_argument("--inputs", nargs="+", default=["T1"], help="T1; IP OOP; IP")
     parser.add_argument("--fitted-to", required=True, metavar="SOURCE", help="of trivial rivals")
-    parser.add_argument("--run", nargs="*", default=[], metavar="NAME=FOLDER", help="more models")
+    add_run_option(parser)
 
 
 def _dice_of_air(one: Case, output: Voxels, mask: Mask) -> Measurement:
