@@ -18,7 +18,7 @@ from pydicom.uid import UID, CTImageStorage
 
 from dicom_profiles import codes, uids
 from dicom_profiles.ahead import map_ahead
-from dicom_profiles.ct_pixels import CtEncoding, ReadyImages, StoredSlice, store_slice
+from dicom_profiles.ct_pixels import CtEncoding, store_slice
 from dicom_profiles.derived import (
     DerivedKind,
     DerivedSeries,
@@ -33,6 +33,7 @@ from dicom_profiles.overlay import overlay_plane
 from dicom_profiles.part10 import ElementEncoder, Encoded, FileEncoder, FolderWriter
 from dicom_profiles.pixels import SliceFacts, declared_padding
 from dicom_profiles.provenance import Derivation, Provenance, private_text
+from dicom_profiles.ready import ReadyImages, ReadySlice
 from dicom_profiles.series import SourceInstance, SourceSeries
 from dicom_profiles.source import Sources
 from dicom_profiles.storage import is_lossy, lossy_method
@@ -80,9 +81,10 @@ def write_denoised_ct(
     refuse_anonymous({INPUT: source})
     series_uid = uids.series_uid(DENOISED_CT.name, source.sop_instance_uids, derivation.identity)
     encoder = _SliceEncoder(source, derivation, series_uid)
+    own = OwnElements(source)
     paths, instance_uids, rescales = [], [], []
     with FolderWriter(folder) as files:
-        for index, made in enumerate(map_ahead(_Output.made, _paired(source, slices))):
+        for index, made in enumerate(map_ahead(own.ready, _paired(source, slices))):
             uid, content = encoder.encode(index, made)
             paths.append(files.write(f"{DENOISED_CT.name}-{index + 1:04d}.dcm", content))
             instance_uids.append(uid)
@@ -93,17 +95,28 @@ def write_denoised_ct(
     )
 
 
-def prepare(sources: Sources, index: int, hu: npt.NDArray[np.float32]) -> StoredSlice:
-    """Stored values of one output slice, whose source has been decoded.
+class SlicePreparation:
+    """Makes output slices ready while the network still works on others.
 
-    Raises:
-        DerivedObjectError: it has not, or the values do not fit.
+    Args:
+        sources: what the slices are made of.
     """
-    source = sources[INPUT]
-    facts = source.decoded_facts(index) if isinstance(source, SourceSeries) else None
-    if facts is None:
-        raise DerivedObjectError("Pixels can be made ready once their source has been decoded.")
-    return store_slice(hu, source.instances[index].header, facts.padding)
+
+    def __init__(self, sources: Sources) -> None:
+        source = sources[INPUT]
+        self._source = source if isinstance(source, SourceSeries) else None
+        self._own = OwnElements(self._source) if self._source else None
+
+    def __call__(self, index: int, hu: npt.NDArray[np.float32]) -> ReadySlice:
+        """Make one output slice ready, whose source has been decoded.
+
+        Raises:
+            DerivedObjectError: it has not, or the values do not fit.
+        """
+        facts = self._source.decoded_facts(index) if self._source else None
+        if self._source is None or self._own is None or facts is None:
+            raise DerivedObjectError("Slices can be made ready once their source is decoded.")
+        return self._own.ready(_Output(self._source.instances[index], facts, hu, None))
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,67 +126,69 @@ class _Output:
     instance: SourceInstance
     facts: SliceFacts
     hu: npt.NDArray[np.float32]
-    ready: StoredSlice | None
-
-    def made(self) -> _Pixels:
-        """Stored values, now if not before: the part of the work that threads can share."""
-        if self.ready is not None:
-            return _Pixels(self.instance, self.facts, self.ready)
-        stored = store_slice(self.hu, self.instance.header, self.facts.padding)
-        return _Pixels(self.instance, self.facts, stored)
+    made: ReadySlice | None
 
 
-@dataclass(frozen=True, eq=False)
-class _Pixels:
-    """The pixels of one output slice and where they belong."""
+class OwnElements:
+    """What every slice has of its own; nothing of it depends on the quality record.
 
-    instance: SourceInstance
-    facts: SliceFacts
-    stored: StoredSlice
+    Args:
+        source: the low-dose series.
+    """
 
+    def __init__(self, source: SourceSeries) -> None:
+        self._elements = ElementEncoder(source.headers[0].get("SpecificCharacterSet"))
 
-class _SliceEncoder:
-    """Encodes slices; what they share is encoded once."""
-
-    def __init__(self, source: SourceSeries, derivation: Derivation, series_uid: str) -> None:
-        header = source.headers[0]
-        self._series_uid = series_uid
-        self._files = FileEncoder(CTImageStorage, derivation.ae_title)
-        self._elements = ElementEncoder(header.get("SpecificCharacterSet"))
-        provenance = Provenance.of(DENOISED_CT.name, {INPUT: source}, derivation)
-        common = image_common({INPUT: source}, DENOISED_CT, derivation)
-        common.update(provenance.block())
-        common.update(overlay_plane(*source.shape[1:]))
-        common.update(_ct_common(source, series_uid))
-        self._common: Encoded = {
-            **self._elements.encode(empty_ct_elements(header)),
-            **self._elements.encode(common),
-            **self._elements.copy(header, STUDY_TAGS),
-        }
-
-    def encode(self, index: int, made: _Pixels) -> tuple[str, bytes]:
-        """SOP Instance UID and Part 10 file of one slice."""
-        header, stored, encode = made.instance.header, made.stored, self._elements
-        uid = uids.instance_uid(self._series_uid, index, stored.digest)
+    def ready(self, output: _Output) -> ReadySlice:
+        """Stored values and elements of a slice, unless it has them; threads may share this."""
+        if output.made is not None:
+            return output.made
+        header, encode = output.instance.header, self._elements
+        stored = store_slice(output.hu, header, output.facts.padding)
         padding = declared_padding(header)
         elements = {
-            **self._common,
             **encode.copy(header, SLICE_TAGS),
             **encode.kept((stored.encoding, padding), lambda: _rescale(stored.encoding, padding)),
             **encode.kept(_values(header, WINDOW_KEYWORDS), lambda: _windows(header)),
-            **self._compression(made.instance),
+            **self._compression(output.instance),
             **encoded_references(header),
-            **private_text("source_pixels_sha256", made.facts.digest),
+            **private_text("source_pixels_sha256", output.facts.digest),
             **private_text("output_pixels_sha256", stored.digest),
-            SOP_INSTANCE_UID: text_bytes(SOP_INSTANCE_UID, "UI", uid),
         }
-        return uid, self._files.encode(elements, uid, stored.pixels.data.cast("B"))
+        return ReadySlice(stored, elements)
 
     def _compression(self, instance: SourceInstance) -> Encoded:
         """Lossy Image Compression; only slices that have lost something differ in it."""
         if _has_lost(instance):
             return self._elements.encode(_compression(instance))
         return self._elements.kept("lossless", lambda: _compression(instance))
+
+
+class _SliceEncoder:
+    """Puts files together; what all slices share is encoded once."""
+
+    def __init__(self, source: SourceSeries, derivation: Derivation, series_uid: str) -> None:
+        header = source.headers[0]
+        self._series_uid = series_uid
+        self._files = FileEncoder(CTImageStorage, derivation.ae_title)
+        elements = ElementEncoder(header.get("SpecificCharacterSet"))
+        provenance = Provenance.of(DENOISED_CT.name, {INPUT: source}, derivation)
+        common = image_common({INPUT: source}, DENOISED_CT, derivation)
+        common.update(provenance.block())
+        common.update(overlay_plane(*source.shape[1:]))
+        common.update(_ct_common(source, series_uid))
+        self._common: Encoded = {
+            **elements.encode(empty_ct_elements(header)),
+            **elements.encode(common),
+            **elements.copy(header, STUDY_TAGS),
+        }
+
+    def encode(self, index: int, made: ReadySlice) -> tuple[str, bytes]:
+        """SOP Instance UID and Part 10 file of one slice."""
+        uid = uids.instance_uid(self._series_uid, index, made.stored.digest)
+        own = {SOP_INSTANCE_UID: text_bytes(SOP_INSTANCE_UID, "UI", uid)}
+        elements = {**self._common, **made.elements, **own}
+        return uid, self._files.encode(elements, uid, made.stored.pixels.data.cast("B"))
 
 
 def _paired(source: SourceSeries, slices: Iterable[npt.NDArray[np.float32]]) -> Iterator[_Output]:

@@ -5,7 +5,6 @@ PS3.3 C.8.2.1 (CT Image), C.7.5.1.1.2 (Pixel Padding).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,22 +68,6 @@ class StoredSlice:
     pixels: npt.NDArray[np.int16] | npt.NDArray[np.uint16]
     encoding: CtEncoding
     digest: str
-
-
-@dataclass(frozen=True, eq=False)
-class ReadyImages:
-    """Output slices, some of which have their stored values already.
-
-    Attributes:
-        images: (rows, columns) float32 in HU, in the order of the source.
-        ready: stored values by index.
-    """
-
-    images: Iterable[npt.NDArray[np.float32]]
-    ready: Mapping[int, StoredSlice]
-
-    def __iter__(self) -> Iterator[npt.NDArray[np.float32]]:
-        return iter(self.images)
 
 
 def choose_encoding(source: Dataset, lowest_hu: float, highest_hu: float) -> CtEncoding:

@@ -19,9 +19,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from dicom_profiles.ct_pixels import StoredSlice
 from dicom_profiles.part10 import sync_folder, write_synced
 from dicom_profiles.reading import open_source
+from dicom_profiles.ready import ReadySlice
 from dicom_profiles.source import Source
 from node.errors import NodeError
 
@@ -91,10 +91,10 @@ class WrittenSeries:
 
 @dataclass
 class JobFolder:
-    """One job's folder, its source series opened once, and pixels that are ready in memory."""
+    """One job's folder, its sources opened once, and what of its images is ready in memory."""
 
     path: Path
-    ready: Mapping[int, StoredSlice] = field(default_factory=dict)
+    ready: Mapping[int, ReadySlice] = field(default_factory=dict)
 
     def prepare(self, job_input: JobInput) -> None:
         """Make the folder and write `input.json`, unless it is there."""

@@ -15,9 +15,9 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from dicom_profiles.ct_pixels import StoredSlice
 from dicom_profiles.part10 import part_of
 from dicom_profiles.preparing import preparing
+from dicom_profiles.ready import ReadySlice
 from node.steps.folder import JSON, JobFolder, StepError
 from pipelines.card import ModelCard
 from pipelines.contract import Pipeline, Progress, Translation, no_progress
@@ -58,15 +58,15 @@ def translate_step(
 
 def _keep_slices(
     job: JobFolder, translation: Translation, shape: tuple[int, int, int]
-) -> dict[int, StoredSlice]:
-    """Stream the output onto the disk; gives the stored values that are ready in memory.
+) -> dict[int, ReadySlice]:
+    """Stream the output onto the disk; gives what of the derived images is ready in memory.
 
     Nothing half is left: it is large, and the disk may be full because of it.
     """
     for rest in job.path.glob(f"{job.translated.name}.*"):
         rest.unlink(missing_ok=True)  # of a worker that was killed
     part = part_of(job.translated)
-    ready: dict[int, StoredSlice] = {}
+    ready: dict[int, ReadySlice] = {}
     try:
         with closing(translation.slices) as slices, part.open("wb") as file:
             _write_npy(file, preparing(job.input.pipeline, job.sources, slices, ready), shape)
@@ -80,7 +80,9 @@ def _keep_slices(
 def translated_slices(path: Path) -> Iterator[npt.NDArray[np.float32]]:
     """The slices of a file of `translate_step`: (rows, columns) float32, mapped one by one."""
     voxels = np.load(path, mmap_mode="r", allow_pickle=False)  # (slices, rows, columns)
-    yield from voxels
+    yield from np.asarray(
+        voxels
+    )  # views of a plain array: those of a memmap take milliseconds each
 
 
 def write_companions(

@@ -8,17 +8,17 @@ import pytest
 
 from dicom_profiles import preparing as preparing_module
 from dicom_profiles.ct_denoised import write_denoised_ct
-from dicom_profiles.ct_pixels import ReadyImages, StoredSlice
 from dicom_profiles.preparing import preparing
 from dicom_profiles.provenance import Derivation
 from dicom_profiles.reading import open_series
+from dicom_profiles.ready import ReadyImages, ReadySlice
 from tests.dicom_profiles.conftest import Written
 
 
 def made_ready(
     written: Written, output: npt.NDArray[np.float32] | None = None
-) -> dict[int, StoredSlice]:
-    ready: dict[int, StoredSlice] = {}
+) -> dict[int, ReadySlice]:
+    ready: dict[int, ReadySlice] = {}
     images = written.output if output is None else output
     handed_on = list(preparing("ldct_denoise", written.sources, images, ready))
     np.testing.assert_array_equal(handed_on, images)
@@ -46,12 +46,12 @@ def test_what_cannot_be_made_ready_waits_for_the_writer(written: Written) -> Non
     wrong[2] = np.nan
     assert sorted(made_ready(written, wrong)) == [0, 1]
     undecoded = {"CT": open_series(written.source_paths)}
-    ready: dict[int, StoredSlice] = {}
+    ready: dict[int, ReadySlice] = {}
     assert len(list(preparing("ldct_denoise", undecoded, written.output, ready))) == 5
     assert ready == {}
 
 
 def test_other_pipelines_wait_for_their_writer(written: Written) -> None:
-    ready: dict[int, StoredSlice] = {}
+    ready: dict[int, ReadySlice] = {}
     assert len(list(preparing("another", written.sources, written.output, ready))) == 5
     assert ready == {}
