@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -147,7 +148,10 @@ class JobWork:
             if job_id not in self._folders:
                 while len(self._folders) >= 2 * self.config.jobs.concurrency:
                     self._folders.pop(next(iter(self._folders)))
-                self._folders[job_id] = JobFolder(self.config.node.data_dir / JOBS_FOLDER / job_id)
+                data_dir = self.config.node.data_dir
+                self._folders[job_id] = JobFolder(
+                    data_dir / JOBS_FOLDER / job_id, data_dir=data_dir
+                )
             return self._folders[job_id]
 
     def _begin(self, step: str, work: Work) -> Job:
@@ -270,7 +274,7 @@ class JobWork:
                 self._folders.pop(job.id, None)
 
     def _input(self, job: Job) -> JobInput:
-        """What is to be done, with the source instances as they lie in the spool."""
+        """What is to be done, with the source instances as they lie below the data directory."""
         sources = {key: self._paths(uids) for key, uids in job.sources.items()}
         return JobInput(
             job_id=job.id,
@@ -283,7 +287,7 @@ class JobWork:
             ae_title=self.config.node.ae_title,
         )
 
-    def _paths(self, uids: list[str]) -> tuple[Any, ...]:
+    def _paths(self, uids: list[str]) -> tuple[Path, ...]:
         series = sa.select(instances.c.series_instance_uid).where(
             instances.c.sop_instance_uid == uids[0]
         )
@@ -296,4 +300,4 @@ class JobWork:
             raise UnknownSource(
                 "The source instances are not in the spool any more; send the series again."
             )
-        return tuple(self.config.node.data_dir / found[uid] for uid in uids)
+        return tuple(Path(found[uid]) for uid in uids)

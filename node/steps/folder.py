@@ -43,7 +43,8 @@ class JobInput:
         model: name@version that the job was made for; "" takes the installed one.
         weights_sha256: of that model; "" takes the installed one.
         parameters: of the pipeline.
-        sources: input key to the paths of its instances.
+        sources: input key to the paths of its instances; the node's own lie below its data
+            directory and are written without it, so that it may be mounted elsewhere.
         created: time of synthesis, with its zone; fixed once, so that a repeat is identical.
         ae_title: of the node.
         ungated: the gate was skipped for research; such objects never leave the node.
@@ -91,10 +92,17 @@ class WrittenSeries:
 
 @dataclass
 class JobFolder:
-    """One job's folder, its sources opened once, and what of its images is ready in memory."""
+    """One job's folder, its sources opened once, and what of its images is ready in memory.
+
+    Args:
+        path: of the folder.
+        ready: what of its derived images is ready.
+        data_dir: below which relative paths of sources lie.
+    """
 
     path: Path
     ready: Mapping[int, ReadySlice] = field(default_factory=dict)
+    data_dir: Path = Path()
 
     def prepare(self, job_input: JobInput) -> None:
         """Make the folder and write `input.json`, unless it is there."""
@@ -110,7 +118,10 @@ class JobFolder:
     @cached_property
     def sources(self) -> dict[str, Source]:
         """The sources by input key, opened once (headers only); the first gives the grid."""
-        return {key: open_source(paths) for key, paths in self.input.sources.items()}
+        return {
+            key: open_source([self.data_dir / path for path in paths])
+            for key, paths in self.input.sources.items()
+        }
 
     @property
     def translated(self) -> Path:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 import threading
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from pynetdicom import evt
 
+from node.database import open_database
 from node.jobs import Job, JobState
 from node.warm import WarmPipelines
 from node.work import JobWork, Outcome, Work
@@ -67,6 +69,36 @@ def test_every_step_may_be_repeated(node: JobNode, scp: StorageSCP) -> None:
         do(work, job, step)
         assert do(work_of(node), job, step) == [Outcome(go_on=True)]
     assert scp.requests == 6
+
+
+def test_the_data_directory_moves_between_two_steps(
+    node: JobNode, scp: StorageSCP, tmp_path: Path
+) -> None:
+    """A disk that is mounted elsewhere, or a copy of the whole node on another machine."""
+    job = node.make_job(4)
+    do(work_of(node), job, "gate", "translate")
+    node.database.dispose()
+    moved = shutil.move(tmp_path / "data", tmp_path / "elsewhere")
+    settings = node.config.node.model_copy(update={"data_dir": Path(moved)})
+    node.config = node.config.model_copy(update={"node": settings})
+    node.database = open_database(settings)
+    outcomes = do(work_of(node), job, "write", "check", "dispatch")
+    assert all(outcome.go_on for outcome in outcomes), node.ledger.require(job.id).reason
+    assert len(scp.stored) == 6
+    assert str(tmp_path) not in (Path(moved) / "jobs" / job.id / "input.json").read_text()
+
+
+def test_a_folder_of_an_earlier_version_names_its_sources_in_full(node: JobNode) -> None:
+    work, job = work_of(node), node.make_job(4)
+    do(work, job, "gate")
+    file = work.folder(job.id).path / "input.json"
+    values = json.loads(file.read_text())
+    data_dir = node.config.node.data_dir
+    values["sources"] = {
+        key: [str(data_dir / path) for path in paths] for key, paths in values["sources"].items()
+    }
+    file.write_text(json.dumps(values))
+    assert [one.go_on for one in do(work_of(node), job, *MAKING)] == [True] * len(MAKING)
 
 
 def test_error_that_may_pass(node: JobNode) -> None:
