@@ -203,8 +203,9 @@ def _refuse_shear(step: Vectors, normal: Vectors) -> None:
     degrees = float(np.degrees(np.arccos(cosine)))
     if degrees > SHEAR_TOLERANCE_DEGREES:
         raise GeometryError(
-            f"Slices should be stacked along their normal, but the stack is sheared by "
-            f"{degrees:.1f} degrees (gantry tilt); send a reconstruction without tilt."
+            f"Slices should lie straight above each other, but each is shifted against the one "
+            f"before, as with a gantry tilted by {degrees:.1f} degrees "
+            f"({SHEAR_TOLERANCE_DEGREES:g} are allowed); send a reconstruction without tilt."
         )
 
 

@@ -28,6 +28,11 @@ BODY_PART_SCORE = 0.8
 BODY_PARTS = ("WHOLEBODY", "WHOLE BODY", "WHOLE_BODY")
 """Body Part Examined of a part of a whole-body scan (PS3.16 annex L has the first)."""
 
+TOO_SHORT = (
+    f"From {WHOLE_BODY_MM:g} mm on a CT counts as one of the whole body, from {LONG_MM:g} mm on "
+    "where its description says so."
+)
+
 TEXT = re.compile(
     r"whole.?body|\bwb\b|pet.?ct|ct.?pet|(skull|eyes?|vertex).*(thigh|toes|feet)", re.I
 )
@@ -52,8 +57,9 @@ def recognise_whole_body_ct(headers: Sequence[Dataset]) -> Recognition:
             kind = "localizer" if "LOCALIZER" in reason else "reformat"
             return Recognition(kind, 1.0, (reason,))
     score, reasons = _score(headers)
-    kind = "whole_body_ct" if score >= LENGTH_SCORE - TEXT_SCORE else "ct"
-    return Recognition(kind, score, reasons)
+    if score >= LENGTH_SCORE - TEXT_SCORE:
+        return Recognition("whole_body_ct", score, reasons)
+    return Recognition("ct", score, (*reasons, TOO_SHORT))
 
 
 def _score(headers: Sequence[Dataset]) -> tuple[float, tuple[str, ...]]:

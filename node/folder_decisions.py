@@ -115,7 +115,7 @@ def _grouped(found: Sequence[FolderSeries]) -> Iterator[FolderSeries]:
             Member(series.series_instance_uid, finding)
             for series in found
             if series.study_instance_uid == study
-            for finding in series.explanation.inputs
+            for finding in series.explanation.asked_for
         ]
         groups += group_stacks(members)
     for series in found:

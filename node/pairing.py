@@ -10,41 +10,40 @@ Everything here is pure: findings about stacks in, groups out, in the same order
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
-from statistics import median
 from typing import Any
-
-from pydicom import Dataset
 
 from dicom_profiles.geometry import same_grid
 from dicom_profiles.source import Source
+from node.acquired import acquired_at, seconds_between
 from node.routing import Outcome, StackFinding
 from pipelines import catalog, gates
 from pipelines.contract import GateVerdict
 
 BREATH_HOLD_S = 30.0
 """Largest difference of the acquisition times of inputs that show one and the same breath-hold."""
-DATE = re.compile(r"(\d{4})(\d{2})(\d{2})")
-TIME = re.compile(r"(\d{2})(\d{2})?(\d{2}(?:\.\d{1,6})?)?")
 UNKNOWN_TIME = float("inf")
 
 
 @dataclass(frozen=True, eq=False)
 class Member:
-    """A stack that a route takes.
+    """A stack that a route takes, or asks for and refuses.
 
     Attributes:
         series_instance_uid: of its series.
-        finding: the decision about it; it is taken, or held for a person.
+        finding: the decision about it.
         revision: of its series.
     """
 
     series_instance_uid: str
     finding: StackFinding
     revision: int = 1
+
+    @property
+    def usable(self) -> bool:
+        """Whether it may be an input of a job: taken, or held for a person; not refused."""
+        return self.finding.outcome in (Outcome.TAKEN, Outcome.HELD)
 
     @property
     def key(self) -> str:
@@ -138,7 +137,10 @@ class Group:
 
 
 def group_stacks(members: Sequence[Member]) -> list[Group]:
-    """Put the stacks of one study together to jobs; every member is in exactly one group."""
+    """Put the stacks of one study together to jobs.
+
+    Every usable member is in exactly one group; the others only say why a partner is missing.
+    """
     groups: list[Group] = []
     for route in dict.fromkeys(member.route for member in members):
         of_route = sorted((m for m in members if m.route == route), key=_order)
@@ -152,29 +154,19 @@ def partner_keys(pipeline: str, key: str) -> frozenset[str]:
     return frozenset(other for keys in sets if key in keys for other in keys) - {key}
 
 
-def acquired_at(headers: Sequence[Dataset]) -> float | None:
-    """Middle of the acquisition times of a stack, in seconds of an arbitrary era; None if unknown.
-
-    Acquisition DateTime, else Date and Time (PS3.3 C.7.6.1; a zone, the same within a study, is
-    left out).
-    """
-    times = [seconds for header in headers if (seconds := _seconds(header)) is not None]
-    return median(times) if times else None
-
-
 def _order(member: Member) -> tuple[float, str, str]:
     """Earliest first; ties by UID, so that the order is always the same."""
     acquired = acquired_at(member.finding.stack.headers)
     first = min(str(header.SOPInstanceUID) for header in member.finding.stack.headers)
     return (
-        UNKNOWN_TIME if acquired is None else acquired,
+        UNKNOWN_TIME if acquired is None else acquired.seconds,
         member.series_instance_uid,
         first,
     )
 
 
 def _groups_of_route(members: list[Member]) -> list[Group]:
-    groups, left = [], list(members)
+    groups, left = [], [member for member in members if member.usable]
     for keys in catalog.card(members[0].pipeline).accepted_sets:
         for first in [member for member in left if member.key == keys[0]]:
             found = _filled(first, keys[1:], left)
@@ -217,7 +209,7 @@ def reasons_against(first: Member, other: Member) -> list[str]:
 def _apart(first: Member, other: Member) -> float | None:
     """Seconds between the acquisitions, None when one is not known."""
     times = [acquired_at(member.finding.stack.headers) for member in (first, other)]
-    return None if times[0] is None or times[1] is None else abs(times[0] - times[1])
+    return None if times[0] is None or times[1] is None else seconds_between(times[0], times[1])
 
 
 def _proof(first: Member, other: Member) -> str:
@@ -237,37 +229,31 @@ def _group(
     keys = {member.key for member in chosen}
     preferred = next((s for s in card.accepted_sets if chosen[0].key in s), tuple(keys))
     missing = tuple(key for key in preferred if key not in keys)
-    others = [m for m in members if m.key in missing and m not in chosen]
-    remarks += tuple(
-        f"A {other.key} is there, but does not fit. {reasons[0]}"
-        for other in others
-        if (reasons := reasons_against(chosen[0], other))
+    unfit = tuple(
+        said
+        for other in members
+        if other.key in missing and other not in chosen and (said := _why_not(chosen[0], other))
     )
+    return Group(chosen, missing, (*remarks, *unfit), _verdict(chosen, unfit))
+
+
+def _why_not(first: Member, other: Member) -> str:
+    """Why a stack that is here is no partner, "" when nothing speaks against it."""
+    if not other.usable:
+        return f"The {other.key} of this study cannot be used. {other.finding.reason}"
+    reasons = reasons_against(first, other)
+    return f"The {other.key} of this study does not fit. {reasons[0]}" if reasons else ""
+
+
+def _verdict(chosen: tuple[Member, ...], unfit: Sequence[str]) -> GateVerdict:
+    """The gate's, about all inputs of a job together."""
+    card = catalog.card(chosen[0].pipeline)
+    keys = {member.key for member in chosen}
     if not any(keys == set(accepted) for accepted in card.accepted_sets):
         sets = ", or ".join(" + ".join(accepted) for accepted in card.accepted_sets)
-        got = " + ".join(sorted(keys))
-        reason = f"{card.name} takes {sets}; of these only {got} is here."
-        return Group(chosen, missing, remarks, GateVerdict.from_reasons((reason,)))
+        only = f"only {' + '.join(sorted(keys))} {'can be used' if unfit else 'is here'}"
+        reason = f"{card.name} takes {sets}; of these {only}."
+        return GateVerdict.from_reasons((" ".join((reason, *unfit)),))
     if len(chosen) == 1 and chosen[0].finding.gate is not None:
-        return Group(chosen, missing, remarks, chosen[0].finding.gate)
-    verdict = gates.gate(card.name, {member.key: member.source for member in chosen})
-    return Group(chosen, missing, remarks, verdict)
-
-
-def _seconds(header: Dataset) -> float | None:
-    joined = str(header.get("AcquisitionDateTime") or "")
-    days = str(header.get("AcquisitionDate") or header.get("StudyDate") or "")
-    times = str(header.get("AcquisitionTime") or "")
-    day, time = (joined[:8], joined[8:]) if joined else (days, times)
-    of_day, of_time = DATE.match(day), TIME.match(time)
-    if of_time is None:
-        return None
-    hours, minutes, seconds = (float(part or 0) for part in of_time.groups())
-    return _day_number(of_day) * 86_400.0 + hours * 3_600 + minutes * 60 + seconds
-
-
-def _day_number(found: re.Match[str] | None) -> int:
-    try:
-        return date(int(found[1]), int(found[2]), int(found[3])).toordinal() if found else 0
-    except ValueError:
-        return 0
+        return chosen[0].finding.gate
+    return gates.gate(card.name, {member.key: member.source for member in chosen})

@@ -206,9 +206,9 @@ class Explanation:
         return f"{first.reason} {aside} other image(s) were set aside ({labels})."
 
     @property
-    def inputs(self) -> tuple[StackFinding, ...]:
-        """The stacks that may be inputs of jobs."""
-        return tuple(one for one in self.stacks if one.outcome in (Outcome.TAKEN, Outcome.HELD))
+    def asked_for(self) -> tuple[StackFinding, ...]:
+        """The stacks that a rule takes or asks for, be it that they are refused."""
+        return tuple(one for one in self.stacks if one.taken_by is not None)
 
     @property
     def refused(self) -> tuple[StackFinding, ...]:

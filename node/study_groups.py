@@ -110,8 +110,8 @@ class StudyGroups:
 
 
 def members_of(row: Any, explanation: Explanation) -> Iterator[Member]:
-    """The stacks of a series that may be inputs of jobs."""
-    for finding in explanation.inputs:
+    """The stacks of a series that may be inputs of jobs, or say why such an input is missing."""
+    for finding in explanation.asked_for:
         yield Member(row.series_instance_uid, finding, row.revision)
 
 
@@ -120,6 +120,7 @@ def wanted_by(members: Sequence[Member]) -> Wanted:
     return frozenset(
         (member.route, key)
         for member in members
+        if member.usable
         for key in partner_keys(member.pipeline, member.key)
     )
 

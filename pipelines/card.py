@@ -63,7 +63,7 @@ class Scope(CardPart):
         None, description="Magnetic Field Strength (0018,0087), where it is given"
     )
     largest_tilt_degrees: float | None = Field(
-        None, description="largest angle to the patient's long axis"
+        None, description="largest angle of the slices, stacked straight, to the axial plane"
     )
     refused_body_parts: tuple[str, ...] = Field((), description="Body Part Examined refused")
     image_types_refused: tuple[str, ...] = Field(

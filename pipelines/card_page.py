@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from pydicom.uid import UID
 
+from dicom_profiles.geometry import SHEAR_TOLERANCE_DEGREES
 from pipelines.card import InputCard, ModelCard, Scope
 
 HEADING = """\
@@ -80,7 +81,8 @@ def _accepted(scope: Scope) -> Iterator[tuple[str, str]]:
         if wanted is not None:
             yield attribute, f"{wanted}{unit}"
     if scope.largest_tilt_degrees is not None:
-        yield "tilt", f"up to {scope.largest_tilt_degrees:g} degrees"
+        yield "oblique slices", f"up to {scope.largest_tilt_degrees:g} degrees off the axial plane"
+        yield "gantry tilt", f"none (up to {SHEAR_TOLERANCE_DEGREES:g} degrees)"
     if scope.refused_body_parts:
         yield "body part", f"any but {', '.join(scope.refused_body_parts)}"
     if scope.image_types_refused:

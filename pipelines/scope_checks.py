@@ -127,14 +127,20 @@ def image_type(source: Source, scope: Scope) -> Iterator[str]:
 
 
 def orientation(source: Source, scope: Scope) -> Iterator[str]:
-    """Slices lie across the patient's long axis, up to the allowed tilt."""
+    """Slices lie across the patient's long axis, up to the allowed angle.
+
+    A tilted gantry is another matter: it shears the stack, which is then no regular grid at all.
+    """
     if scope.largest_tilt_degrees is None:
         return
     step = np.asarray(source.affine[:3, 0])
     along = abs(float(step[2])) / float(np.linalg.norm(step))
     angle = math.degrees(math.acos(min(1.0, along)))
     if angle > scope.largest_tilt_degrees:
-        yield f"The slices are not axial: they lie {angle:.0f} degrees off the axial plane."
+        yield (
+            f"The slices are not axial: they lie {angle:.3g} degrees off the axial plane; the "
+            f"model takes up to {scope.largest_tilt_degrees:g}."
+        )
 
 
 def size(source: Source, scope: Scope) -> Iterator[str]:

@@ -77,7 +77,7 @@ REFUSALS: dict[str, Callable[[], list[Plane]]] = {
     "share a position": lambda: [plane(0), plane(1), plane(1), plane(2)],
     "a gap of about 2 slices": lambda: [plane(z) for z in (0, 1, 2, 5, 6)],
     "uneven slice distances": lambda: [plane(z) for z in (0, 1, 2, 3.3, 4.3)],
-    "sheared by 26.6 degrees": lambda: [plane(z, x=z / 2) for z in range(4)],
+    "gantry tilted by 26.6 degrees": lambda: [plane(z, x=z / 2) for z in range(4)],
     "one straight line": lambda: [plane(z, x=1.0 * (z == 2)) for z in range(5)],
     "right angle": lambda: [plane(0, orientation=np.array([1.0, 0, 0, 0.5, 0.8, 0]))],
 }

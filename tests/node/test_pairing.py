@@ -11,7 +11,8 @@ import pytest
 
 from node.config import RouteSettings
 from node.folder_decisions import explain_folder, read_folder
-from node.pairing import Group, acquired_at, partner_keys
+from node.acquired import acquired_at
+from node.pairing import Group, partner_keys
 from node.routing import compile_rules
 from pipelines import catalog
 from tests.dual_echo import write_dual_echo
@@ -81,8 +82,46 @@ def test_what_does_not_belong_together_is_not_paired(tmp_path: Path, case: str) 
     write_dual_echo(tmp_path, of_key={"OOP": attributes})
     assert keys(tmp_path) == [("IP",), ("OOP",)]
     (alone,) = [group for group in groups(tmp_path) if group.verdict.accepted]
+    assert "The OOP of this study does not fit." in alone.sentence
     assert words in alone.sentence
-    assert "OOP is there, but does not fit" in alone.sentence
+
+
+UNUSABLE: dict[str, tuple[dict[str, Any], int | None, str]] = {
+    "the gate refuses it": ({"BodyPartExamined": "HEAD"}, None, "The body part is HEAD"),
+    "its slices are irregular": ({}, 5, "gap of about 1 slices"),
+}
+
+
+@pytest.mark.parametrize("one_series", [True, False])
+@pytest.mark.parametrize("case", UNUSABLE)
+def test_what_is_wrong_with_the_other_phase_is_said(
+    tmp_path: Path, case: str, one_series: bool
+) -> None:
+    attributes, without, words = UNUSABLE[case]
+    files = write_dual_echo(tmp_path, one_series=one_series, of_key={"IP": attributes})
+    if without is not None:
+        files["IP"][without].unlink()
+    (group,) = groups(tmp_path)
+    assert [member.key for member in group.members] == ["OOP"]
+    assert "of these only OOP can be used. The IP of this study cannot" in group.verdict.reason
+    assert words in group.verdict.reason
+    assert "only OOP is here" not in group.verdict.reason
+
+
+@pytest.mark.parametrize("dates", [{}, {"IP": "20250310", "OOP": "20250311"}])
+@pytest.mark.parametrize("times", [("235958", "000003"), ("235945.5", "000010.5")])
+def test_a_breath_hold_across_midnight_is_one_where_only_series_have_dates(
+    tmp_path: Path, dates: dict[str, str], times: tuple[str, str]
+) -> None:
+    of_key = {
+        key: {"AcquisitionTime": time, "AcquisitionDate": "", "SeriesDate": dates.get(key, "")}
+        for key, time in zip(("IP", "OOP"), times, strict=True)
+    }
+    write_dual_echo(tmp_path, of_key=of_key)
+    (group,) = groups(tmp_path)
+    assert list(group.sources) == ["IP", "OOP"]
+    apart = {"235958": "5.0", "235945.5": "25.0"}[times[0]]
+    assert f"acquired {apart} s apart" in group.sentence
 
 
 def test_another_count_of_slices_is_not_paired(tmp_path: Path) -> None:
@@ -139,31 +178,3 @@ def test_contradictory_hints_are_held_for_a_person_whatever_the_site_says(tmp_pa
     assert finding.outcome == "held", finding.reason
     assert "contradicts" in finding.reason
     assert series.groups[0].held == finding.reason
-
-
-@pytest.mark.parametrize(
-    ("attributes", "wanted"),
-    [
-        ({"AcquisitionDateTime": "20250310101605.5"}, 5.5),
-        ({"AcquisitionTime": "101605.25"}, 5.25),
-        ({"AcquisitionTime": "1016"}, 0.0),
-        ({"AcquisitionTime": None}, None),
-        ({"AcquisitionTime": "odd"}, None),
-        ({"AcquisitionDate": "20259999"}, None),
-    ],
-)
-def test_the_time_of_acquisition(attributes: dict[str, Any], wanted: float | None) -> None:
-    ds = write_ct_dataset()
-    for keyword, value in attributes.items():
-        if value is None:
-            del ds[keyword]
-        else:
-            ds.add_new(keyword, "DT" if keyword.endswith("DateTime") else "TM", value)
-    found = acquired_at([ds])
-    if "AcquisitionDate" in attributes:
-        assert found is not None
-    elif wanted is None:
-        assert found is None
-    else:
-        assert found is not None
-        assert found % 60 == wanted

@@ -145,7 +145,7 @@ def test_scouts_are_set_aside_when_the_rest_is_accepted(tmp_path: Path) -> None:
     explanation = routed(tmp_path, {"SeriesDescription": {"matches": "LOW"}})
     assert [stack.outcome for stack in explanation.stacks] == [Outcome.TAKEN, Outcome.SET_ASIDE]
     assert "2 other image(s) were set aside (coronal CT localiser" in explanation.reason
-    assert [len(stack.stack.instances) for stack in explanation.inputs] == [12]
+    assert len(explanation.stacks[0].stack.instances) == 12
 
 
 def test_when_every_stack_is_refused_there_is_one_job_that_says_so(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,10 @@ import pydicom
 import pytest
 from pydicom.uid import SecondaryCaptureImageStorage
 
+from dicom_profiles.errors import GeometryError
 from dicom_profiles.reading import open_series
+from pipelines.card_page import card_page
+from pipelines.catalog import card
 from pipelines.contract import GateVerdict
 from pipelines.gates import gate
 from tests.synthetic import write_ct_series
@@ -80,7 +84,39 @@ def test_slices_that_lie_in_another_plane_are_refused(tmp_path: Path) -> None:
     for index, path in enumerate(paths):
         move(path, ["-30", str(index * 3), "30"])
     verdict = gate("ldct_denoise", {"CT": open_series(paths)})
-    assert verdict.reason == "The slices are not axial: they lie 90 degrees off the axial plane."
+    assert verdict.reason == (
+        "The slices are not axial: they lie 90 degrees off the axial plane; "
+        "the model takes up to 2."
+    )
+
+
+def tilted(folder: Path, degrees: float, *, table_along_z: bool) -> list[Path]:
+    """Slices that lie off the axial plane: stacked straight, or shifted by a tilted gantry."""
+    c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    oblique = ["1", "0", "0", "0", f"{c:.9f}", f"{s:.9f}"]
+    paths = write_ct_series(folder, slices=4, ImageOrientationPatient=oblique)
+    y, z = (0.0, 3.0) if table_along_z else (-3.0 * s, 3.0 * c)
+    for index, path in enumerate(paths):
+        move(path, ["0", f"{y * index:.7f}", f"{z * index:.7f}"])
+    return paths
+
+
+@pytest.mark.parametrize(("degrees", "accepted"), [(1.0, True), (1.9, True), (3.0, False)])
+def test_oblique_slices_are_taken_as_far_as_the_card_says(
+    tmp_path: Path, degrees: float, accepted: bool
+) -> None:
+    series = open_series(tilted(tmp_path, degrees, table_along_z=False))
+    verdict = gate("ldct_denoise", {"CT": series})
+    assert verdict.accepted is accepted
+    assert accepted or "3 degrees off the axial plane; the model takes up to 2." in verdict.reason
+    assert "| oblique slices | up to 2 degrees off" in card_page(card("ldct_denoise"))
+
+
+def test_a_tilted_gantry_is_told_apart_from_oblique_slices(tmp_path: Path) -> None:
+    assert open_series(tilted(tmp_path / "hardly", 0.4, table_along_z=True))
+    with pytest.raises(GeometryError, match=r"gantry tilted by 1\.0 degrees \(0\.5 are allowed\)"):
+        open_series(tilted(tmp_path / "tilted", 1.0, table_along_z=True))
+    assert "| gantry tilt | none (up to 0.5 degrees) |" in card_page(card("ldct_denoise"))
 
 
 def move(path: Path, position: list[str]) -> None:
