@@ -352,7 +352,7 @@ def _why(rule: Rule, failed: Finding | None, seen: Recognition, *, known: bool) 
     return (
         f"the images are not recognised as what {rule.settings.pipeline} translates "
         f"({seen.kind}: {' '.join(seen.reasons)}), and the rule names no description, protocol, "
-        "dose or sender."
+        "dose or sender, by which the site itself would say that they are."
     )
 
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
+from node.acquired import acquired_at
 from node.config import RouteSettings
 from node.folder_decisions import explain_folder, read_folder
-from node.acquired import acquired_at
 from node.pairing import Group, partner_keys
 from node.routing import compile_rules
 from pipelines import catalog
 from tests.dual_echo import write_dual_echo
-from tests.synthetic import write_ct_dataset, write_ct_series
+from tests.synthetic import write_ct_series
 
 pytestmark = pytest.mark.skipif(
     "mr_to_ct" not in catalog.names(), reason="the pipeline of two inputs is not installed"

@@ -156,6 +156,16 @@ def test_when_every_stack_is_refused_there_is_one_job_that_says_so(tmp_path: Pat
     assert [len(stack.stack.instances) for stack in explanation.refused] == [12]
 
 
+def test_a_short_ct_is_told_what_would_make_it_a_whole_body(tmp_path: Path) -> None:
+    write_ct_series(tmp_path, slices=12)
+    route = RouteSettings(name="pet", pipeline="ct_to_pet", when={"Modality": "CT"})
+    found = read_instances(tmp_path).instances
+    explanation = route_series(compile_rules([route]), found, "X")
+    assert "the images are not recognised as what ct_to_pet translates" in explanation.reason
+    assert "From 850 mm on a CT counts as one of the whole body" in explanation.reason
+    assert "by which the site itself would say" in explanation.reason
+
+
 def test_a_person_may_ask_for_a_pipeline(tmp_path: Path) -> None:
     write_ct_series(tmp_path, slices=12, **PLAIN)
     asked = Rule(RouteSettings(name="asked", pipeline="ldct_denoise"), (), asked_for=True)
