@@ -33,9 +33,10 @@ from pipelines.contract import (
 )
 from pipelines.engines.choose import Trial, choose_engine
 from pipelines.engines.engine import Engine
-from pipelines.errors import InputError, RecordNotReady, WeightsError
+from pipelines.errors import InputError, WeightsError
 from pipelines.in_memory import translated
 from pipelines.inputs import checked_slices, only_input
+from pipelines.recording import AfterLastSlice, recorded
 
 if TYPE_CHECKING:
     from dicom_profiles.source import Source
@@ -126,17 +127,8 @@ class VirtualContrast:
         self, meter: QualityMeter, values: Mapping[str, float], images: int
     ) -> QualityRecord:
         """The quality record of what has gone through."""
-        verdict, reasons = meter.verdict()
-        return QualityRecord(
-            verdict=verdict,
-            reasons=reasons,
-            input_distance=round(meter.input_distance(), 4),
-            measurements=meter.measurements(),
-            parameters=dict(values),
-            model=self.card.identity(self.calibration.sha256),
-            engine=self.engine.facts,
-            slices=images,
-        )
+        model = self.card.identity(self.calibration.sha256)
+        return recorded(meter, values, model, self.engine.facts, images)
 
 
 class _Run:
@@ -153,7 +145,7 @@ class _Run:
         self._source = source
         self._values = values
         self._progress = progress
-        self._record: QualityRecord | None = None
+        self.record: AfterLastSlice[QualityRecord] = AfterLastSlice("The quality record")
 
     def images(self) -> Generator[Slice, None, None]:
         """The recombined images; the record is there before the last one is handed out."""
@@ -166,15 +158,9 @@ class _Run:
             mean = np.asarray((made + mirrored) / 2, np.float32)
             image = carried(mean, around, mammogram)
             if done == total:
-                self._record = self._pipeline.record(meter, self._values, total)
+                self.record.set(self._pipeline.record(meter, self._values, total))
             self._progress(done, total)
             yield image
-
-    def record(self) -> QualityRecord:
-        """The quality record, once it is there."""
-        if self._record is None:
-            raise RecordNotReady("The quality record exists only after the last slice.")
-        return self._record
 
 
 def _trial_image() -> Plane:

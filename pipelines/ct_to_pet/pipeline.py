@@ -34,9 +34,9 @@ from pipelines.ct_to_pet.input_distance import Calibration, read_calibration
 from pipelines.ct_to_pet.network import quantities
 from pipelines.ct_to_pet.uptake import Uptake, UptakeModel
 from pipelines.ct_to_pet.weights import read_networks
-from pipelines.errors import RecordNotReady
 from pipelines.in_memory import translated
 from pipelines.inputs import checked_slices, only_input
+from pipelines.recording import AfterLastSlice
 
 if TYPE_CHECKING:
     from dicom_profiles.source import Source
@@ -112,33 +112,26 @@ class _Run:
         self._grid = grid
         self._values = values
         self._progress = progress
-        self._record: QualityRecord | None = None
-        self._districts: Districts | None = None
+        self.record: AfterLastSlice[QualityRecord] = AfterLastSlice("The quality record")
+        self._districts: AfterLastSlice[Districts] = AfterLastSlice("The districts")
 
     def slices(self) -> Generator[Slice, None, None]:
         """The PET on the CT's slices; record and districts are there before the last one."""
         averages = self._grid.averaged(quantities(image) for image in self._read())
         made = self._pipeline.model.uptake(averages, self._values, self._telling(READ, TRANSLATED))
-        self._record = self._judged(made)
-        self._districts = self._grid.to_source(made.districts.astype(np.float32)).astype(np.uint8)
+        self.record.set(self._judged(made))
+        districts = self._grid.to_source(made.districts.astype(np.float32))
+        self._districts.set(districts.astype(np.uint8))
         suv = self._grid.to_source(made.suv)
         total, tell = self._source.shape[0], self._telling(TRANSLATED, 1)
         for index in range(total):
             tell(index + 1, total)
             yield self._grid.slice_of(suv, index)
 
-    def record(self) -> QualityRecord:
-        """The quality record, once it is there."""
-        if self._record is None:
-            raise RecordNotReady("The quality record exists only after the last slice.")
-        return self._record
-
     def companions(self) -> Mapping[str, Companion]:
         """The districts on the grid of the CT: (slices, rows, columns) uint8."""
-        if self._districts is None:
-            raise RecordNotReady("The districts exist only after the last slice.")
         places = [matrix.argmax(axis=1) for matrix in self._grid.interpolating]
-        return {DISTRICTS: self._districts[np.ix_(*places)]}
+        return {DISTRICTS: self._districts()[np.ix_(*places)]}
 
     def _read(self) -> Iterator[Slice]:
         """The slices of the CT."""

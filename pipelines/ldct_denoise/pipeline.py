@@ -25,13 +25,14 @@ from pipelines.contract import (
 )
 from pipelines.engines.choose import choose_engine
 from pipelines.engines.engine import Engine, Slab, read_ahead, slabs
-from pipelines.errors import InputError, RecordNotReady, WeightsError
+from pipelines.errors import InputError, WeightsError
 from pipelines.in_memory import translated
 from pipelines.inputs import checked_slices, only_input
 from pipelines.ldct_denoise import gate as gates
 from pipelines.ldct_denoise.network import CONTEXT, DenoisingNetwork
 from pipelines.ldct_denoise.quality import Calibration, QualityMeter, read_calibration
 from pipelines.ldct_denoise.strength import blend, effective_strength
+from pipelines.recording import AfterLastSlice, recorded
 
 if TYPE_CHECKING:
     from dicom_profiles.source import Source
@@ -117,17 +118,8 @@ class LowDoseCtDenoising:
         self, meter: QualityMeter, values: Mapping[str, float], slices: int
     ) -> QualityRecord:
         """The quality record of a series that has gone through."""
-        verdict, reasons = meter.verdict()
-        return QualityRecord(
-            verdict=verdict,
-            reasons=reasons,
-            input_distance=round(meter.input_distance(), 4),
-            measurements=meter.measurements(),
-            parameters=dict(values),
-            model=self.card.identity(self.calibration.sha256),
-            engine=self.engine.facts,
-            slices=slices,
-        )
+        model = self.card.identity(self.calibration.sha256)
+        return recorded(meter, values, model, self.engine.facts, slices)
 
 
 class _Run:
@@ -144,7 +136,7 @@ class _Run:
         self._source = source
         self._values = values
         self._progress = progress
-        self._record: QualityRecord | None = None
+        self.record: AfterLastSlice[QualityRecord] = AfterLastSlice("The quality record")
 
     def slices(self) -> Generator[Slice, None, None]:
         """The denoised slices; the record is there before the last one is handed out."""
@@ -156,12 +148,6 @@ class _Run:
                 blended = blend(before, after, strength)
                 meter.add(before, blended)
                 if done == total:
-                    self._record = self._pipeline.record(meter, self._values, total)
+                    self.record.set(self._pipeline.record(meter, self._values, total))
                 self._progress(done, total)
                 yield blended
-
-    def record(self) -> QualityRecord:
-        """The quality record, once it is there."""
-        if self._record is None:
-            raise RecordNotReady("The quality record exists only after the last slice.")
-        return self._record

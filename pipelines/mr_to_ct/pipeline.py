@@ -25,7 +25,7 @@ from pipelines.contract import (
     no_progress,
 )
 from pipelines.engines.engine import read_ahead, slabs
-from pipelines.errors import InputError, RecordNotReady
+from pipelines.errors import InputError
 from pipelines.in_memory import translated
 from pipelines.inputs import checked_slices, refuse_other_units
 from pipelines.mr_to_ct import gate as gates
@@ -41,6 +41,7 @@ from pipelines.mr_to_ct.quality import (
 from pipelines.mr_to_ct.scaling import bright_end, scaled
 from pipelines.mr_to_ct.stacked import stacked
 from pipelines.mr_to_ct.working_grid import WorkingGrid
+from pipelines.recording import AfterLastSlice, recorded
 
 if TYPE_CHECKING:
     from dicom_profiles.source import Source
@@ -138,7 +139,7 @@ class _Run:
         total = first.shape[0]
         spread = np.linspace(0, total - 1, min(total, SECOND_ANSWERS), dtype=int)
         self._asked_again = set(spread.tolist())
-        self._record: QualityRecord | None = None
+        self.record: AfterLastSlice[QualityRecord] = AfterLastSlice("The quality record")
 
     def slices(self) -> Generator[Slice, None, None]:
         """The CT slices; the record is there before the last one is handed out."""
@@ -154,15 +155,9 @@ class _Run:
                 made = np.where(self._outside(images), AIR_HU, made)
                 meter.add(images, made)
                 if index == total - 1:
-                    self._record = self._recorded(meter, total)
+                    self.record.set(self._recorded(meter, total))
                 self._progress(index + 1, total)
                 yield self._grid.to_native(made)
-
-    def record(self) -> QualityRecord:
-        """The quality record, once it is there."""
-        if self._record is None:
-            raise RecordNotReady("The quality record exists only after the last slice.")
-        return self._record
 
     def _answers(self) -> Generator[tuple[Slice, Slice, Slice | None], None, None]:
         """Every slice as the network sees it, its CT, and the CT of the mirrored slices."""
@@ -210,18 +205,9 @@ class _Run:
         return tall.reshape(len(self._sources), -1, tall.shape[1])
 
     def _recorded(self, meter: QualityMeter, total: int) -> QualityRecord:
-        verdict, reasons = meter.verdict()
-        identity = self._pipeline.card.identity(self._pipeline.calibration.sha256)
-        return QualityRecord(
-            verdict=verdict,
-            reasons=reasons,
-            input_distance=round(meter.input_distance(), 4),
-            measurements=meter.measurements(),
-            parameters=dict(self._values),
-            model=identity | {"network": self._model.name},
-            engine=self._model.engine.facts,
-            slices=total,
-        )
+        model = self._pipeline.card.identity(self._pipeline.calibration.sha256)
+        model |= {"network": self._model.name}
+        return recorded(meter, self._values, model, self._model.engine.facts, total)
 
 
 def _refuse_other_grids(sources: list[SliceSource]) -> None:
