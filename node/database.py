@@ -16,8 +16,11 @@ from sqlalchemy.engine import Dialect, Engine
 from sqlalchemy.types import TypeDecorator
 
 from node.config import NodeSettings
+from node.table_versions import bring_up_to_date, versions_table
 
 metadata = sa.MetaData()
+
+versions = versions_table(metadata)
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -154,8 +157,9 @@ commitments = sa.Table(
     sa.Column("transaction_uid", sa.String(64), primary_key=True),
     sa.Column("job_id", sa.String(64), nullable=False, index=True),
     sa.Column("destination", sa.String, nullable=False),
-    sa.Column("state", sa.String(16), nullable=False),  # ASKED, COMMITTED, FAILED, EXPIRED
+    sa.Column("state", sa.String(16), nullable=False),  # commitment.CommitmentState
     sa.Column("failed", sa.JSON, nullable=False),  # {SOP Instance UID: failure reason}
+    sa.Column("kept", sa.JSON),  # SOP Instance UIDs that the report names as committed
     sa.Column("asked", UTCDateTime, nullable=False),
     sa.Column("answered", UTCDateTime),
 )
@@ -225,23 +229,31 @@ ENGINE_SETTINGS: dict[str, Any] = {
 }
 
 
+CONNECT_TIMEOUT, CONNECT_TIMEOUT_S = "connect_timeout", 5
+"""Of PostgreSQL: else a host that is off would be waited for two minutes."""
+
+
 def open_database(settings: NodeSettings) -> Engine:
-    """Open the database and make the tables that are missing.
+    """Open the database and bring its tables up to date.
 
     SQLite runs in WAL mode with synchronous=FULL: a committed row survives a power cut.
+
+    Raises:
+        DatabaseTooNew: a newer version of this program has used it.
     """
-    url = database_url(settings)
-    if url.startswith("sqlite"):
+    url = sa.make_url(database_url(settings))
+    if url.get_backend_name() == "sqlite":
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         engine = sa.create_engine(url, connect_args={"timeout": 60}, **ENGINE_SETTINGS)
         sa.event.listen(engine, "connect", _tune_sqlite)
     else:
-        engine = sa.create_engine(url, pool_pre_ping=True, **ENGINE_SETTINGS)
-    for table in metadata.sorted_tables:
-        try:
-            table.create(engine, checkfirst=True)
-        except sa.exc.DBAPIError:  # another process made the same table at this moment
-            table.create(engine, checkfirst=True)
+        limit = {} if CONNECT_TIMEOUT in url.query else {CONNECT_TIMEOUT: CONNECT_TIMEOUT_S}
+        engine = sa.create_engine(url, pool_pre_ping=True, connect_args=limit, **ENGINE_SETTINGS)
+    try:
+        bring_up_to_date(engine, versions)
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -86,3 +88,14 @@ def test_an_error_quotes_no_row(tmp_path: Path) -> None:
     with pytest.raises(sa.exc.IntegrityError) as caught, database.begin() as connection:
         connection.execute(executors.insert(), executor(host="SECRET"))
     assert "SECRET" not in str(caught.value)
+
+
+def test_a_host_that_is_off_is_not_waited_for(tmp_path: Path) -> None:
+    """A server that takes the connection and says nothing, as one behind a firewall does."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://node@127.0.0.1:{silent.getsockname()[1]}/scanner"
+        settings = NodeSettings(data_dir=tmp_path, database=url)
+        began = time.monotonic()
+        with pytest.raises(sa.exc.OperationalError):
+            open_database(settings)
+    assert time.monotonic() - began < 30
