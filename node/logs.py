@@ -25,6 +25,21 @@ ORDINARY = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"
 """Attributes that every log record has; all others came in by `extra`."""
 
 
+UNPRINTABLE = {
+    point: f"\\u{point:04x}"
+    for point in (
+        *range(0x20),  # C0, line feed and escape among them
+        *range(0x7F, 0xA0),  # DEL and C1
+        *(0x2028, 0x2029),  # separators of lines and paragraphs
+        *(0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)),  # directions
+    )
+}
+"""What could end a line, move a terminal's cursor or turn a text around, to its escape.
+
+Texts of others come into lines: AE titles, descriptions, sentences of libraries.
+"""
+
+
 def facts_of(record: logging.LogRecord) -> dict[str, Any]:
     """What a log call gave by `extra`."""
     return {key: value for key, value in record.__dict__.items() if key not in ORDINARY}
@@ -45,7 +60,7 @@ class JSONLines(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str, ensure_ascii=False)
+        return json.dumps(line, default=str, ensure_ascii=False).translate(UNPRINTABLE)
 
 
 class ReadableLines(logging.Formatter):
@@ -58,9 +73,11 @@ class ReadableLines(logging.Formatter):
         given = facts_of(record)
         facts = " ".join(f"{key}={value}" for key, value in given.items() if key != "action")
         line = f"{clock} {level}{record.getMessage()}" + (f"  [{facts}]" if facts else "")
+        lines = [line]
         if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
-        return line
+            # Indented, so that no line of an exception's text can pass for a line of the log.
+            lines += [f"  {each}" for each in self.formatException(record.exc_info).split("\n")]
+        return "\n".join(each.translate(UNPRINTABLE) for each in lines)
 
 
 def set_up_logging(stream: TextIO | None = None, level: int = logging.INFO) -> None:

@@ -19,6 +19,7 @@ from node.reading.export import to_json
 from node.reading.folder import READINGS, find_reading, write_synced
 from node.reading.making import MadeReading, Wish, make_reading
 from node.reading.material import find_candidates
+from node.web.address import is_everywhere, site_address
 
 ANALYSIS = "trainers.evaluation.reading_study"
 MOST_READERS = 99
@@ -139,13 +140,18 @@ def _refuse_key_on_node(key: Path, data_dir: Path) -> None:
 def _print_made(made: MadeReading, key: Path, config: Config) -> None:
     study = made.study
     counts = ", ".join(f"{count} {truth}" for truth, count in sorted(made.counts.items()))
-    address = f"http://{config.web.host}:{config.web.port}/readings/{study.name}"
+    address = f"{site_address(config.web)}/readings/{study.name}"
     size = "{} slices of {} x {}".format(*study.shape)
     print(f"{len(study.cases)} cases ({counts}), {size} each: {address}")
     print(f"key: {key}, SHA-256 {study.key_sha256}")
     print("Keep the key away from the node and from the readers. The readers' links:")
     for alias, link in made.links.items():
         print(f"  {alias}  {address}/{link}")
+    if is_everywhere(config.web.host):
+        print(
+            "The page listens on all addresses; where browsers know this machine by another name "
+            "or port, put that into the links (a dotted name also into web.names)."
+        )
 
 
 def _export(arguments: argparse.Namespace, config: Config) -> int:

@@ -1,7 +1,8 @@
 """What the pages show of DICOM attributes, and nothing more of the patient than they need.
 
-The page is for staff of the site: study description, date, accession number, and the last four
-characters of the Patient ID to tell two studies apart. The patient's name is never read.
+The page is for staff of the site: study description, date, accession number, and at most
+the last four characters of the Patient ID to tell two studies apart. The patient's name is never
+read.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 from pydicom.datadict import tag_for_keyword
 
 ID_CHARACTERS_SHOWN = 4
+"""At most; of an ID of fewer than eight characters, half."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +81,10 @@ def series_heading(attributes: Mapping[str, Any]) -> SeriesHeading:
 
 def shortened(patient_id: str) -> str:
     """The end of a Patient ID: enough to tell two apart, too little to look one up."""
-    if len(patient_id) <= ID_CHARACTERS_SHOWN:
-        return patient_id
-    return "…" + patient_id[-ID_CHARACTERS_SHOWN:]
+    if not patient_id:
+        return ""
+    hidden = len(patient_id) - min(ID_CHARACTERS_SHOWN, len(patient_id) // 2)
+    return "…" + patient_id[hidden:]
 
 
 def readable_date(value: str) -> str:

@@ -52,6 +52,7 @@ def make_templates() -> jinja2.Environment:
         job_wording=job_wording,
         series_wording=series_wording,
         strip=strip,
+        time_zone=time_zone,
         verdict_wording=verdict_wording,
         static_version=_static_version(),
     )
@@ -112,6 +113,15 @@ def ago(then: datetime, now: datetime) -> str:
 def clock(then: datetime) -> str:
     """Date and time of this machine's place, as in 2026-03-10 14:05:09."""
     return then.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def time_zone(now: datetime | None = None) -> str:
+    """The zone of `clock`, as in CET, UTC+01:00."""
+    here = (now or datetime.now(UTC)).astimezone()
+    digits = here.strftime("%z")
+    offset = f"UTC{digits[:3]}:{digits[3:5]}" if digits != "+0000" else "UTC"
+    name = here.tzname() or ""
+    return f"{name}, {offset}" if name[:1].isalpha() and name != offset else offset
 
 
 def size(count: float) -> str:

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Engine
 
 from node.config import Config
 from node.database import open_database
+from node.web.address import site_address
 from node.web.app import create_app
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ def main(config: Config) -> None:
         SystemExit: the port cannot be opened.
     """
     database = open_database(config.node)
-    address = f"http://{config.web.host}:{config.web.port}/"
+    address = f"{site_address(config.web)}/"
     log.info("The status page is served", extra={"action": "web_started", "address": address})
     make_server(config, database).run()
     database.dispose()

@@ -60,6 +60,39 @@ def test_an_exception_keeps_its_traceback(stream: io.StringIO) -> None:
     assert "why" in stream.getvalue()
 
 
+@pytest.mark.parametrize("stream", [io.StringIO(), Terminal()])
+def test_no_text_of_others_can_make_a_line_of_its_own(stream: io.StringIO) -> None:
+    set_up_logging(stream)
+    forged = "CT\n12:00:00 All is well\r\x1b[2J\u2028\u0085\u202egnp"
+    logging.getLogger("node.x").info("from %s", forged, extra={"action": "x", "ae_title": forged})
+    (line,) = stream.getvalue().splitlines()
+    assert line.isprintable()
+    assert "\\u001b[2J" in line or "\\u001b[2J" in json.loads(line)["message"]
+
+
+def fail(text: str) -> None:
+    raise ValueError(text)
+
+
+def test_the_text_of_an_exception_cannot_pass_for_a_line() -> None:
+    stream = Terminal()
+    set_up_logging(stream)
+    try:
+        fail("odd\n12:00:00 All is well\x1b[2J")
+    except ValueError:
+        logging.getLogger("node.x").exception("failed")
+    first, *others = stream.getvalue().splitlines()
+    assert first.endswith("ERROR failed")
+    assert all(line.startswith("  ") and line.isprintable() for line in others)
+
+
+def test_letters_of_all_scripts_stay_readable() -> None:
+    stream = Terminal()
+    set_up_logging(stream)
+    logging.getLogger("node.x").info("胸部 흉부 صدر Thoraxübersicht")
+    assert "胸部 흉부 صدر Thoraxübersicht" in stream.getvalue()
+
+
 def test_libraries_that_quote_values_are_silent() -> None:
     stream = io.StringIO()
     set_up_logging(stream)

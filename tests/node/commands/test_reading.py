@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -55,6 +56,20 @@ def test_from_folders_to_a_report(
     assert "50.0 %" in (out / "reading.html").read_text()
     again = [*analyse, "--key", key, "--against", str(out / "answers.json")]
     assert main(again) == 0
+
+
+def test_links_can_be_opened_where_the_page_listens_on_all_addresses(
+    tmp_path: Path, config: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    config.write_text(config.read_text() + "web: {host: 0.0.0.0, port: 8099}\n")
+    real, synthetic = patients(tmp_path / "dicom")
+    folders = ["--real", str(real), "--synthetic", str(synthetic), "--key", str(tmp_path / "k")]
+    assert main(["reading", "create", "lung", *folders, "--config", str(config)]) == 0
+    said = capfd.readouterr().out
+    name = socket.gethostname().partition(".")[0]
+    assert len(re.findall(rf"http://{name}:8099/readings/lung/[\w-]{{22}}$", said, re.M)) == 1
+    assert "0.0.0.0" not in said
+    assert "put that into the links" in said
 
 
 def test_an_unfinished_reading_is_not_opened_by_mistake(

@@ -44,7 +44,13 @@ def test_absent_and_empty_attributes_read_as_nothing() -> None:
     assert study_heading({}).description == "Study without description"
 
 
-@pytest.mark.parametrize(("given", "wanted"), [("", ""), ("4711", "4711"), ("AB-4711", "…4711")])
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        *(("", ""), ("7", "…"), ("42", "…2"), ("4711", "…11"), ("AB-4711", "…711")),
+        ("HOSP-4711", "…4711"),
+    ],
+)
 def test_a_patient_id_is_shortened(given: str, wanted: str) -> None:
     assert shortened(given) == wanted
 

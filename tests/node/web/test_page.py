@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import html
 import re
+import time
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
-from node.web.page import ago, clock, figure, seconds, size, title_of
+from node.web.page import ago, clock, figure, seconds, size, time_zone, title_of
 from tests.node.web.conftest import SendSeries
 from tests.node.web.world import World
 
@@ -68,6 +69,27 @@ def test_the_page_is_loaded_anew_when_pictures_appear(
 )
 def test_ago(passed: int, words: str) -> None:
     assert ago(NOW - timedelta(seconds=passed), NOW) == words
+
+
+@pytest.mark.parametrize(
+    ("zone", "wanted"),
+    [
+        ("CET-1CEST,M3.5.0,M10.5.0/3", "CET, UTC+01:00"),
+        ("<-0330>3:30", "UTC-03:30"),
+        ("UTC", "UTC"),
+    ],
+)
+def test_the_footer_names_the_zone_of_all_times(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, zone: str, wanted: str
+) -> None:
+    try:
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        assert time_zone(NOW) == wanted
+        assert f"Times are those of this node ({time_zone()})" in client.get("/").text
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_words_of_figures() -> None:
