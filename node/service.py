@@ -29,6 +29,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 from node.config import Config
+from node.database_wait import DatabaseWait
 from node.errors import NodeError
 from node.logs import set_up_logging
 
@@ -46,6 +47,9 @@ ENTRIES = {  # part: (module, function); imported in the child only, so that onl
     "worker": ("node.worker", "main"),
     "web": ("node.web.server", "main"),
 }
+WITHOUT_DATABASE = frozenset({"receiver"})
+"""Parts that do their work while the database is away."""
+
 NICENESS = {"assembler": 5, "worker": 5}
 """Scheduling: a PACS that waits for an answer goes before work that can wait."""
 
@@ -93,6 +97,7 @@ class Service:
             for number in range(config.node.receivers if name == "receiver" else 1)
         ]
         self._stopping = threading.Event()
+        self._database = DatabaseWait(config.node)
         self._context = multiprocessing.get_context("spawn")
         self._lifeline, self._our_end = self._context.Pipe(duplex=False)
         try_data_dir(config.node.data_dir)
@@ -101,13 +106,19 @@ class Service:
         self._listener = open_listener(config) if "receiver" in ROLES[role] else None
 
     def run(self) -> None:
-        """Start everything, and return when all of it has ended after `stop`."""
-        for part in self.parts:
-            self._start(part)
-        while not self._stopping.wait(WATCH_S):
-            for part in self.parts:
-                self._watch(part)
-        self._end()
+        """Start everything, and return when all of it has ended after `stop`.
+
+        Raises:
+            NodeError: the database is not for this version of the program.
+        """
+        try:
+            while True:
+                for part in self.parts:
+                    self._watch(part)
+                if self._stopping.wait(WATCH_S):
+                    return
+        finally:
+            self._end()
 
     def stop(self) -> None:
         """Ask `run` to end; safe in a signal handler and in another thread."""
@@ -139,10 +150,16 @@ class Service:
             )
             part.process, part.restart_at = None, now + part.pause_s
             part.pause_s = min(2 * part.pause_s, LONGEST_PAUSE_S)
-        if part.process is None and now >= part.restart_at:
+            self._database.doubt()
+        if part.process is None and now >= part.restart_at and self._may_start(part):
             self._start(part)
 
+    def _may_start(self, part: Part) -> bool:
+        """A part that needs the database waits until it answers."""
+        return part.name in WITHOUT_DATABASE or self._database.answers()
+
     def _end(self) -> None:
+        self._database.stop()
         running = [part.process for part in self.parts if part.process is not None]
         for process in running:
             process.terminate()
@@ -166,6 +183,7 @@ def run_role(role: str, config: Config) -> int:
 
     Raises:
         PortInUse: the DICOM port cannot be opened.
+        DatabaseTooNew: a newer version has used the database.
     """
     service = Service(role, config)
     for number in (signal.SIGTERM, signal.SIGINT):

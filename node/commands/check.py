@@ -19,9 +19,10 @@ from rich.markup import escape
 from node.config import Config, PeerSettings
 from node.config_file import config_warnings, load_config, missing_files
 from node.database import open_database
+from node.database_wait import reason_of
 from node.dispatch.associate import associated
 from node.dispatch.errors import DispatchError
-from node.errors import ConfigError
+from node.errors import ConfigError, NodeError
 from pipelines import catalog
 from pipelines.errors import PipelineError
 
@@ -125,9 +126,10 @@ def check_database(config: Config) -> Line:
         with engine.connect() as connection:
             count = connection.scalar(sa.text("SELECT count(*) FROM series"))
         engine.dispose()
+    except NodeError as error:
+        return Line(part, False, str(error))
     except (sa.exc.SQLAlchemyError, OSError) as error:
-        reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
-        return Line(part, False, f"cannot be opened ({reason}); see node.database.")
+        return Line(part, False, f"cannot be opened ({reason_of(error)}); see node.database.")
     return Line(part, True, f"answers, {count} series")
 
 

@@ -1,0 +1,95 @@
+"""Waiting for a database that does not answer: said in one sentence, tried until it does.
+
+The parts that need the database are started when it answers. Receivers need none: what a PACS
+sends is taken meanwhile.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from node.config import NodeSettings
+from node.database import open_database
+from node.errors import NodeError
+
+log = logging.getLogger(__name__)
+
+SAY_AFTER_S = 1.5
+"""A database that has just started, or is far away, may take so long."""
+SAY_AGAIN_S = 60.0
+PAUSE_S = 1.0
+
+
+class DatabaseWait:
+    """Tries the database in a thread, so that one that hangs holds up nobody.
+
+    Args:
+        settings: which database.
+    """
+
+    def __init__(self, settings: NodeSettings) -> None:
+        self._settings = settings
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._answers = False
+        self._refusal: NodeError | None = None
+        self._say_at = 0.0
+        self._reason = "no answer yet"
+
+    def answers(self) -> bool:
+        """Whether it has answered; begins, or goes on, to try it until then.
+
+        Raises:
+            NodeError: it is there, and not for this version of the program.
+        """
+        if self._refusal is not None:
+            raise self._refusal
+        if self._answers:
+            return True
+        now = time.monotonic()
+        if self._thread is None:
+            self._say_at = now + SAY_AFTER_S
+            self._thread = threading.Thread(target=self._try, name="database", daemon=True)
+            self._thread.start()
+        elif now >= self._say_at:
+            self._say_at = now + SAY_AGAIN_S
+            facts = {"action": "database_awaited"}
+            log.warning("%s; trying again until it does", self._sentence(), extra=facts)
+        return False
+
+    def doubt(self) -> None:
+        """Something that needs it has ended: whether it answers is to be found out again."""
+        if self._answers:
+            self._answers, self._thread = False, None
+
+    def stop(self) -> None:
+        """Try no longer."""
+        self._stopping.set()
+
+    def _try(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                open_database(self._settings).dispose()
+            except NodeError as error:
+                self._refusal = error
+                return
+            except (SQLAlchemyError, OSError) as error:
+                self._reason = reason_of(error)
+            else:
+                self._answers = True
+                return
+            self._stopping.wait(PAUSE_S)
+
+    def _sentence(self) -> str:
+        kind = "SQLite" if self._settings.database == "sqlite" else "PostgreSQL"
+        return f"the database ({kind}, node.database) does not answer ({self._reason})"
+
+
+def reason_of(error: Exception) -> str:
+    """The first line of what the database, or the system, says; no log-in stands in it."""
+    lines = str(getattr(error, "orig", error)).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
