@@ -1,7 +1,7 @@
 """Before, after and difference pictures of a job, one slice at a time.
 
 Slices are decoded when they are asked for; what is kept in memory is which file shows which slice
-and the last few decoded slices.
+and the slices decoded last, as far as they fit into `MEMORY_BYTES`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -38,11 +39,13 @@ from node.web.rendering import (
     grey_png,
     inverted_png,
 )
+from node.web.slice_memory import SliceMemory
 
 MARK = "SYNTHETIC"
 UIDS_IN_ONE_QUERY = 500
 JOBS_REMEMBERED = 16
-SLICES_REMEMBERED = 12
+MEMORY_BYTES = 256_000_000
+"""Of decoded slices: 250 of a CT, or source and result of the largest mammogram."""
 MOST_PIXELS = 50_000_000
 """The largest mammograms have 30 million; a header that says more is not believed."""
 READ = ["SourceImageSequence", "SOPClassUID", "Modality"]
@@ -133,7 +136,10 @@ class PictureShelf:
         self.database = database
         self.data_dir = data_dir
         self._remembered = lru_cache(maxsize=JOBS_REMEMBERED)(self._build)
-        self._decoded_file = lru_cache(maxsize=SLICES_REMEMBERED)(_decode)
+        self._slices_decoded = SliceMemory(_decode, MEMORY_BYTES)
+        # One picture at a time, in a thread of its own: the largest take several times their bytes
+        # while they are drawn, and every thread that ever drew one keeps a share of that.
+        self._drawing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pictures")
 
     def stack(self, job_id: str) -> Stack:
         """The slices of a job.
@@ -164,6 +170,9 @@ class PictureShelf:
             NoPicture: no such picture or slice, a file is gone, or there is no result yet.
         """
         pair = stack.pair(number)
+        return self._drawing.submit(self._draw, stack, pair, kind, window).result()
+
+    def _draw(self, stack: Stack, pair: SlicePair, kind: str, window: Window) -> bytes:
         if kind == "before" or kind.startswith("before-"):
             key = kind.removeprefix("before").removeprefix("-") or next(iter(pair.sources))
             return self._draw_source(stack, pair, key, window)
@@ -206,7 +215,7 @@ class PictureShelf:
 
     def _decoded(self, path: Path) -> npt.NDArray[np.float32]:
         try:
-            return self._decoded_file(path, path.stat().st_mtime_ns)
+            return self._slices_decoded.slice_of(path)
         except FileNotFoundError as error:
             raise NoPicture("The images are no longer kept here; look in the PACS.") from error
         except ProfileError as error:
@@ -278,7 +287,7 @@ def _derived_by_source(folder: Path) -> tuple[dict[str, Path], str]:
     return found, modality
 
 
-def _decode(path: Path, _changed: int) -> npt.NDArray[np.float32]:
+def _decode(path: Path) -> npt.NDArray[np.float32]:
     """A slice in the unit of its modality, (rows, columns).
 
     Raises:
