@@ -32,6 +32,7 @@ from scipy.ndimage import (
     binary_dilation,
     binary_fill_holes,
     binary_opening,
+    distance_transform_edt,
     gaussian_filter,
     label,
     median_filter,
@@ -73,6 +74,9 @@ SUSCEPTIBILITY_PER_S = 120.0
 """Largest R2' beside air; falls with the distance over a few pixels."""
 COIL_SHADE = 0.35
 """Largest deviation (natural logarithm) of the coils' sensitivity, smooth in space."""
+SURFACE_SHARE, SURFACE_GAIN, SURFACE_REACH_MM = 0.6, (0.2, 1.3), (15.0, 60.0)
+"""Arrays that lie on the body see its wall brighter than its middle where nobody corrects for it:
+how often, how much at the skin (natural logarithm), and the depth in which that falls to 1 / e."""
 NOISE = (0.008, 0.03)
 """Standard deviation in both channels, of the bright end."""
 
@@ -93,6 +97,7 @@ class Drawing:
         repetition_ms: repetition time.
         t1_fat_ms: of fat.
         noise: of the bright end.
+        surface_gain, surface_reach_mm: of coils on the skin; a gain of 0 for none.
     """
 
     field_t: float
@@ -102,6 +107,8 @@ class Drawing:
     repetition_ms: float
     t1_fat_ms: float
     noise: float
+    surface_gain: float = 0.0
+    surface_reach_mm: float = 1.0
 
 
 def main() -> None:
@@ -135,6 +142,8 @@ def draw_parameters(random: np.random.Generator) -> Drawing:
         repetition_ms=REPETITION_MS[0] + along * (REPETITION_MS[1] - REPETITION_MS[0]),
         t1_fat_ms=float(random.uniform(*T1_FAT_MS)),
         noise=float(random.uniform(*NOISE)),
+        surface_gain=float((random.random() < SURFACE_SHARE) * random.uniform(*SURFACE_GAIN)),
+        surface_reach_mm=float(random.uniform(*SURFACE_REACH_MM)),
     )
 
 
@@ -208,7 +217,7 @@ def echoes(ct: Slices, drawing: Drawing, random: np.random.Generator) -> tuple[S
     water, fat = water_and_fat(ct, drawing.marrow)
     water = water * _t1_weight(_t1_of_water(ct, random), drawing)
     fat = fat * _t1_weight(np.float32(drawing.t1_fat_ms), drawing)
-    shade = np.exp(_smooth_field(ct.shape, COIL_SHADE, random))
+    shade = np.exp(_smooth_field(ct.shape, COIL_SHADE, random) + _surface_coils(ct, drawing))
     dephasing, decay = _dephasing(ct), _water_decay(ct)
     images = []
     for time_ms in drawing.echo_times_ms:
@@ -250,6 +259,16 @@ def _smooth_field(shape: tuple[int, ...], largest: float, random: np.random.Gene
     for axis, size in enumerate(shape):
         field = CubicSpline(np.arange(4), field, axis=axis)(np.linspace(0, 3, size))
     return np.asarray(field * (largest / np.abs(field).max()), np.float32)
+
+
+def _surface_coils(ct: Slices, drawing: Drawing) -> Slices:
+    """Logarithm of what coils on the skin add, by the depth in the body of each slice."""
+    if not drawing.surface_gain:
+        return np.zeros_like(ct)
+    body = [binary_fill_holes(image > LUNG_BELOW_HU) for image in ct]
+    depth = np.stack([distance_transform_edt(inside) for inside in body]) * PIXEL_MM
+    fall = np.exp(-depth / drawing.surface_reach_mm)
+    return np.asarray(drawing.surface_gain * fall, np.float32)
 
 
 def _mineral(ct: Slices) -> Slices:

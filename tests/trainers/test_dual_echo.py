@@ -112,3 +112,25 @@ def test_what_is_kept_is_read_again(tmp_path: Path) -> None:
     assert second.ct is None
     assert (first.patient, first.pixel_mm, first.slice_mm) == ("p-1", 1.5, 3.0)
     np.testing.assert_allclose(first.mr["OOP"], series.mr["OOP"], atol=1.0)
+
+
+def test_coils_on_the_skin_see_the_wall_brighter_than_the_middle() -> None:
+    with_coils = replace(SCANNER, surface_gain=1.0, surface_reach_mm=10.0)
+    plain, near_coils = (
+        echoes(disc(40.0), scanner, np.random.default_rng(0)) for scanner in (SCANNER, with_coils)
+    )
+    wall = (slice(None), slice(28, 32), slice(12, 15))  # within 7 mm of the skin
+    for before, after in zip(plain, near_coils, strict=True):
+        ratio = (after[wall].mean() / middle(after)) / (before[wall].mean() / middle(before))
+        assert 1.5 < ratio < np.exp(1.0)
+    inside = disc(40.0) > 0  # what tells water from fat is as before
+    before, after = (
+        opposed[inside] / in_phase[inside] for opposed, in_phase in (plain, near_coils)
+    )
+    np.testing.assert_allclose(before, after, rtol=1e-3)
+
+
+def test_some_simulations_have_coils_on_the_skin_and_some_have_none() -> None:
+    drawn = [draw_parameters(np.random.default_rng(seed)).surface_gain for seed in range(40)]
+    assert 10 < sum(gain > 0 for gain in drawn) < 38
+    assert max(drawn) > 1.0
