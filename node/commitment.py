@@ -40,7 +40,8 @@ class CommitmentState(StrEnum):
     ASKED = "ASKED"  # the peer has been asked, its report is awaited
     COMMITTED = "COMMITTED"  # the peer keeps every instance
     FAILED = "FAILED"  # the peer does not keep some; `failed` says which and why
-    EXPIRED = "EXPIRED"  # no report came in time
+    EXPIRED = "EXPIRED"  # no report came in time, or a late one is dealt with
+    CONTRADICTED = "CONTRADICTED"  # a failure came after that; see `node.doubts`
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,12 @@ class CommitmentReport:
     Attributes:
         state: of the transaction.
         failed: SOP Instance UID to Failure Reason (0008,1197) of instances that are not kept.
+        kept: SOP Instance UIDs that the report names as committed; None where nobody noted them.
     """
 
     state: CommitmentState
     failed: Mapping[str, int]
+    kept: frozenset[str] | None = None
 
 
 class CommitmentLedger:
@@ -95,7 +98,8 @@ class CommitmentLedger:
         query = sa.select(commitments).where(commitments.c.transaction_uid == transaction_uid)
         with self.database.connect() as connection:
             row = connection.execute(query).one()
-        return CommitmentReport(CommitmentState(row.state), dict(row.failed))
+        kept = None if row.kept is None else frozenset(row.kept)
+        return CommitmentReport(CommitmentState(row.state), dict(row.failed), kept)
 
     def wait(
         self,

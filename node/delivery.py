@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.engine import Engine
 
-from node.commitment import CommitmentLedger, CommitmentState
+from node.commitment import CommitmentLedger, CommitmentReport, CommitmentState
 from node.config import Config, PeerSettings
 from node.dispatch.errors import DestinationRefuses, InstancesLost, ServiceNotOffered
 from node.dispatch.holdings import Expected, missing
@@ -17,6 +18,8 @@ from node.dispatch.outgoing import Answer, Outgoing, read_outgoing
 from node.dispatch.sender import sender_for
 from node.jobs import Job
 from node.steps.folder import JobFolder, StepError, WrittenSeries
+
+log = logging.getLogger(__name__)
 
 SOURCE = "source"
 """Word of the configuration for the peer that sent the series."""
@@ -98,11 +101,7 @@ class Delivery:
         written = _written(folder)
         lost = self._by_commitment(job, peer, written, asked)
         if lost is None:
-            expected = [
-                Expected(job.study_instance_uid, one.series_instance_uid, one.sop_instance_uids)
-                for one in written
-            ]
-            lost = missing(expected, peer, self.config)
+            lost = missing(expected_of(job, written), peer, self.config)
         ledger = DeliveryLedger(self.database)
         if lost:
             ledger.set_status(job.id, peer.name, lost, DeliveryStatus.FAILED)
@@ -132,14 +131,13 @@ class Delivery:
                 if not transactions or ledger.report(transactions[-1]).state == "ASKED":
                     transactions.append(ledger.ask(job.id, peer, instances))
             except ServiceNotOffered:
+                ledger.expire(transactions)
                 return None
             report = ledger.wait(transactions, wait_s, asked)
-            if report.state is CommitmentState.COMMITTED:
-                return set()
-            if report.state is CommitmentState.FAILED:  # None: it names nothing that we sent
-                return {one.sop_instance_uid for one in instances} & set(report.failed) or None
-        ledger.expire(transactions)
-        return None
+            if report.state is not CommitmentState.ASKED:
+                break
+        ledger.expire(transactions)  # what is said later about them is a doubt
+        return _lost(report, {one.sop_instance_uid for one in instances}, peer)
 
     def everywhere(self, job: Job, folder: JobFolder, status: DeliveryStatus) -> bool:
         """Whether every destination has every instance: sent, or committed."""
@@ -181,6 +179,31 @@ class Notes:
         self._ledger.note(self._job_id, self._destination, self._answers)
         self._answers = []
         self._flushed = time.monotonic()
+
+
+def expected_of(job: Job, written: Sequence[WrittenSeries]) -> list[Expected]:
+    """What a destination should hold of a job."""
+    return [
+        Expected(job.study_instance_uid, one.series_instance_uid, one.sop_instance_uids)
+        for one in written
+    ]
+
+
+def _lost(report: CommitmentReport, uids: set[str], peer: PeerSettings) -> set[str] | None:
+    """Which of our instances are not kept; None where the report does not say it of each.
+
+    A success names what it is about (PS3.4 table J.3.3-1): what it leaves out is not committed.
+    """
+    if report.state is CommitmentState.FAILED:
+        return uids & set(report.failed) or None
+    if report.state is not CommitmentState.COMMITTED:
+        return None
+    unnamed = uids - report.kept if report.kept is not None else set()
+    if not unnamed:
+        return set()
+    facts = {"action": "commitment_incomplete", "peer": peer.name, "unnamed": len(unnamed)}
+    log.warning("a report of commitment leaves out what we asked about", extra=facts)
+    return None
 
 
 def _written(folder: JobFolder) -> list[WrittenSeries]:

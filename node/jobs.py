@@ -188,9 +188,28 @@ class JobLedger:
                 raise _refusal(connection, job_id, "cancelled")
         return self.require(job_id)
 
-    def run_again(self, job: Job) -> Job:
-        """Start another run of a job that has lost its workflow."""
-        return self._run_again(job.id, "run again", {job.state})
+    def run_again(self, job: Job, reason: str = "") -> Job:
+        """Start another run of a job that has lost its workflow, or what it had sent."""
+        return self._run_again(job.id, "run again", {job.state}, reason=reason)
+
+    def deliver_again(self, job: Job, reason: str) -> Job:
+        """Another run of a job that was over, from its dispatch on; the caller enqueues it."""
+        return self._run_again(
+            job.id,
+            "sent again",
+            {job.state},
+            state=str(JobState.WRITTEN),
+            enqueued_run=jobs.c.run + 1,
+            reason=reason,
+        )
+
+    def give_up(self, job: Job, reason: str) -> None:
+        """A job that was over has failed after all."""
+        failed = {"state": str(JobState.FAILED), "reason": reason, "finished": datetime.now(UTC)}
+        with self.database.begin() as connection:
+            connection.execute(
+                jobs.update().where(jobs.c.id == job.id, jobs.c.state == job.state).values(failed)
+            )
 
     def mark_enqueued(self, job: Job) -> None:
         """Remember that the queue has this run of the job."""
@@ -204,20 +223,13 @@ class JobLedger:
     def _run_again(
         self, job_id: str, word: str, states: frozenset[JobState] | set[JobState], **columns: Any
     ) -> Job:
+        first = {"state": str(JobState.QUEUED), "run": jobs.c.run + 1, "attempts": 0, "step": ""}
+        first |= {"progress": 0.0, "reason": "", "finished": None}
         with self.database.begin() as connection:
             changed = connection.execute(
                 jobs.update()
                 .where(jobs.c.id == job_id, jobs.c.state.in_(states))
-                .values(
-                    state=str(JobState.QUEUED),
-                    run=jobs.c.run + 1,
-                    attempts=0,
-                    step="",
-                    progress=0.0,
-                    reason="",
-                    finished=None,
-                    **columns,
-                )
+                .values({**first, **columns})
             )
             if changed.rowcount == 0:
                 raise _refusal(connection, job_id, word)

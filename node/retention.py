@@ -75,7 +75,7 @@ class Retention:
         database: the node's tables.
         data_dir: where spool and jobs lie.
         settings: how long to keep what.
-        further: what else is to be swept, at a time.
+        further: what else is to be done now and then, at a time.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Retention:
         database: Engine,
         data_dir: Path,
         settings: RetentionSettings,
-        further: Callable[[datetime], int] = lambda _now: 0,
+        further: Sequence[Callable[[datetime], int]] = (),
     ) -> None:
         self.database = database
         self.data_dir = data_dir
@@ -102,21 +102,20 @@ class Retention:
 
     def sweep(self, now: datetime) -> int:
         """Delete what may go at this time; gives the number of files."""
-        return self._sweep_received(now) + self._sweep_derived(now)
+        deleted = self._sweep_received(now) + self._sweep_derived(now)
+        if deleted:
+            log.info("deleted what may go", extra={"action": "retention", "files": deleted})
+        return deleted
 
     def _run(self) -> None:
         pause_s = FIRST_AFTER_S
         while not self._stopping.wait(pause_s):
             pause_s = EVERY_S
-            try:
-                now = datetime.now(UTC)
-                deleted = self.sweep(now)
-                self._further(now)
-            except Exception:  # process loop: a full or absent disk must not end the worker
-                log.exception("retention failed", extra={"action": "retention_failed"})
-                continue
-            if deleted:
-                log.info("deleted what may go", extra={"action": "retention", "files": deleted})
+            for chore in (self.sweep, *self._further):
+                try:
+                    chore(datetime.now(UTC))
+                except Exception:  # process loop: a full or absent disk must not end the worker
+                    log.exception("retention failed", extra={"action": "retention_failed"})
 
     def _sweep_received(self, now: datetime) -> int:
         kept = sa.select(instances.c.series_instance_uid).where(instances.c.deleted.is_(None))

@@ -18,6 +18,7 @@ from sqlalchemy.engine import Engine
 from dicom_profiles.iod import load_tables
 from node.config import Config
 from node.database import open_database
+from node.doubts import Doubts
 from node.heartbeat import Executor, Heartbeat
 from node.jobs import JobLedger
 from node.queue_records import prune_workflows
@@ -70,11 +71,12 @@ class Worker:
             recover=lambda: recover_workflows_of_the_dead(self.executor),
             end=_end_at_once,
         )
+        doubts = Doubts(config, database, self.workflows.enqueue_delivery)
         self.retention = Retention(
             database,
             config.node.data_dir,
             config.retention,
-            partial(prune_workflows, database, config.retention),
+            [partial(prune_workflows, database, config.retention), lambda _now: doubts.look()],
         )
         self._stopping = threading.Event()
 

@@ -103,6 +103,10 @@ class JobWorkflows(DBOSConfiguredInstance):
         """Put the present run of a job into the queue; the same one again changes nothing."""
         self.enqueue(MAKE, Work(job.id, job.run), priority=job.priority)
 
+    def enqueue_delivery(self, job: Job, destination: str) -> None:
+        """Put the delivery of the present run to one destination into its queue."""
+        self.enqueue(DELIVER, Work(job.id, job.run, 1, destination))
+
     def enqueue(
         self, name: str, work: Work, delay_s: float | None = None, priority: int = 2
     ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
@@ -18,17 +18,27 @@ log = logging.getLogger(__name__)
 
 # PS3.3 C.14
 TRANSACTION_UID, FAILED_SOP_SEQUENCE = 0x00081195, 0x00081198
+REFERENCED_SOP_SEQUENCE = 0x00081199
 REFERENCED_SOP_INSTANCE_UID, FAILURE_REASON = "00081155", "00081197"
 ALL_COMMITTED, SOME_FAILED = 1, 2  # Event Type ID, PS3.4 J.3.3.1
-COMMITTED, FAILED = "COMMITTED", "FAILED"
+ASKED, COMMITTED, FAILED = "ASKED", "COMMITTED", "FAILED"
+CONTRADICTED = "CONTRADICTED"
+"""A failure that came after the transaction was settled otherwise; a worker looks into it."""
 
 
 @dataclass(frozen=True)
 class CommitmentReport:
-    """The answer to one transaction: `failed` maps SOP Instance UID to Failure Reason."""
+    """The answer to one transaction.
+
+    Attributes:
+        transaction_uid: which.
+        failed: SOP Instance UID to Failure Reason (0008,1197).
+        kept: SOP Instance UIDs that are committed.
+    """
 
     transaction_uid: str
     failed: dict[str, int]
+    kept: list[str] = field(default_factory=list)
 
 
 def read_report(data: bytes, encoding: Encoding = EXPLICIT) -> CommitmentReport:
@@ -37,50 +47,67 @@ def read_report(data: bytes, encoding: Encoding = EXPLICIT) -> CommitmentReport:
     Raises:
         UnreadableDataset: it is malformed or lacks the Transaction UID.
     """
-    transaction, failed = "", {}
+    transaction, failed, kept = "", {}, []
     for element in walk(data, 0, len(data), encoding):
         if element.tag == TRANSACTION_UID:
             transaction = data[element.start : element.end].decode("latin-1").strip(" \0")
-        elif element.tag == FAILED_SOP_SEQUENCE:
+        elif element.tag in (FAILED_SOP_SEQUENCE, REFERENCED_SOP_SEQUENCE):
             for start, stop in items(data, element, encoding):
                 item = header_attributes(data, start, stop, encoding)
-                uid = item.get(REFERENCED_SOP_INSTANCE_UID, {}).get("Value", [""])[0]
-                failed[str(uid)] = int(item.get(FAILURE_REASON, {}).get("Value", [0])[0])
+                uid = str(item.get(REFERENCED_SOP_INSTANCE_UID, {}).get("Value", [""])[0])
+                if element.tag == REFERENCED_SOP_SEQUENCE:
+                    kept.append(uid)
+                else:
+                    failed[uid] = int(item.get(FAILURE_REASON, {}).get("Value", [0])[0])
     if not transaction:
         raise UnreadableDataset(
             "The commitment report needs a Transaction UID (0008,1195), got none."
         )
-    return CommitmentReport(transaction, failed)
+    return CommitmentReport(transaction, failed, kept)
 
 
 def record_report(database: Engine, report: CommitmentReport, event_type_id: int) -> bool:
-    """Write a report into its transaction's row; what was committed stays committed.
+    """Write a report into its transaction's row.
+
+    What was committed, or given up and counted otherwise, and is now said not to be kept, is
+    marked as such: `node.doubts` looks into it.
 
     Returns:
         Whether we asked for this transaction.
     """
     whole = event_type_id == ALL_COMMITTED and not report.failed
     row = commitments.c
-    with database.begin() as connection:
-        known = connection.scalar(
-            sa.select(row.state).where(row.transaction_uid == report.transaction_uid)
-        )
-        connection.execute(
-            sa.update(commitments)
-            .where(row.transaction_uid == report.transaction_uid, row.state != COMMITTED)
-            .values(
-                state=COMMITTED if whole else FAILED,
-                failed=report.failed,
-                answered=datetime.now(UTC),
-            )
-        )
-    log.info(
-        "storage commitment reported",
-        extra={
-            "action": "commitment_reported",
-            "transaction_uid": report.transaction_uid,
-            "known": known is not None,
-            "failed": len(report.failed),
-        },
-    )
+    ours = row.transaction_uid == report.transaction_uid
+    values = {"failed": report.failed, "kept": report.kept, "answered": datetime.now(UTC)}
+    while True:
+        with database.begin() as connection:
+            known = connection.scalar(sa.select(row.state).where(ours))
+            state = state_after(known, whole)
+            change = sa.update(commitments).where(ours, row.state == known)
+            if known is None or connection.execute(change.values(state=state, **values)).rowcount:
+                break  # else another report, or a worker, changed it at this moment
+    _tell(report, known, state)
     return known is not None
+
+
+def state_after(known: str | None, whole: bool) -> str:
+    """The state of a transaction after a report: all is committed, or something failed."""
+    if whole:
+        return CONTRADICTED if known == CONTRADICTED else COMMITTED
+    return FAILED if known in (ASKED, FAILED, None) else CONTRADICTED
+
+
+def _tell(report: CommitmentReport, known: str | None, state: str) -> None:
+    facts = {
+        "action": "commitment_reported",
+        "transaction_uid": report.transaction_uid,
+        "known": known is not None,
+        "failed": len(report.failed),
+        "kept": len(report.kept),
+        "state": state,
+    }
+    if state == COMMITTED:
+        log.info("storage commitment reported", extra=facts)
+    else:
+        late = " after the transaction was settled" if state == CONTRADICTED else ""
+        log.warning("a destination does not keep what it took; it said so%s", late, extra=facts)

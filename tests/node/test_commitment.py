@@ -17,7 +17,7 @@ from node.delivery import Delivery
 from node.dispatch import c_store
 from node.dispatch.errors import DestinationRefuses, DestinationUnavailable, ServiceNotOffered
 from node.dispatch.outgoing import Outgoing, read_outgoing
-from node.receiving.reports import SOME_FAILED, CommitmentReport, record_report
+from node.receiving.reports import ALL_COMMITTED, SOME_FAILED, CommitmentReport, record_report
 from node.steps.folder import JobFolder, WrittenSeries
 from tests.node.dispatch.scp import StorageSCP, storage_scp
 from tests.node.job_node import JobNode, job_node, receiving
@@ -109,13 +109,30 @@ def test_peer_that_is_down(node: JobNode, instances: list[Outgoing]) -> None:
     gc.collect()  # pynetdicom 3.0.4 leaves the socket of a refused connection to the collector
 
 
-def test_a_failure_that_names_nothing_is_no_commitment(tmp_path: Path) -> None:
-    """A PACS that says that some instances failed, and not which: nobody knows what it keeps."""
+Answered = tuple[dict[str, int], int, int]
+"""Failures that a report names, how many instances it names as kept, its Event Type ID."""
+
+
+@pytest.mark.parametrize(
+    ("answered", "confirmed"),
+    [
+        (({}, 0, SOME_FAILED), False),  # some failed, and it does not say which
+        (({}, 3, ALL_COMMITTED), False),  # one of the four is left out
+        (({}, 0, ALL_COMMITTED), False),
+        (({}, 4, ALL_COMMITTED), True),
+    ],
+)
+def test_a_report_that_does_not_speak_of_each_is_no_commitment(
+    tmp_path: Path, answered: Answered, confirmed: bool
+) -> None:
+    """Nobody knows then what the PACS keeps: its index is asked, here one that may not be."""
     reports: list[str] = []
 
     def report(event: evt.Event) -> tuple[int, None]:
         transaction = str(event.action_information.TransactionUID)
-        record_report(made.database, CommitmentReport(transaction, {}), SOME_FAILED)
+        items = event.action_information.ReferencedSOPSequence
+        kept = [str(item.ReferencedSOPInstanceUID) for item in items][: answered[1]]
+        record_report(made.database, CommitmentReport(transaction, answered[0], kept), answered[2])
         reports.append(transaction)
         return 0x0000, None
 
@@ -135,8 +152,11 @@ def test_a_failure_that_names_nothing_is_no_commitment(tmp_path: Path) -> None:
             uids = tuple(read_outgoing(path).sop_instance_uid for path in paths)
             folder.set_written([WrittenSeries("1.2", "DEN", tuple(paths), uids)])
             delivery = Delivery(config, made.database)
-            with pytest.raises(DestinationRefuses, match="is not to be asked by C-FIND"):
+            if confirmed:
                 delivery.commit(job, folder, "pacs", lambda: None)
+            else:
+                with pytest.raises(DestinationRefuses, match="is not to be asked by C-FIND"):
+                    delivery.commit(job, folder, "pacs", lambda: None)
             assert reports
     finally:
         server.shutdown()

@@ -1,0 +1,129 @@
+"""Reports of storage commitment that came too late: is what we thought safe really lost?
+
+A job that is over counts as confirmed, by an earlier report or by the destination's own index.
+Then the destination says that it does not keep some of it (PS3.4 J.3.3). Its index is asked once
+more: what it lacks is sent again; where it lacks nothing, the job says that the two do not agree.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from node.commitment import CommitmentState
+from node.config import Config, PeerSettings
+from node.database import commitments
+from node.delivery import expected_of
+from node.dispatch.errors import DestinationRefuses, DestinationUnavailable
+from node.dispatch.holdings import missing
+from node.dispatch.ledger import DeliveryLedger, DeliveryStatus
+from node.job_states import JobState
+from node.jobs import Job, JobLedger, WrongJobState
+from node.steps.folder import JobFolder, WrittenSeries
+from node.work import JOBS_FOLDER
+
+log = logging.getLogger(__name__)
+
+OVER = frozenset({JobState.COMMITTED, JobState.SENT})
+MOST_RUNS = 5
+"""A destination that goes on losing what it took is a person's matter."""
+
+
+class Doubts:
+    """Looks into late reports, in a worker.
+
+    Args:
+        config: knows the peers.
+        database: the node's tables.
+        deliver: puts the delivery of a job's present run to a destination into the queue.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        database: Engine,
+        deliver: Callable[[Job, str], None],
+    ) -> None:
+        self._config = config
+        self._database = database
+        self._ledger = JobLedger(database)
+        self._deliver = deliver
+
+    def look(self) -> int:
+        """Look into every late report; gives how many are settled now."""
+        contradicted = commitments.c.state == CommitmentState.CONTRADICTED
+        with self._database.connect() as connection:
+            rows = connection.execute(sa.select(commitments).where(contradicted)).all()
+        return sum(self._look_into(row) for row in rows)
+
+    def _look_into(self, row: Any) -> bool:
+        job = self._ledger.get(row.job_id)
+        if job is not None and job.state in OVER and job.finished is not None:
+            try:
+                self._act(job, row)
+            except (DestinationUnavailable, WrongJobState):
+                return False  # asked again the next time
+        elif job is not None and job.finished is None:
+            return False  # its present run has to end first
+        self._settle(row)
+        return True
+
+    def _act(self, job: Job, row: Any) -> None:
+        peer = self._config.peer_by_name(row.destination)
+        written = self._written(job)
+        lost = set(row.failed)
+        if peer is not None and written is not None:
+            lost = self._lost(job, peer, written, lost)
+        facts = {"action": "commitment_contradicted", "job": job.id, "lost": len(lost)}
+        if not lost:
+            reason = (
+                f"{row.destination} reported later that it does not keep {len(row.failed)} of "
+                "these objects, though its index shows all of them; ask those who run it."
+            )
+            self._ledger.update(job.id, reason=reason)
+            log.warning("a late report and the destination's index do not agree", extra=facts)
+            return
+        reason = (
+            f"{row.destination} reported later that it does not keep {len(lost)} objects that it "
+            "took"
+        )
+        if job.run >= MOST_RUNS:
+            self._ledger.give_up(job, f"{reason}, for the {job.run}th time; ask those who run it.")
+        else:
+            self._send_again(job, row.destination, lost, f"{reason}; they are sent again.")
+        log.warning("a destination lost what it had taken", extra=facts)
+
+    def _lost(
+        self, job: Job, peer: PeerSettings, written: list[WrittenSeries], failed: set[str]
+    ) -> set[str]:
+        """What the index lacks; what the report names where there is no index to ask."""
+        try:
+            return missing(expected_of(job, written), peer, self._config)
+        except DestinationRefuses:
+            ours = {uid for one in written for uid in one.sop_instance_uids}
+            return (failed & ours) or ours
+
+    def _send_again(self, job: Job, destination: str, lost: set[str], reason: str) -> None:
+        ledger = DeliveryLedger(self._database)
+        ledger.set_status(job.id, destination, lost, DeliveryStatus.FAILED)
+        if self._written(job) is None:  # deleted here: it is made again
+            self._ledger.run_again(job, reason)
+        else:
+            self._deliver(self._ledger.deliver_again(job, reason), destination)
+
+    def _written(self, job: Job) -> list[WrittenSeries] | None:
+        """What the job sent; None where its folder was deleted."""
+        return JobFolder(self._config.node.data_dir / JOBS_FOLDER / job.id).written
+
+    def _settle(self, row: Any) -> None:
+        """The report is dealt with; another one would be a doubt again."""
+        with self._database.begin() as connection:
+            connection.execute(
+                commitments.update()
+                .where(commitments.c.transaction_uid == row.transaction_uid)
+                .values(state=str(CommitmentState.EXPIRED))
+            )

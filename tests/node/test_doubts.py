@@ -1,0 +1,125 @@
+"""A destination says after all that it does not keep something, when the job is long over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+import requests
+import sqlalchemy as sa
+
+from node.database import commitments, deliveries, jobs
+from node.dispatch.ledger import DeliveryStatus
+from node.doubts import MOST_RUNS, Doubts
+from node.jobs import Job, JobState
+from node.receiving.reports import SOME_FAILED, CommitmentReport, record_report
+from node.steps.folder import JobFolder
+from tests.node.job_node import JobNode, job_node, receiving
+from tests.servers import OrthancServer, run_orthanc
+
+pytestmark = pytest.mark.orthanc
+
+
+@pytest.fixture(scope="module")
+def orthanc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrthancServer]:
+    with run_orthanc(tmp_path_factory.mktemp("orthanc")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def node(orthanc: OrthancServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[JobNode]:
+    """A node with a job that Orthanc has committed itself to."""
+    with job_node(tmp_path_factory.mktemp("node"), orthanc) as made, receiving(made):
+        job = made.make_job(4)
+        worker = made.start_worker()
+        made.wait_for(job, JobState.COMMITTED)
+        made.kill(worker)
+        yield made
+
+
+@pytest.fixture
+def job(node: JobNode) -> Job:
+    return next(job for job in node.ledger.list() if job.derived_series)
+
+
+@pytest.fixture
+def uid(node: JobNode, job: Job) -> str:
+    """SOP Instance UID of an image that the job has sent."""
+    written = JobFolder(node.config.node.data_dir / "jobs" / job.id).written
+    assert written is not None
+    return written[0].sop_instance_uids[1]
+
+
+def report_lost(node: JobNode, job: Job, uid: str) -> None:
+    """What the receiver does with a late report of Orthanc's."""
+    with node.database.connect() as connection:
+        transaction = connection.scalar(
+            sa.select(commitments.c.transaction_uid).where(commitments.c.job_id == job.id)
+        )
+    assert transaction is not None
+    assert record_report(node.database, CommitmentReport(transaction, {uid: 0x0112}), SOME_FAILED)
+
+
+def delete(orthanc: OrthancServer, uid: str) -> None:
+    query = {"Level": "Instance", "Query": {"SOPInstanceUID": uid}}
+    (found,) = requests.post(f"{orthanc.url}/tools/find", json=query, timeout=30).json()
+    requests.delete(f"{orthanc.url}/instances/{found}", timeout=30).raise_for_status()
+
+
+def status_of(node: JobNode, uid: str) -> str | None:
+    with node.database.connect() as connection:
+        query = sa.select(deliveries.c.status).where(deliveries.c.sop_instance_uid == uid)
+        return connection.scalar(query)
+
+
+def test_what_the_index_shows_stays_and_the_job_says_so(node: JobNode, job: Job, uid: str) -> None:
+    report_lost(node, job, uid)
+    delivered: list[str] = []
+    doubts = Doubts(node.config, node.database, lambda job, _name: delivered.append(job.id))
+    assert doubts.look() == 1
+    assert doubts.look() == 0
+    now = node.ledger.require(job.id)
+    assert now.state is JobState.COMMITTED
+    assert "reported later that it does not keep 1 of these objects" in now.to_json()["reason"]
+    assert not delivered
+
+
+def test_a_job_under_way_is_not_disturbed(node: JobNode, job: Job, uid: str) -> None:
+    report_lost(node, job, uid)
+    with node.database.begin() as connection:
+        connection.execute(jobs.update().values(finished=None, state="WRITTEN"))
+    assert Doubts(node.config, node.database, lambda _job, _name: None).look() == 0
+    with node.database.begin() as connection:
+        connection.execute(jobs.update().values(finished=datetime.now(UTC), state="COMMITTED"))
+
+
+def test_what_is_lost_again_and_again_is_a_persons_matter(
+    node: JobNode,
+) -> None:
+    other = node.make_job(4)
+    with node.database.begin() as connection:
+        values = {"state": "COMMITTED", "finished": datetime.now(UTC), "run": MOST_RUNS}
+        connection.execute(jobs.update().where(jobs.c.id == other.id).values(values))
+        row = {"transaction_uid": "1.5", "job_id": other.id, "destination": "pacs"}
+        late = {"state": "CONTRADICTED", "failed": {"1.7": 1}, "asked": datetime.now(UTC)}
+        connection.execute(commitments.insert().values(**row, **late))
+    assert Doubts(node.config, node.database, lambda _job, _name: None).look() >= 1
+    now = node.ledger.require(other.id)
+    assert (now.state, "5th time" in now.reason) == (JobState.FAILED, True)
+    assert node.ledger.retry(other.id).state is JobState.QUEUED
+    node.ledger.cancel(other.id)
+
+
+def test_what_the_index_lacks_is_sent_again(
+    node: JobNode, orthanc: OrthancServer, job: Job, uid: str
+) -> None:
+    delete(orthanc, uid)
+    report_lost(node, job, uid)
+    node.start_worker()
+    again = node.wait_for(job, JobState.WRITTEN, JobState.SENT)
+    assert (again.run, again.finished) == (1, None)
+    node.wait_for(job, JobState.COMMITTED)
+    assert status_of(node, uid) == DeliveryStatus.COMMITTED
+    query = {"Level": "Instance", "Query": {"SOPInstanceUID": uid}}
+    assert len(requests.post(f"{orthanc.url}/tools/find", json=query, timeout=30).json()) == 1
