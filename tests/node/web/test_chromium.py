@@ -230,7 +230,7 @@ LOW_CONTRAST = """() => {
     const box = e.getBoundingClientRect();
     if (!own || box.width < 2 || box.height < 2) continue;
     const style = getComputedStyle(e);
-    if (e.disabled || e.closest(".skipped, .waiting")) continue;  // what is not reached yet
+    if (e.disabled) continue;
     const a = light(channels(style.color).slice(0, 3)), b = light(ground(e));
     const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
     if (ratio < 4.5) low.push([e.textContent.trim().slice(0, 40), ratio]);
