@@ -245,5 +245,9 @@ class Config(Settings):
         return next((peer for peer in self.peers if peer.name == name), None)
 
     def peer_by_ae_title(self, ae_title: str) -> PeerSettings | None:
-        """The peer that calls itself so (PS3.8 9.3.2: spaces around do not count)."""
-        return next((p for p in self.peers if p.ae_title.strip() == ae_title.strip()), None)
+        """The peer that calls itself so (PS3.8 9.3.2: spaces around do not count).
+
+        Of several only one may call, which a configuration file is held to: it is meant.
+        """
+        named = [peer for peer in self.peers if peer.ae_title.strip() == ae_title.strip()]
+        return next((peer for peer in named if peer.may_call), next(iter(named), None))

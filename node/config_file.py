@@ -34,6 +34,7 @@ SOURCE = "source"
 
 INTEGER = re.compile(r"[-+]?[0-9]+")
 FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})
 SECRETS = ("password", "database")  # a database URL may carry a password
 LOG_IN = re.compile("://[^/]*@")  # so may any other
 WANTED = {  # pydantic's kinds of fault: in words of the file, where its own are not
@@ -98,9 +99,6 @@ def config_warnings(config: Config) -> list[str]:
         found.append("No peer may call (may_call is false for all): the node accepts nobody.")
     if not config.routes:
         found.append("No routes are configured: series are received but none is translated.")
-    titles = [peer.ae_title.strip() for peer in config.peers]
-    for title in sorted({title for title in titles if titles.count(title) > 1}):
-        found.append(f"Several peers have the AE title {title}: 'source' means the first of them.")
     return found
 
 
@@ -260,7 +258,8 @@ def _is_model(found: Any) -> bool:
 
 def cross_check(config: Config) -> list[Fault]:
     """Faults between settings: the key and one sentence for each."""
-    faults = _peer_faults(config) + _duplicate_names("routes", [r.name for r in config.routes])
+    faults = _peer_faults(config) + _ambiguous_callers(config) + _node_faults(config)
+    faults += _duplicate_names("routes", [r.name for r in config.routes])
     for index, route in enumerate(config.routes):
         key = ("routes", index)
         faults += [((*key, *part), text) for part, text in _route_faults(route, config)]
@@ -286,6 +285,43 @@ def _peer_faults(config: Config) -> list[Fault]:
         if peer.send_by == "orthanc-rest" and not peer.orthanc_rest:
             text = "send_by: orthanc-rest needs the peer's orthanc_rest URL."
             faults.append(((*key, "send_by"), text))
+    return faults
+
+
+def _ambiguous_callers(config: Config) -> list[Fault]:
+    """Callers that we could not tell apart: by its AE title we know who calls, and send back.
+
+    Its address says less: behind a gateway, or with several network cards, it is another one.
+    """
+    faults: list[Fault] = []
+    first: dict[str, str] = {}
+    for index, peer in enumerate(config.peers):
+        title = peer.ae_title.strip()
+        if not peer.may_call:
+            continue
+        if title in first:
+            text = (
+                f"peers {first[title]!r} and {peer.name!r} both have the AE title {title}, so who "
+                "calls, and who is 'source', cannot be told; give one its own AE title, or set "
+                "may_call: false for the one that is only sent to."
+            )
+            faults.append((("peers", index, "ae_title"), text))
+        first.setdefault(title, peer.name)
+    return faults
+
+
+def _node_faults(config: Config) -> list[Fault]:
+    node, web, jobs = config.node, config.web, config.jobs
+    faults: list[Fault] = []
+    if node.port == web.port and (node.host == web.host or {node.host, web.host} & EVERY_ADDRESS):
+        text = f"node.port and web.port are both {web.port}; the status page needs its own."
+        faults.append((("web", "port"), text))
+    if jobs.lost_after_s <= jobs.heartbeat_s:
+        text = (
+            f"jobs.lost_after_s should be longer than jobs.heartbeat_s ({jobs.heartbeat_s:g}), got "
+            f"{jobs.lost_after_s:g}: workers that live would lose their jobs."
+        )
+        faults.append((("jobs", "lost_after_s"), text))
     return faults
 
 

@@ -121,6 +121,46 @@ def test_a_fault_between_settings(old: str, new: str, sentence: str) -> None:
     assert any(sentence in fault for fault in faults), faults
 
 
+def peers(one: str, other: str) -> str:
+    """Two peers with AE titles and whatever follows."""
+    return (
+        f"peers:\n  - {{name: a, port: 1, ae_title: {one}}}\n"
+        f"  - {{name: b, port: 2, ae_title: {other}}}\n"
+    )
+
+
+@pytest.mark.parametrize("host", ["h", "elsewhere"])
+def test_callers_that_cannot_be_told_apart_are_refused(host: str) -> None:
+    (fault,) = faults_of(peers("'ONE ', host: h", f"ONE, host: {host}"))
+    assert "line 3: peers 'a' and 'b' both have the AE title ONE" in fault
+    assert "may_call: false" in fault
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_of_one_ae_title_the_peer_that_may_call_is_meant(first: bool) -> None:
+    callers = f"may_call: {str(first).lower()}", f"may_call: {str(not first).lower()}"
+    config = parse_config(peers(*(f"ONE, host: h, {may_call}" for may_call in callers)))
+    caller = config.peer_by_ae_title("ONE")
+    assert caller is not None
+    assert caller.name == ("a" if first else "b")
+    assert config_warnings(config)[0].startswith("No routes")
+
+
+@pytest.mark.parametrize("hosts", ["web: {port: 1}", "web: {host: 0.0.0.0, port: 1}"])
+def test_one_port_for_two_services_is_refused(hosts: str) -> None:
+    (fault,) = faults_of(f"node: {{port: 1}}\n{hosts}\n")
+    assert "line 2: node.port and web.port are both 1" in fault
+
+
+def test_one_port_of_two_addresses_is_fine() -> None:
+    parse_config("node: {host: 10.0.0.1, port: 1}\nweb: {port: 1}\n")
+
+
+def test_workers_that_would_be_lost_between_two_beats_are_refused() -> None:
+    (fault,) = faults_of("jobs: {heartbeat_s: 20}\n")
+    assert "jobs.lost_after_s should be longer than jobs.heartbeat_s (20), got 15" in fault
+
+
 def test_names_are_unique() -> None:
     twice = GOOD + GOOD.split("routes:\n")[1]
     (fault,) = faults_of(twice)
