@@ -20,6 +20,9 @@ from node.web.standing import standing
 from node.web.steps import JobProgress, strip
 
 STUDIES_ON_A_PAGE = 20
+SERIES_ON_A_CARD = 20
+"""Of each study on the overview, the newest ones; the study's own page has all."""
+SERIES_ON_A_PAGE = 50
 
 
 def overview(request: Request) -> Response:
@@ -29,7 +32,11 @@ def overview(request: Request) -> Response:
     page = max(1, whole_number(request, "page", 1))
     with site.database.connect() as connection:
         found = rows.studies_page(
-            connection, search, STUDIES_ON_A_PAGE, (page - 1) * STUDIES_ON_A_PAGE
+            connection,
+            search,
+            STUDIES_ON_A_PAGE,
+            (page - 1) * STUDIES_ON_A_PAGE,
+            rows.Part(SERIES_ON_A_CARD),
         )
         now = standing(connection, site.config)
         routes = known_routes(connection, [route.name for route in site.config.routes])
@@ -47,13 +54,16 @@ def overview(request: Request) -> Response:
 
 
 def study(request: Request) -> Response:
-    """`GET /studies/{uid}`: one study and all of its series."""
+    """`GET /studies/{uid}`: one study and all of its series, page by page."""
     uid = request.path_params["uid"]
+    page = max(1, whole_number(request, "page", 1))
+    part = rows.Part(SERIES_ON_A_PAGE, (page - 1) * SERIES_ON_A_PAGE)
     with site_of(request).database.connect() as connection:
-        found = rows.study(connection, uid)
+        found = rows.study(connection, uid, part)
     if found is None:
         raise HTTPException(404, f"There is no study {uid} here; was it sent to this node?")
-    return render(request, "study", {"study": found})
+    pages = max(1, -(-found.series_count // SERIES_ON_A_PAGE))
+    return render(request, "study", {"study": found, "page": page, "pages": pages})
 
 
 def series(request: Request) -> Response:

@@ -1,7 +1,7 @@
 """Studies, series, jobs and deliveries as the pages and the JSON show them.
 
-Every query here is bounded by a page or by one study, so that ten thousand series cost no more
-than ten.
+Every query here is bounded by a page of studies and a part of their series, so that ten thousand
+series cost no more than ten.
 """
 
 from __future__ import annotations
@@ -82,12 +82,29 @@ class SeriesView:
 
 @dataclass(frozen=True)
 class StudyView:
-    """A study with its series, in the order in which they arrived."""
+    """A study with the asked part of its series, in the order in which they arrived."""
 
     study_instance_uid: str
     heading: StudyHeading
     last_received: datetime
     series: tuple[SeriesView, ...]
+    series_count: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which series of a study are read: so many, the newest ones left out.
+
+    Attributes:
+        most: None for all.
+        skip: of the newest.
+    """
+
+    most: int | None = None
+    skip: int = 0
+
+
+ALL = Part()
 
 
 @dataclass(frozen=True)
@@ -132,7 +149,9 @@ _SERIES_COLUMNS = tuple(
 )
 
 
-def studies_page(connection: Connection, search: Search, limit: int, offset: int) -> StudiesPage:
+def studies_page(
+    connection: Connection, search: Search, limit: int, offset: int, part: Part = ALL
+) -> StudiesPage:
     """A page of studies, the one that received something last first.
 
     Args:
@@ -140,6 +159,7 @@ def studies_page(connection: Connection, search: Search, limit: int, offset: int
         search: which are wanted.
         limit: studies on the page.
         offset: studies before it.
+        part: of the series of each.
     """
     latest = sa.func.max(series.c.last_received)
     uid = series.c.study_instance_uid
@@ -147,25 +167,20 @@ def studies_page(connection: Connection, search: Search, limit: int, offset: int
     total = connection.scalar(sa.select(sa.func.count()).select_from(chosen.subquery())) or 0
     ordered = chosen.order_by(latest.desc(), series.c.study_instance_uid)
     uids = list(connection.scalars(ordered.limit(limit).offset(offset)))
-    return StudiesPage(tuple(_studies(connection, uids)), total)
+    return StudiesPage(tuple(_studies(connection, uids, part)), total)
 
 
-def study(connection: Connection, study_instance_uid: str) -> StudyView | None:
-    """One study, if it is here."""
-    return next(iter(_studies(connection, [study_instance_uid])), None)
+def study(connection: Connection, study_instance_uid: str, part: Part = ALL) -> StudyView | None:
+    """One study, if it is here and has so many series."""
+    return next(iter(_studies(connection, [study_instance_uid], part)), None)
 
 
 def one_series(connection: Connection, series_instance_uid: str) -> SeriesView | None:
     """One series, if it is here."""
-    query = sa.select(series.c.study_instance_uid).where(
-        series.c.series_instance_uid == series_instance_uid
-    )
-    uid = connection.scalar(query)
-    if uid is None:
-        return None
-    found = study(connection, uid)
-    every = found.series if found else ()
-    return next((one for one in every if one.series_instance_uid == series_instance_uid), None)
+    query = sa.select(*_SERIES_COLUMNS).where(series.c.series_instance_uid == series_instance_uid)
+    rows = list(connection.execute(query))
+    attributes = _attributes(connection, [row.series_instance_uid for row in rows])
+    return next(iter(_series_views(connection, rows, attributes)), None)
 
 
 def job_deliveries(connection: Connection, job_id: str) -> list[DeliveryView]:
@@ -193,24 +208,48 @@ def counts_by_state(connection: Connection, table: sa.Table) -> dict[str, int]:
     return {row[0]: row[1] for row in connection.execute(query)}
 
 
-def _studies(connection: Connection, uids: Sequence[str]) -> Iterable[StudyView]:
+def _studies(connection: Connection, uids: Sequence[str], part: Part) -> Iterable[StudyView]:
     """The studies of these UIDs, in this order."""
-    query = sa.select(*_SERIES_COLUMNS).where(series.c.study_instance_uid.in_(uids))
-    rows = list(connection.execute(query.order_by(series.c.first_received)))
     by_study = defaultdict(list)
-    for row in rows:
+    for row in _newest_series(connection, uids, part):
         by_study[row.study_instance_uid].append(row)
+    rows = [row for of_study in by_study.values() for row in of_study]
     attributes = _attributes(connection, [row.series_instance_uid for row in rows])
-    found_jobs = _jobs_by_series(connection, uids)
-    found_conflicts = _conflicts(connection, [row.series_instance_uid for row in rows])
+    views = _series_views(connection, rows, attributes)
     for uid in uids:
         if not by_study[uid]:
             continue
-        views = tuple(
-            _series_view(row, attributes, found_jobs, found_conflicts) for row in by_study[uid]
-        )
-        heading = study_heading(attributes.get(views[0].series_instance_uid, {}))
-        yield StudyView(uid, heading, max(view.last_received for view in views), views)
+        found = tuple(view for view in views if view.study_instance_uid == uid)
+        heading = study_heading(attributes.get(found[0].series_instance_uid, {}))
+        latest = max(view.last_received for view in found)
+        yield StudyView(uid, heading, latest, found, by_study[uid][0].among)
+
+
+def _newest_series(connection: Connection, uids: Sequence[str], part: Part) -> list[Any]:
+    """A part of the series of each study, in the order in which they arrived."""
+    study_uid, uid = series.c.study_instance_uid, series.c.series_instance_uid
+    newest = sa.func.row_number().over(
+        partition_by=study_uid, order_by=(series.c.first_received.desc(), uid)
+    )
+    among = sa.func.count().over(partition_by=study_uid)
+    ranked = (
+        sa.select(uid.label("ranked_uid"), newest.label("place"), among.label("among"))
+        .where(study_uid.in_(uids))
+        .subquery()
+    )
+    query = sa.select(*_SERIES_COLUMNS, ranked.c.among).join(ranked, ranked.c.ranked_uid == uid)
+    if part.most is not None:
+        query = query.where(ranked.c.place > part.skip, ranked.c.place <= part.skip + part.most)
+    return list(connection.execute(query.order_by(series.c.first_received)))
+
+
+def _series_views(
+    connection: Connection, rows: Sequence[Any], attributes: dict[str, Any]
+) -> list[SeriesView]:
+    uids = [row.series_instance_uid for row in rows]
+    found_jobs = _jobs_by_series(connection, list({row.study_instance_uid for row in rows}))
+    found_conflicts = _conflicts(connection, uids)
+    return [_series_view(row, attributes, found_jobs, found_conflicts) for row in rows]
 
 
 def _series_view(
@@ -221,7 +260,7 @@ def _series_view(
 ) -> SeriesView:
     uid = row.series_instance_uid
     return SeriesView(
-        **row._mapping,
+        **{column.name: row._mapping[column.name] for column in _SERIES_COLUMNS},
         heading=series_heading(attributes.get(uid, {})),
         jobs=tuple(found_jobs.get(uid, ())),
         conflict_count=found_conflicts.get(uid, 0),

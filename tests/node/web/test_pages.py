@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from node.database import conflicts
 from node.jobs import JobState
+from node.web import pages
 from tests.node.web.conftest import SendSeries
 from tests.node.web.world import World
 
@@ -19,6 +20,24 @@ def text_of(answer: httpx.Response) -> str:
     """What a reader sees of a page, roughly."""
     without_tags = re.sub(r"<[^>]+>", " ", answer.text)
     return re.sub(r"\s+", " ", html.unescape(without_tags))
+
+
+def test_a_study_of_many_series_is_shown_in_parts(
+    client: httpx.Client, send_series: SendSeries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "SERIES_ON_A_CARD", 2)
+    monkeypatch.setattr(pages, "SERIES_ON_A_PAGE", 3)
+    uids = [send_series(study_uid="1.2.3", slices=3) for _ in range(5)]
+
+    def shown(path: str) -> set[str]:
+        return set(re.findall(r'<a href="/series/([\d.]+)">(?!Why)', client.get(path).text))
+
+    assert shown("/") == set(uids[3:])
+    assert "All 5 series of this study</a>; the 2 newest are shown" in client.get("/").text
+    assert shown("/studies/1.2.3") == set(uids[2:])
+    assert shown("/studies/1.2.3?page=2") == set(uids[:2])
+    assert "Page 2 of 2 · 5 series" in client.get("/studies/1.2.3?page=2").text
+    assert client.get("/studies/1.2.3?page=3").status_code == 404
 
 
 def test_an_empty_node_says_where_to_send(client: httpx.Client, world: World) -> None:

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from node.database import instances, jobs, series
-from node.web.rows import one_series, studies_page, study
+from node.web.rows import Part, one_series, studies_page, study
 from node.web.search import Search
 from tests.node.web.conftest import SendSeries
 from tests.node.web.world import World
@@ -64,6 +64,22 @@ def test_a_late_image_puts_the_old_job_aside(world: World, send_series: SendSeri
     assert found is not None
     assert len(found.jobs) == 1
     assert found.job is None
+
+
+def test_a_part_of_a_study_are_its_newest_series(world: World, send_series: SendSeries) -> None:
+    uids = [send_series(study_uid="1.2.3") for _ in range(5)]
+
+    def part(most: int | None, skip: int = 0) -> list[str]:
+        with world.database.connect() as connection:
+            found = study(connection, "1.2.3", Part(most, skip))
+        assert found is None or found.series_count == 5
+        return [each.series_instance_uid for each in found.series] if found else []
+
+    assert part(None) == uids
+    assert part(2) == uids[3:]
+    assert part(2, 2) == uids[1:3]
+    assert part(2, 4) == uids[:1]
+    assert part(2, 6) == []
 
 
 def test_what_is_not_here_is_none(world: World) -> None:
