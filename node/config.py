@@ -207,8 +207,14 @@ class RetentionSettings(Settings):
     derived_keep_s: float = Field(
         604_800,
         ge=0,
-        description="derived instances are kept this long after commitment, and what the queue "
-        "recorded of a job this long after its end",
+        description="derived instances are kept this long after commitment, and what was "
+        "recorded of a job's way this long after its end",
+    )
+    failed_keep_s: float = Field(
+        2_592_000,
+        ge=0,
+        description="what went wrong is kept this long for a person: folders of failed jobs, "
+        "other content under a known UID, files that could not be read",
     )
 
 

@@ -61,6 +61,13 @@ instances = sa.Table(
     sa.Column("deleted", UTCDateTime),  # by retention; the row stays as the memory of it
 )
 
+sa.Index(  # what is here, among all that ever was
+    "ix_instances_here",
+    instances.c.series_instance_uid,
+    sqlite_where=instances.c.deleted.is_(None),
+    postgresql_where=instances.c.deleted.is_(None),
+)
+
 conflicts = sa.Table(
     "conflicts",  # a second content under a known SOP Instance UID, kept aside
     metadata,

@@ -1,7 +1,8 @@
 """What may be deleted, and when.
 
 Received instances go only after every job of their series has its commitment, or when no job ever
-wanted them, and never before they were decided about; the row stays as the memory of what was here.
+wanted them, and never before they were decided about; the row stays as the memory of what was here,
+with little more than its UIDs. What went wrong is kept for a person to look at, and goes too.
 Deciding is pure; `Retention` does it.
 """
 
@@ -11,7 +12,7 @@ import contextlib
 import logging
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,9 +23,12 @@ from sqlalchemy.engine import Engine
 
 from node.assembly import OPEN
 from node.config import RetentionSettings
-from node.database import instances, jobs, series
-from node.jobs import JobState
+from node.database import conflicts, instances, jobs, series
+from node.jobs import UIDS_IN_ONE_QUERY, JobState
+from node.records import ended_before
+from node.spooling.admission import REJECTED
 from node.spooling.incoming import FOLDER, exclusive
+from node.work import JOBS_FOLDER
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +36,11 @@ FIRST_AFTER_S = 1.0
 EVERY_S = 60.0
 SETTLED = frozenset({JobState.COMMITTED, JobState.REFUSED, JobState.CANCELLED})
 """States in which a job needs its sources no more; a failed or held one may be tried again."""
+
+
+REMEMBERED = ("00080060", "00200032", "00200037")
+"""Modality, Image Position and Orientation (Patient): a job's page puts its pictures in order by
+them, as long as what was derived is here."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +70,13 @@ def received_may_go(
     return now - last_received >= timedelta(seconds=settings.unrouted_keep_s)
 
 
-def derived_may_go(end: JobEnd, settings: RetentionSettings, now: datetime) -> bool:
-    """Whether the folder of a job may be deleted: only when all of it is committed elsewhere."""
-    if end.finished is None or end.state not in (JobState.COMMITTED, JobState.CANCELLED):
-        return False
-    return now - end.finished >= timedelta(seconds=settings.derived_keep_s)
+def remembered(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """What stays of the attributes of a deleted instance: its place in a stack.
+
+    Args:
+        attributes: in the DICOM JSON model (PS3.18 F.2).
+    """
+    return {tag: attributes[tag] for tag in REMEMBERED if tag in attributes}
 
 
 class Retention:
@@ -102,7 +113,8 @@ class Retention:
 
     def sweep(self, now: datetime) -> int:
         """Delete what may go at this time; gives the number of files."""
-        deleted = self._sweep_received(now) + self._sweep_derived(now)
+        deleted = self._sweep_received(now) + self._sweep_jobs(now)
+        deleted += self._sweep_conflicts(now) + self._sweep_rejected(now)
         if deleted:
             log.info("deleted what may go", extra={"action": "retention", "files": deleted})
         return deleted
@@ -118,8 +130,7 @@ class Retention:
                     log.exception("retention failed", extra={"action": "retention_failed"})
 
     def _sweep_received(self, now: datetime) -> int:
-        kept = sa.select(instances.c.series_instance_uid).where(instances.c.deleted.is_(None))
-        query = _decided().where(series.c.series_instance_uid.in_(kept.distinct()))
+        query = _decided().where(series.c.series_instance_uid.in_(_series_here()))
         with self.database.connect() as connection:
             found = connection.execute(query).all()
         ends = self._ends_by_series()
@@ -131,10 +142,8 @@ class Retention:
 
     def _delete_unless_more_came(self, uid: str, last_received: datetime, now: datetime) -> int:
         """Nothing is admitted meanwhile: what comes again just now is no duplicate of these."""
-        incoming = self.data_dir / FOLDER
-        incoming.mkdir(parents=True, exist_ok=True)
         query = _decided().where(series.c.series_instance_uid == uid)
-        with exclusive(incoming) as free:
+        with self._nothing_admitted() as free:
             if not free:
                 return 0  # the next time
             with self.database.connect() as connection:
@@ -143,9 +152,22 @@ class Retention:
                 return 0
             return self._delete_received(uid, now)
 
+    @contextlib.contextmanager
+    def _nothing_admitted(self) -> Iterator[bool]:
+        """Hold the lock of admission; gives False when something is admitted just now."""
+        incoming = self.data_dir / FOLDER
+        incoming.mkdir(parents=True, exist_ok=True)
+        with exclusive(incoming) as free:
+            yield free
+
     def _ends_by_series(self) -> dict[str, list[JobEnd]]:
         ends: dict[str, list[JobEnd]] = {}
-        query = sa.select(jobs.c.source_series, jobs.c.state, jobs.c.finished)
+        studies = sa.select(series.c.study_instance_uid).where(
+            series.c.series_instance_uid.in_(_series_here())
+        )
+        query = sa.select(jobs.c.source_series, jobs.c.state, jobs.c.finished).where(
+            jobs.c.study_instance_uid.in_(studies)
+        )
         with self.database.connect() as connection:
             for uids, state, finished in connection.execute(query):
                 for uid in uids:
@@ -154,40 +176,84 @@ class Retention:
 
     def _delete_received(self, series_uid: str, now: datetime) -> int:
         """The files first: a crash in between leaves rows whose files are looked for again."""
+        columns = instances.c
+        query = sa.select(columns.sop_instance_uid, columns.path, columns.attributes).where(
+            columns.series_instance_uid == series_uid, columns.deleted.is_(None)
+        )
         with self.database.connect() as connection:
-            query = sa.select(instances.c.path).where(
-                instances.c.series_instance_uid == series_uid, instances.c.deleted.is_(None)
-            )
-            paths = list(connection.execute(query).scalars())
+            rows = connection.execute(query.order_by(columns.sop_instance_uid)).all()
+        paths = [self.data_dir / row.path for row in rows]
         for path in paths:
-            (self.data_dir / path).unlink(missing_ok=True)
-        for folder in {(self.data_dir / path).parent for path in paths}:
+            path.unlink(missing_ok=True)
+        for folder in {path.parent for path in paths}:
             with contextlib.suppress(OSError):  # something else of the series or study is left
                 folder.rmdir()
                 folder.parent.rmdir()
-        with self.database.begin() as connection:
-            connection.execute(
-                instances.update()
-                .where(instances.c.series_instance_uid == series_uid, instances.c.path.in_(paths))
-                .values(deleted=now)
-            )
+        self._forget(series_uid, rows, now)
         return len(paths)
 
-    def _sweep_derived(self, now: datetime) -> int:
-        query = sa.select(jobs.c.id, jobs.c.state, jobs.c.finished).where(
-            jobs.c.finished.is_not(None)
+    def _forget(self, series_uid: str, rows: Sequence[Any], now: datetime) -> None:
+        """Mark rows as deleted; only the first of a series, its heading, keeps all attributes."""
+        columns = instances.c
+        first = sa.select(sa.func.min(columns.sop_instance_uid)).where(
+            columns.series_instance_uid == series_uid
         )
+        statement = instances.update().where(columns.sop_instance_uid == sa.bindparam("uid"))
+        with self.database.begin() as connection:
+            heading = connection.scalar(first)
+            for row in rows:
+                uid = row.sop_instance_uid
+                kept = row.attributes if uid == heading else remembered(row.attributes)
+                connection.execute(statement, {"uid": uid, "deleted": now, "attributes": kept})
+
+    def _sweep_jobs(self, now: datetime) -> int:
+        """Folders of jobs that ended long ago. Those without a row were never looked at."""
+        folders = self.data_dir / JOBS_FOLDER
+        here = sorted(path.name for path in folders.glob("*/"))
+        going: list[str] = []
         with self.database.connect() as connection:
-            found = connection.execute(query).all()
+            for start in range(0, len(here), UIDS_IN_ONE_QUERY):
+                some = jobs.c.id.in_(here[start : start + UIDS_IN_ONE_QUERY])
+                query = sa.select(jobs.c.id).where(some, ended_before(self.settings, now))
+                going += connection.execute(query).scalars()
         deleted = 0
-        for job_id, state, finished in found:
-            folder = self.data_dir / "jobs" / job_id
-            if not derived_may_go(JobEnd(JobState(state), finished), self.settings, now):
-                continue
-            if folder.is_dir():
-                deleted += sum(1 for path in folder.rglob("*") if path.is_file())
-                shutil.rmtree(folder, ignore_errors=True)
+        for job_id in going:
+            deleted += sum(1 for path in (folders / job_id).rglob("*") if path.is_file())
+            shutil.rmtree(folders / job_id, ignore_errors=True)
         return deleted
+
+    def _sweep_conflicts(self, now: datetime) -> int:
+        """Second contents under known UIDs: nobody has asked about them for long."""
+        before = now - timedelta(seconds=self.settings.failed_keep_s)
+        query = sa.select(conflicts.c.id, conflicts.c.path).where(conflicts.c.received <= before)
+        with self._nothing_admitted() as free:
+            if not free:
+                return 0  # the next time
+            with self.database.begin() as connection:
+                rows = connection.execute(query).all()
+                for row in rows:
+                    (self.data_dir / row.path).unlink(missing_ok=True)
+                    connection.execute(conflicts.delete().where(conflicts.c.id == row.id))
+        return len(rows)
+
+    def _sweep_rejected(self, now: datetime) -> int:
+        """Files that could not be read, counted from the day on which that was found."""
+        before = now.timestamp() - self.settings.failed_keep_s
+        deleted = 0
+        for path in (self.data_dir / REJECTED).glob("*"):
+            reason = path.with_name(path.name + ".reason")
+            dated = reason if reason.exists() else path
+            with contextlib.suppress(FileNotFoundError):  # another worker was quicker
+                if dated.stat().st_mtime <= before:
+                    path.unlink()
+                    deleted += 1
+        return deleted
+
+
+def _series_here() -> sa.Select[tuple[str]]:
+    """Series of which images are here."""
+    here = instances.c.deleted.is_(None)
+    return sa.select(instances.c.series_instance_uid).where(here).distinct()
 
 
 def _decided() -> sa.Select[Any]:

@@ -1,8 +1,8 @@
 """The tables as this program knows them, in a database that another version may have made.
 
-Versions only ever add: a table, or a column that may be empty. So an older database is brought up
-to date when it is opened, and loses nothing. A newer one is refused before anything is written:
-this program would not keep what it does not know.
+Versions only ever add: a table, an index, a column that may be empty. So an older database is
+brought up to date when it is opened, and loses nothing. A newer one is refused before anything is
+written: this program would not keep what it does not know.
 """
 
 from __future__ import annotations
@@ -58,6 +58,8 @@ def bring_up_to_date(engine: Engine, versions: sa.Table) -> None:
         return
     for table in versions.metadata.sorted_tables:
         _add_columns(engine, table)
+        for index in table.indexes:
+            _add_index(engine, index)
     _write_version(engine, versions)
     if found is not None:
         facts = {"action": "tables_updated", "before": found, "now": TABLES_VERSION}
@@ -91,6 +93,16 @@ def _add_columns(engine: Engine, table: sa.Table) -> None:
             now = {found["name"] for found in sa.inspect(engine).get_columns(table.name)}
             if column.name not in now:  # else another process was quicker
                 raise
+
+
+def _add_index(engine: Engine, index: sa.Index) -> None:
+    statement = sa.schema.CreateIndex(index, if_not_exists=True)
+    try:
+        with engine.begin() as connection:
+            connection.execute(statement)
+    except sa.exc.DBAPIError:  # another process made the same index at this moment
+        with engine.begin() as connection:
+            connection.execute(statement)
 
 
 def _write_version(engine: Engine, versions: sa.Table) -> None:

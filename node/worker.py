@@ -22,6 +22,7 @@ from node.doubts import Doubts
 from node.heartbeat import Executor, Heartbeat
 from node.jobs import JobLedger
 from node.queue_records import prune_workflows
+from node.records import sweep_records
 from node.recovery import reconcile, recover_workflows_of_the_dead
 from node.retention import Retention
 from node.warm import WarmPipelines
@@ -76,7 +77,11 @@ class Worker:
             database,
             config.node.data_dir,
             config.retention,
-            [partial(prune_workflows, database, config.retention), lambda _now: doubts.look()],
+            [
+                partial(sweep_records, database, config.retention),
+                partial(prune_workflows, database, config.retention),
+                lambda _now: doubts.look(),
+            ],
         )
         self._stopping = threading.Event()
 

@@ -55,7 +55,8 @@ def insert_instances(connection: Connection, rows: Sequence[Mapping[str, Any]]) 
     if not rows:
         return
     statement = insert_into(connection, instances)
-    fresh = {name: statement.excluded[name] for name in ("received", "path", "source_ae")}
+    names = ("received", "path", "source_ae", "attributes")  # retention forgot most of the last
+    fresh = {name: statement.excluded[name] for name in names}
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=["sop_instance_uid"], set_={**fresh, "deleted": None}
@@ -109,10 +110,10 @@ def refresh_series(connection: Connection, series_uids: Collection[str]) -> None
         ),
         rows,
     )
-    shrunk = sa.select(columns.series_instance_uid).where(columns.deleted.is_not(None))
     uids = [row["series_instance_uid"] for row in rows]
+    shrunk = sa.select(columns.series_instance_uid).where(
+        columns.series_instance_uid.in_(uids), columns.deleted.is_not(None)
+    )
     connection.execute(
-        series.update()
-        .where(series.c.series_instance_uid.in_(uids), series.c.series_instance_uid.in_(shrunk))
-        .values(completed_count=0)
+        series.update().where(series.c.series_instance_uid.in_(shrunk)).values(completed_count=0)
     )

@@ -10,7 +10,7 @@ from node.assembler import Assembler
 from node.config import RetentionSettings
 from node.database import instances, jobs, open_database, series
 from node.job_states import JobState
-from node.retention import JobEnd, Retention, derived_may_go, received_may_go
+from node.retention import JobEnd, Retention, received_may_go
 from node.spooling.incoming import exclusive
 from tests.node.dispatch.scp import StorageSCP
 from tests.node.feeding import feed, look_until_decided, make_config
@@ -51,14 +51,6 @@ def ended(state: JobState, seconds: float) -> JobEnd:
 )
 def test_received(last_received: float, ends: list[JobEnd], may_go: bool) -> None:
     assert received_may_go(ago(last_received), ends, SETTINGS, NOW) is may_go
-
-
-@pytest.mark.parametrize("state", list(JobState))
-def test_derived(state: JobState) -> None:
-    old = derived_may_go(ended(state, 501), SETTINGS, NOW)
-    assert old is (state in (JobState.COMMITTED, JobState.CANCELLED))
-    assert not derived_may_go(ended(state, 499), SETTINGS, NOW)
-    assert not derived_may_go(JobEnd(state, None), SETTINGS, NOW)
 
 
 def decide(node: JobNode) -> None:

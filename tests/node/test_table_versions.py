@@ -34,6 +34,7 @@ def make_first_version(settings: NodeSettings) -> None:
         now = datetime.now(UTC)
         connection.execute(commitments.insert().values(**ROW, failed={}, asked=now))
         connection.exec_driver_sql("ALTER TABLE commitments DROP COLUMN kept")
+        connection.exec_driver_sql("DROP INDEX ix_instances_here")
         connection.exec_driver_sql("DROP TABLE versions")
     engine.dispose()
 
@@ -46,6 +47,8 @@ def test_a_database_of_an_older_version_is_brought_up_to_date(settings: NodeSett
         (row,) = connection.execute(sa.select(commitments))
         assert (row.transaction_uid, row.kept) == ("1.2", None)
         connection.execute(commitments.update().values(kept=["1.3"]))
+        names = {index["name"] for index in sa.inspect(connection).get_indexes("instances")}
+    assert "ix_instances_here" in names
     assert tables_version(engines[0], versions) == TABLES_VERSION
     for engine in engines:
         engine.dispose()
