@@ -9,7 +9,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from node.database import conflicts
+from node.database import conflicts, deliveries
 from node.jobs import JobState
 from node.web import pages
 from tests.node.web.conftest import SendSeries
@@ -124,6 +124,20 @@ def test_a_conflict_is_told(client: httpx.Client, world: World, send_series: Sen
         )
     assert "other content under the same UID" in text_of(client.get("/"))
     assert "other content under the same UID" in text_of(client.get(f"/series/{uid}"))
+
+
+def test_the_job_page_says_when_deliveries_are_no_longer_listed(
+    client: httpx.Client, world: World, send_series: SendSeries
+) -> None:
+    uid = send_series()
+    world.assemble()
+    job = world.job_of(uid)
+    world.finish(job)
+    with world.database.begin() as connection:
+        connection.execute(sa.delete(deliveries))  # as retention does in the end
+    text = text_of(client.get(f"/jobs/{job.id}"))
+    assert "single objects are no longer listed" in text
+    assert "Will go to" not in text
 
 
 def test_the_job_page_shows_quality_deliveries_and_times(
