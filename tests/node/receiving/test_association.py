@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import random
 import struct
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -214,3 +217,60 @@ def test_a_peer_that_sends_noise_does_no_harm(config: Config, data: st.DataObjec
 
 def test_after_all_this_it_still_stores(config: Config) -> None:
     test_a_message_may_be_cut_in_any_way(config)
+
+
+STOPS: dict[str, Callable[[bytes, bytes], bytes]] = {
+    "after the command": lambda command, _data: p_data(command),
+    "within the data set": lambda command, data: p_data(
+        command, pdv(data[: len(data) // 2], command=False, last=False)
+    ),
+    "within a PDU": lambda command, data: (
+        p_data(command) + p_data(pdv(data, command=False, last=True))[: len(data) // 2]
+    ),
+    "within the header of a PDU": lambda command, _data: p_data(command) + b"\x04\x00",
+}
+
+
+@pytest.mark.parametrize("stop", STOPS)
+def test_a_peer_that_says_no_more_of_an_instance_is_let_go(
+    stop: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A-ABORT after the silence, one line in the log; nothing of the instance is held or left."""
+    silence_s = 0.6
+    config = make_config(tmp_path, idle_timeout_s=silence_s)
+    caplog.set_level(logging.WARNING, "node.receiving")
+    ds = small_ct()
+    command = pdv(store_command(ds), command=True, last=True)
+    with running_receiver(config) as receiver, RawPeer(config) as peer:
+        peer.associate()
+        peer.send(STOPS[stop](command, encoded(ds)))
+        began = time.monotonic()
+        wait_until(lambda: len(working(config)) == 1, what="the file to be begun")
+        answer = peer.receive()
+        waited_s = time.monotonic() - began
+        assert answer is not None
+        assert answer[0] == pdu.ABORT
+        assert 0.8 * silence_s < waited_s < silence_s + 10  # the machine may be busy
+        wait_until(lambda: not receiver._connections, what="its thread to end")
+    assert working(config) == []
+    assert stored(config) == []
+    (line,) = [record for record in caplog.records if record.name == "node.receiving.association"]
+    assert line.getMessage() == f"association lost: silent for {silence_s} s"
+
+
+def test_a_peer_that_drips_is_let_go_too(tmp_path: Path) -> None:
+    """A byte now and then is no silence, but a PDU has to come in the time that silence has."""
+    config = make_config(tmp_path, idle_timeout_s=0.6)
+    ds = small_ct()
+    whole = p_data(pdv(encoded(ds), command=False, last=True))
+    with running_receiver(config) as receiver, RawPeer(config) as peer:
+        peer.associate()
+        peer.send(p_data(pdv(store_command(ds), command=True, last=True)))
+        with contextlib.suppress(OSError):  # it has hung up
+            for position in range(100):
+                peer.send(whole[position : position + 1])
+                time.sleep(0.1)
+                if not receiver._connections:
+                    break
+        assert position < 90
+    assert working(config) == []
