@@ -19,9 +19,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from pipelines.cesm_vce.network import FOLD, FoldedUNet
+from pipelines.cesm_vce.network import FoldedUNet
 from trainers.cesm_pairs import Pairs, read_source, seen_of
 from trainers.cesm_readout import solve
 
@@ -77,7 +76,7 @@ class Readout(nn.Module):
 
     def forward(self, seen: Tensor) -> Tensor:
         """(B, 1, H, W) to the same shape."""
-        return functional.pixel_shuffle(self.network.tail(self.network.features(seen)), FOLD)
+        return self.network.image_of(self.network.features(seen))
 
 
 def run(iodine: str, train: Pairs, test: Pairs, images: int) -> NullResult:

@@ -1,15 +1,20 @@
 """The denoising network and its normalisation, shared by serving and training.
 
 A residual U-Net in the line of RED-CNN and ResNet, made cheap enough for a CPU: the image is folded
-2 x 2 into channels, so every convolution works at half the resolution or less (8 GMAC for one
-512 x 512 slice). It sees a slice with its neighbours and predicts what to add to it.
+2 x 2 into channels (8 GMAC for one 512 x 512 slice). It sees a slice with its neighbours and
+predicts what to add to it.
 No batch statistics, no clipping of the output, no control flow on values.
 """
 
 from __future__ import annotations
 
+from functools import partial
+
 from torch import Tensor, nn
 from torch.nn import functional
+
+from pipelines.folded_unet import FoldedUnetBody, ResidualBlock
+from pipelines.folded_unet import blocks as residual_blocks
 
 CONTEXT = 1
 """Neighbouring slices that the network sees on each side; at the ends of a series they repeat."""
@@ -26,26 +31,7 @@ CORRECTION_HU = 100.0
 """Input is (HU - CENTRE_HU) / SCALE_HU; one unit of the network's output is CORRECTION_HU."""
 
 
-class ResidualBlock(nn.Module):
-    """Two 3 x 3 convolutions whose result is added to the input."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, padding=1)
-        self.second = nn.Conv2d(channels, channels, 3, padding=1)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Map (B, C, H, W) to the same shape."""
-        hidden = functional.relu(self.first(features))
-        correction: Tensor = self.second(hidden)
-        return features + correction
-
-
-def _blocks(channels: int, count: int) -> nn.Sequential:
-    return nn.Sequential(*(ResidualBlock(channels) for _ in range(count)))
-
-
-class DenoisingNetwork(nn.Module):
+class DenoisingNetwork(FoldedUnetBody):
     """Estimates the middle slice of a stack as it would look at full dose.
 
     Args:
@@ -60,19 +46,10 @@ class DenoisingNetwork(nn.Module):
         blocks: int = 1,
         context: int = CONTEXT,
     ) -> None:
-        super().__init__()
+        planes = 2 * context + 1
+        level, bottom = partial(residual_blocks, count=blocks), 2 * blocks
+        super().__init__(planes, channels, level, residual_blocks(channels[-1], bottom))
         self.context = context
-        self.multiple = 2 ** len(channels)
-        levels = range(len(channels) - 1)
-        self.head = nn.Conv2d(4 * (2 * context + 1), channels[0], 3, padding=1)
-        self.encoders = nn.ModuleList(_blocks(channels[i], blocks) for i in levels)
-        self.downs = nn.ModuleList(
-            nn.Conv2d(channels[i], channels[i + 1], 2, stride=2) for i in levels
-        )
-        self.bottom = _blocks(channels[-1], 2 * blocks)
-        self.ups = nn.ModuleList(nn.Conv2d(channels[i + 1], 4 * channels[i], 1) for i in levels)
-        self.decoders = nn.ModuleList(_blocks(channels[i], blocks) for i in levels)
-        self.tail = nn.Conv2d(channels[0], 4, 3, padding=1)
         self._initialise()
 
     def _initialise(self) -> None:
@@ -118,14 +95,4 @@ class DenoisingNetwork(nn.Module):
 
         Engines translate this part: convolutions, ReLU, addition and pixel shuffles only.
         """
-        features = self.head(functional.pixel_unshuffle(seen, 2))  # (B, c0, H/2, W/2)
-        skips: list[Tensor] = []
-        for encode, down in zip(self.encoders, self.downs, strict=True):
-            features = encode(features)
-            skips.append(features)
-            features = down(features)
-        features = self.bottom(features)  # (B, c2, H/8, W/8)
-        for up, decode in zip(reversed(self.ups), reversed(self.decoders), strict=True):
-            features = functional.pixel_shuffle(up(features), 2) + skips.pop()
-            features = decode(features)
-        return functional.pixel_shuffle(self.tail(functional.relu(features)), 2)
+        return self.image_of(functional.relu(self.features(seen)))

@@ -1,15 +1,15 @@
-"""The residual U-Net for data that has pairs: five neighbouring T1 slices to one slice of CT.
-
-The image is folded 2 x 2 into channels, so every convolution works at half the resolution or less.
-Convolutions, ReLU, addition and pixel shuffles only: every engine can run it.
-"""
+"""The residual U-Net for data that has pairs: five neighbouring T1 slices to one slice of CT."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pipelines.folded_unet import FoldedUnetBody, ResidualBlock
+from pipelines.folded_unet import blocks as residual_blocks
 from pipelines.mr_to_ct.scaling import to_hu
 
 LEVELS = (1, 2, 3, 4)
@@ -19,25 +19,7 @@ RESIDUAL_START = 0.5
 """Loudness of residual branches before training."""
 
 
-class ResidualBlock(nn.Module):
-    """Two 3 x 3 convolutions whose result is added to the input."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, padding=1)
-        self.second = nn.Conv2d(channels, channels, 3, padding=1)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Map (B, C, H, W) to the same shape."""
-        change: Tensor = self.second(functional.relu(self.first(features)))
-        return features + change
-
-
-def _blocks(channels: int, count: int) -> nn.Sequential:
-    return nn.Sequential(*(ResidualBlock(channels) for _ in range(count)))
-
-
-class ResidualUNet(nn.Module):
+class ResidualUNet(FoldedUnetBody):
     """Maps MR slices with their neighbours to CT.
 
     Args:
@@ -48,19 +30,9 @@ class ResidualUNet(nn.Module):
     """
 
     def __init__(self, planes: int, width: int = 32, blocks: int = 1) -> None:
-        super().__init__()
         channels = tuple(width * level for level in LEVELS)
-        self.multiple = 2 ** len(channels)
-        levels = range(len(channels) - 1)
-        self.head = nn.Conv2d(4 * (planes + 1), channels[0], 3, padding=1)
-        self.encoders = nn.ModuleList(_blocks(channels[i], blocks) for i in levels)
-        self.downs = nn.ModuleList(
-            nn.Conv2d(channels[i], channels[i + 1], 2, stride=2) for i in levels
-        )
-        self.bottom = _blocks(channels[-1], 2 * blocks)
-        self.ups = nn.ModuleList(nn.Conv2d(channels[i + 1], 4 * channels[i], 1) for i in levels)
-        self.decoders = nn.ModuleList(_blocks(channels[i], blocks) for i in levels)
-        self.tail = nn.Conv2d(channels[0], 4, 3, padding=1)
+        level, bottom = partial(residual_blocks, count=blocks), 2 * blocks
+        super().__init__(planes + 1, channels, level, residual_blocks(channels[-1], bottom))
         self._initialise()
 
     def _initialise(self) -> None:
@@ -109,14 +81,4 @@ class ResidualUNet(nn.Module):
 
     def correction(self, seen: Tensor) -> Tensor:
         """The U-Net itself: (B, planes + 1, H, W) to (B, 1, H, W), in units of `to_hu`."""
-        features = self.head(functional.pixel_unshuffle(seen, 2))  # (B, c0, H/2, W/2)
-        skips: list[Tensor] = []
-        for encode, down in zip(self.encoders, self.downs, strict=True):
-            features = encode(features)
-            skips.append(features)
-            features = down(features)
-        features = self.bottom(features)
-        for up, decode in zip(reversed(self.ups), reversed(self.decoders), strict=True):
-            features = functional.pixel_shuffle(up(features), 2) + skips.pop()
-            features = decode(features)
-        return functional.pixel_shuffle(self.tail(features), 2)
+        return self.image_of(self.features(seen))
