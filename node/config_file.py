@@ -18,7 +18,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from node.conditions import ConditionError, parse_condition
-from node.config import Config, RouteSettings
+from node.config import Config, PeerSettings, RouteSettings
 from node.errors import ConfigError
 from pipelines import catalog
 from pipelines.errors import PipelineError
@@ -99,7 +99,21 @@ def config_warnings(config: Config) -> list[str]:
         found.append("No peer may call (may_call is false for all): the node accepts nobody.")
     if not config.routes:
         found.append("No routes are configured: series are received but none is translated.")
+    found += [
+        f"{peer.name} can confirm nothing (storage_commitment and query are false): what is sent "
+        "there, and its sources, are kept here for ever and fill the disk; allow one of them."
+        for peer in _destinations(config)
+        if peer.send_by == "c-store" and not (peer.storage_commitment or peer.query)
+    ]
     return found
+
+
+def _destinations(config: Config) -> list[PeerSettings]:
+    """Peers to which some route may send."""
+    names = {name for route in config.routes for name in route.send_to}
+    return [
+        peer for peer in config.peers if peer.name in names or (SOURCE in names and peer.may_call)
+    ]
 
 
 def missing_files(config: Config) -> list[str]:

@@ -121,6 +121,9 @@ def test_a_fault_between_settings(old: str, new: str, sentence: str) -> None:
     assert any(sentence in fault for fault in faults), faults
 
 
+ROUTE = "- {name: all, pipeline: ldct_denoise, send_to: [source]}\n"
+
+
 def peers(one: str, other: str) -> str:
     """Two peers with AE titles and whatever follows."""
     return (
@@ -144,6 +147,21 @@ def test_of_one_ae_title_the_peer_that_may_call_is_meant(first: bool) -> None:
     assert caller is not None
     assert caller.name == ("a" if first else "b")
     assert config_warnings(config)[0].startswith("No routes")
+
+
+@pytest.mark.parametrize(
+    ("peer", "warned"),
+    [
+        ("query: false", False),
+        ("query: false, storage_commitment: false", True),
+        ("query: false, storage_commitment: false, may_call: false", False),  # nobody's source
+    ],
+)
+def test_a_destination_that_can_confirm_nothing_is_warned_of(peer: str, warned: bool) -> None:
+    text = peers("ONE, host: h", f"TWO, host: h, {peer}") + "routes:\n" + ROUTE
+    found = config_warnings(parse_config(text))
+    assert found == [one for one in found if one.startswith("b can confirm nothing")]
+    assert bool(found) is warned
 
 
 @pytest.mark.parametrize("hosts", ["web: {port: 1}", "web: {host: 0.0.0.0, port: 1}"])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,23 @@ def test_lost_queue_is_made_again(tmp_path: Path, scp: StorageSCP) -> None:
             path.unlink()
         node.start_worker()
         assert node.wait_for(job, JobState.SENT).run == 1
+
+
+def test_a_node_that_was_copied_to_another_place_goes_on(tmp_path: Path, scp: StorageSCP) -> None:
+    """Everything is below `data_dir`; nothing in it says where that is."""
+    with job_node(tmp_path / "old", scp) as node:
+        job = node.make_job(30)
+        worker = node.start_worker(*PAUSE)
+        node.wait_for_step(job, "translate")
+        node.kill(worker)
+    with job_node(tmp_path / "new", scp) as moved:
+        moved.database.dispose()
+        shutil.rmtree(tmp_path / "new" / "data")
+        shutil.move(tmp_path / "old" / "data", tmp_path / "new" / "data")
+        shutil.rmtree(tmp_path / "old")
+        moved.start_worker()
+        moved.wait_for(job, JobState.SENT)
+        assert len(moved.ledger.list()) == 1
 
 
 @pytest.mark.postgresql
