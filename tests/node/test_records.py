@@ -34,7 +34,7 @@ from node.retention import REMEMBERED, Retention
 from node.spool import Spool
 from tests.node.dispatch.scp import StorageSCP
 from tests.node.feeding import feed
-from tests.node.job_node import JobNode, job_node
+from tests.node.job_node import JobNode, empty, job_node
 
 DAY_S = 86_400.0
 KEEP = RetentionSettings(
@@ -49,6 +49,15 @@ GROWING = (associations, commitments, conflicts, deliveries, performed_series, p
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[JobNode]:
     with job_node(tmp_path, StorageSCP(port=1)) as made:
+        yield made
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[JobNode]:
+    """The same on either database."""
+    url = "sqlite" if request.param == "sqlite" else request.getfixturevalue("postgresql")
+    with job_node(tmp_path, StorageSCP(port=1), url) as made:
+        empty(made.database)
         yield made
 
 
@@ -202,8 +211,8 @@ def assert_whole(database: Engine, job: Job) -> None:
             assert "00080018" in attributes
 
 
-def test_a_deleted_image_is_remembered_by_little_more_than_its_uids(node: JobNode) -> None:
-    life = Life(node)
+def test_a_deleted_image_is_remembered_by_little_more_than_its_uids(either: JobNode) -> None:
+    node, life = either, Life(either)
     job = life.day(JobState.COMMITTED)
     for _ in range(3):
         life.night()
@@ -216,8 +225,8 @@ def test_a_deleted_image_is_remembered_by_little_more_than_its_uids(node: JobNod
     assert all(set(attributes) <= set(REMEMBERED) and attributes for attributes in others)
 
 
-def test_evidence_about_what_is_not_decided_stays(node: JobNode) -> None:
-    life = Life(node)
+def test_evidence_about_what_is_not_decided_stays(either: JobNode) -> None:
+    node, life = either, Life(either)
     job = life.day(JobState.QUEUED)
     uid = job.source_series[0]
     with node.database.begin() as connection:
@@ -232,8 +241,8 @@ def test_evidence_about_what_is_not_decided_stays(node: JobNode) -> None:
     assert life.spool.last_release(uid) is None
 
 
-def test_a_late_report_is_looked_into_before_its_row_goes(node: JobNode) -> None:
-    life = Life(node)
+def test_a_late_report_is_looked_into_before_its_row_goes(either: JobNode) -> None:
+    node, life = either, Life(either)
     life.day(JobState.COMMITTED)
     with node.database.begin() as connection:
         connection.execute(commitments.update().values(state="CONTRADICTED"))
