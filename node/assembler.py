@@ -28,6 +28,7 @@ from node.assembly import (
 )
 from node.config import Config
 from node.database import associations, open_database, series
+from node.database_wait import log_failure
 from node.jobs import JobLedger
 from node.open_series import OpenSeries, SeriesReader
 from node.positions import Positions
@@ -273,7 +274,7 @@ def main(config: Config) -> None:
     while not stopping.wait(pause_s):
         try:
             pause_s = assembler.look()
-        except Exception:  # boundary: process loop; the database or the disk may come back
-            log.exception("assembly failed; trying again", extra={"action": "assembly_failed"})
+        except Exception as error:  # noqa: BLE001 - process loop: database or disk may come back
+            log_failure(log, "assembly failed; trying again", "assembly_failed", error)
             pause_s = FAILED_PAUSE_S
     assembler.close()

@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from node.config import NodeSettings
 from node.database import open_database
@@ -87,6 +87,22 @@ class DatabaseWait:
     def _sentence(self) -> str:
         kind = "SQLite" if self._settings.database == "sqlite" else "PostgreSQL"
         return f"the database ({kind}, node.database) does not answer ({self._reason})"
+
+
+def log_failure(log_: logging.Logger, sentence: str, action: str, error: Exception) -> None:
+    """Say that something failed and is tried again: with a traceback, unless the database is away.
+
+    Args:
+        log_: of the loop in which it failed.
+        sentence: what failed.
+        action: for machines.
+        error: with which.
+    """
+    if isinstance(error, OperationalError | InterfaceError):
+        facts = {"action": action, "error": type(error).__name__}
+        log_.warning("%s (the database: %s)", sentence, reason_of(error), extra=facts)
+    else:
+        log_.error(sentence, exc_info=error, extra={"action": action})
 
 
 def reason_of(error: Exception) -> str:

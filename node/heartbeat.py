@@ -27,6 +27,7 @@ from sqlalchemy.engine import Engine
 
 from node.config import JobSettings
 from node.database import executors
+from node.database_wait import log_failure
 
 log = logging.getLogger(__name__)
 
@@ -169,8 +170,8 @@ class Heartbeat:
         while True:
             try:
                 self._once()
-            except Exception:  # process loop: a database that is away for a moment is no end
-                log.exception("heartbeat failed", extra={"action": "heartbeat_failed"})
+            except Exception as error:  # noqa: BLE001 - process loop: it may be away for a moment
+                log_failure(log, "heartbeat failed", "heartbeat_failed", error)
                 if time.monotonic() - self._last > self._settings.lost_after_s:
                     self._end()
             if self._stopping.wait(self._settings.heartbeat_s):

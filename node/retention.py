@@ -24,6 +24,7 @@ from sqlalchemy.engine import Engine
 from node.assembly import OPEN
 from node.config import RetentionSettings
 from node.database import conflicts, instances, jobs, series
+from node.database_wait import log_failure
 from node.jobs import UIDS_IN_ONE_QUERY, JobState
 from node.records import ended_before
 from node.spooling.admission import REJECTED
@@ -126,8 +127,8 @@ class Retention:
             for chore in (self.sweep, *self._further):
                 try:
                     chore(datetime.now(UTC))
-                except Exception:  # process loop: a full or absent disk must not end the worker
-                    log.exception("retention failed", extra={"action": "retention_failed"})
+                except Exception as error:  # noqa: BLE001 - process loop: the disk may come back
+                    log_failure(log, "retention failed", "retention_failed", error)
 
     def _sweep_received(self, now: datetime) -> int:
         query = _decided().where(series.c.series_instance_uid.in_(_series_here()))

@@ -18,6 +18,7 @@ from sqlalchemy.engine import Engine
 from dicom_profiles.iod import load_tables
 from node.config import Config
 from node.database import open_database
+from node.database_wait import log_failure
 from node.doubts import Doubts
 from node.heartbeat import Executor, Heartbeat
 from node.jobs import JobLedger
@@ -103,8 +104,8 @@ class Worker:
         while not self._stopping.wait(LOOK_S):
             try:
                 self._look(looks % RECONCILE_EVERY == 0)
-            except Exception:  # process loop: a database that is away for a moment is no end
-                log.exception("cannot look for jobs", extra={"action": "look_failed"})
+            except Exception as error:  # noqa: BLE001 - process loop: it may be away for a moment
+                log_failure(log, "cannot look for jobs", "look_failed", error)
                 self._stopping.wait(1.0)
             looks += 1
         self._end()

@@ -9,10 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from node.config import NodeSettings
 from node.database import open_database, versions
-from node.database_wait import SAY_AFTER_S, DatabaseWait, reason_of
+from node.database_wait import SAY_AFTER_S, DatabaseWait, log_failure, reason_of
 from node.table_versions import TABLES_VERSION
 from tests.servers import LOOPBACK, free_port, listening, wait_until
 
@@ -80,3 +81,16 @@ def test_a_database_of_a_newer_version_ends_the_program_with_one_sentence(tmp_pa
 def test_what_a_database_says_is_cut_to_a_line() -> None:
     assert reason_of(OSError("one\ntwo")) == "one"
     assert reason_of(OSError()) == "OSError"
+
+
+@pytest.mark.parametrize(
+    ("error", "traceback"),
+    [(OperationalError("SELECT", {}, OSError("refused\nagain")), False), (OSError("disk"), True)],
+)
+def test_a_loop_that_goes_on_says_why_in_a_line_where_the_database_is_away(
+    error: Exception, traceback: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    log_failure(logging.getLogger("node"), "assembly failed", "assembly_failed", error)
+    (record,) = caplog.records
+    assert bool(record.exc_info) is traceback
+    assert traceback or record.getMessage().endswith("(the database: refused)")
