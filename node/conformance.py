@@ -19,11 +19,10 @@ from dicom_profiles.equipment import (
     NODE_DEVICE_UID,
 )
 from dicom_profiles.storage import STORAGE_CLASSES, TRANSFER_SYNTAXES
-from node.assembly import ASK_AGAIN_S, QUESTION_S, SETTLE_S
 from node.config import Config, PeerSettings
+from node.conformance_afterwards import afterwards
 from node.conformance_objects import COPIED, FIXED, MADE, AttributeRow, created_objects
 from node.dispatch.statuses import C_STORE_STATUSES, HTTP_STATUSES
-from node.query import ANSWER_TIMEOUT_S
 from node.receiving import dimse, negotiation
 from pipelines import catalog
 
@@ -143,7 +142,7 @@ def services(config: Config) -> Lines:
     yield ""
     yield from _storage_scu(config)
     yield ""
-    yield from _commitment_and_find(config)
+    yield from afterwards(config)
 
 
 def _verification_and_storage_scp(config: Config) -> Lines:
@@ -200,36 +199,6 @@ def _codes(found: range) -> str:
     return f"`{found.start:04X}H` to `{found.stop - 1:04X}H`"
 
 
-def _commitment_and_find(config: Config) -> Lines:
-    wait_s = config.jobs.commitment_timeout_s
-    yield "### 4.4 Storage Commitment Push Model SCU"
-    yield ""
-    yield "N-ACTION (Action Type 1) with a Transaction UID of its own for each job and destination."
-    yield "The N-EVENT-REPORT is taken on a new association that the peer opens, with role"
-    yield f"selection (SCP). Without a report within {wait_s:g} s, or without the service, the"
-    yield "destination's index is asked by C-FIND (or QIDO-RS). Received instances are deleted"
-    yield "only after commitment."
-    yield ""
-    yield "### 4.5 Modality Performed Procedure Step SCP"
-    yield ""
-    yield "N-CREATE (IN PROGRESS) and N-SET are taken from peers that may call. Kept are the state"
-    yield "and, by series, how many instances the step lists; an ended step's list is evidence that"
-    yield "a series is complete. `0106H` status value not allowed, `0110H` the step had ended,"
-    yield "`0111H` it exists already, `0112H` it is unknown. Nothing is forwarded."
-    yield ""
-    yield "### 4.6 Query SCU (C-FIND, study root)"
-    yield ""
-    yield "Level SERIES with Number of Series Related Instances (0020,1209), which the peer may"
-    yield "leave out: then level IMAGE. Asked when no image of a series has come for"
-    yield f"{SETTLE_S:g} s; given up after {ANSWER_TIMEOUT_S:g} s (the decision waits"
-    yield f"{QUESTION_S:g} s at most); asked again every {ASK_AGAIN_S:g} s while some are missing."
-    yield ""
-    yield "`vscanner train --from PEER` asks at the levels STUDY and SERIES, and fetches series by"
-    yield "C-GET (Storage SCP on the association that it opened) or WADO-RS; a person starts it."
-    yield "What it keeps is de-identified by the Basic Application Level Confidentiality Profile"
-    yield "(PS3.15 E); of PET also weight (113108) and times moved to another day (113107)."
-
-
 def network(config: Config) -> Lines:
     """Association policy, identification, timers."""
     node = config.node
@@ -245,7 +214,7 @@ def network(config: Config) -> Lines:
         ("Asynchronous operations", "none: one operation at a time"),
         ("Implementation Class UID", f"`{IMPLEMENTATION_CLASS_UID}`"),
         ("Implementation Version Name", f"`{IMPLEMENTATION_VERSION_NAME}`"),
-        ("Silent associations", f"aborted after {node.idle_timeout_s:g} s"),
+        ("Silent associations", f"aborted after {node.idle_timeout_s:g} s, within a message too"),
         ("Answers of a peer", f"given up after {config.jobs.answer_timeout_s:g} s"),
         ("IP versions", "IPv4 and IPv6"),
     ]

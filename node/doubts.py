@@ -87,14 +87,12 @@ class Doubts:
             self._ledger.update(job.id, reason=reason)
             log.warning("a late report and the destination's index do not agree", extra=facts)
             return
-        reason = (
-            f"{row.destination} reported later that it does not keep {len(lost)} objects that it "
-            "took"
-        )
+        objects = "an object" if len(lost) == 1 else f"{len(lost)} objects"
+        reason = f"{row.destination} reported later that it does not keep {objects} that it took"
         if job.run >= MOST_RUNS:
             self._ledger.give_up(job, f"{reason}, for the {job.run}th time; ask those who run it.")
         else:
-            self._send_again(job, row.destination, lost, f"{reason}; they are sent again.")
+            self._send_again(job, row.destination, lost, f"{reason}; sending again.")
         log.warning("a destination lost what it had taken", extra=facts)
 
     def _lost(

@@ -111,6 +111,22 @@ def test_what_is_lost_again_and_again_is_a_persons_matter(
     node.ledger.cancel(other.id)
 
 
+def test_what_was_deleted_here_is_made_again(node: JobNode) -> None:
+    """Its folder went by retention; its sources may be here, or a person has to send them."""
+    other = node.make_job(5)
+    with node.database.begin() as connection:
+        values = {"state": "COMMITTED", "finished": datetime.now(UTC)}
+        connection.execute(jobs.update().where(jobs.c.id == other.id).values(values))
+        row = {"transaction_uid": "1.6", "job_id": other.id, "destination": "pacs"}
+        late = {"state": "CONTRADICTED", "failed": {"1.7": 1}, "asked": datetime.now(UTC)}
+        connection.execute(commitments.insert().values(**row, **late))
+    assert Doubts(node.config, node.database, lambda _job, _name: None).look() >= 1
+    now = node.ledger.require(other.id)
+    assert (now.state, now.run, now.finished) == (JobState.QUEUED, 1, None)
+    assert "does not keep an object that it took; sending again" in now.reason
+    node.ledger.cancel(other.id)
+
+
 def test_what_the_index_lacks_is_sent_again(
     node: JobNode, orthanc: OrthancServer, job: Job, uid: str
 ) -> None:
