@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.action == "list":
         state = JobState(arguments.state) if arguments.state else None
         found = ledger.list(state, limit=arguments.limit)
-        _print_jobs(found, as_json=arguments.json)
+        _print_jobs(found, arguments.config, as_json=arguments.json)
         return 0
     job = ledger.find(arguments.id or "")
     if arguments.action != "show":
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _print_jobs(found: Sequence[Job], *, as_json: bool) -> None:
+def _print_jobs(found: Sequence[Job], config: Path | None, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps([job.to_json() for job in found], indent=2))
         return
@@ -78,7 +78,8 @@ def _print_jobs(found: Sequence[Job], *, as_json: bool) -> None:
         created = f"{job.created.astimezone():%Y-%m-%d %H:%M:%S}"  # as on the status page
         facts = (job.route, job.model, str(job.attempts), created, job.reason)
         table.add_row(job.id[:SHOWN], state, *map(escape, facts))
-    output().print(table if found else "There are no such jobs.")
+    where = f"of {config}" if config else "of the defaults (name your node.yaml with --config)"
+    output().print(table if found else escape(f"There are no such jobs in the database {where}."))
 
 
 def _print_job(job: Job, *, as_json: bool) -> None:
