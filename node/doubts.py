@@ -73,27 +73,29 @@ class Doubts:
         return True
 
     def _act(self, job: Job, row: Any) -> None:
-        peer = self._config.peer_by_name(row.destination)
-        written = self._written(job)
-        lost = set(row.failed)
+        peer, written = self._config.peer_by_name(row.destination), self._written(job)
+        lost, asked = set(row.failed), False
         if peer is not None and written is not None:
-            lost = self._lost(job, peer, written, lost)
+            lost, asked = self._lost(job, peer, written, lost), True
         facts = {"action": "commitment_contradicted", "job": job.id, "lost": len(lost)}
-        if not lost:
+        if asked and not lost:
             reason = (
                 f"{row.destination} reported later that it does not keep {len(row.failed)} of "
                 "these objects, though its index shows all of them; ask those who run it."
             )
             self._ledger.update(job.id, reason=reason)
             log.warning("a late report and the destination's index do not agree", extra=facts)
-            return
-        objects = "an object" if len(lost) == 1 else f"{len(lost)} objects"
-        reason = f"{row.destination} reported later that it does not keep {objects} that it took"
+        else:
+            self._mend(job, row.destination, lost)
+            log.warning("a destination lost what it had taken", extra=facts)
+
+    def _mend(self, job: Job, destination: str, lost: set[str]) -> None:
+        objects = {0: "all", 1: "an object"}.get(len(lost), f"{len(lost)} objects")
+        reason = f"{destination} reported later that it does not keep {objects} that it took"
         if job.run >= MOST_RUNS:
             self._ledger.give_up(job, f"{reason}, for the {job.run}th time; ask those who run it.")
         else:
-            self._send_again(job, row.destination, lost, f"{reason}; sending again.")
-        log.warning("a destination lost what it had taken", extra=facts)
+            self._send_again(job, destination, lost, f"{reason}; sending again.")
 
     def _lost(
         self, job: Job, peer: PeerSettings, written: list[WrittenSeries], failed: set[str]
