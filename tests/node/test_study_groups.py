@@ -106,6 +106,19 @@ def test_opposed_phase_alone_is_refused_in_words(tmp_path: Path, assembler: Asse
     assert "only OOP is here" in job.reason
 
 
+def test_a_refused_phase_is_named_where_the_other_alone_is_not_enough(
+    tmp_path: Path, assembler: Assembler
+) -> None:
+    files = write_dual_echo(tmp_path / "mr", of_key={"IP": {"BodyPartExamined": "HEAD"}})
+    feed(assembler.spool, [*files["IP"], *files["OOP"]])
+    rows = look_until_decided(assembler)
+    assert [row.state for row in rows] == ["REFUSED", "REFUSED"]
+    reasons = {job.reason for job in newest(assembler)}
+    assert len(reasons) == 2
+    (of_oop,) = (reason for reason in reasons if "only OOP can be used" in reason)
+    assert "The IP of this study cannot be used. The body part is HEAD" in of_oop
+
+
 def test_what_is_in_doubt_is_held_before_anything_is_done(
     tmp_path: Path, assembler: Assembler
 ) -> None:
