@@ -16,7 +16,8 @@ from sqlalchemy.engine import Dialect, Engine
 from sqlalchemy.types import TypeDecorator
 
 from node.config import NodeSettings
-from node.table_versions import bring_up_to_date, versions_table
+from node.errors import NodeError
+from node.table_versions import bring_up_to_date, tables_version, versions_table
 
 metadata = sa.MetaData()
 
@@ -207,10 +208,14 @@ counters = sa.Table(
 )
 
 
+SQLITE = "node.sqlite"
+"""The database below the data directory, where it is SQLite."""
+
+
 def database_url(settings: NodeSettings) -> str:
     """The SQLAlchemy URL of the node's own tables."""
     if settings.database == "sqlite":
-        return f"sqlite:///{settings.data_dir / 'node.sqlite'}"
+        return f"sqlite:///{settings.data_dir / SQLITE}"
     return settings.database.replace("postgresql://", "postgresql+psycopg://", 1)
 
 
@@ -240,6 +245,10 @@ CONNECT_TIMEOUT, CONNECT_TIMEOUT_S = "connect_timeout", 5
 """Of PostgreSQL: else a host that is off would be waited for two minutes."""
 
 
+class NoNodeThere(NodeError):  # noqa: N818 - says what is wrong
+    """A database is asked about a node that has never been started on it."""
+
+
 def open_database(settings: NodeSettings) -> Engine:
     """Open the database and bring its tables up to date.
 
@@ -248,20 +257,58 @@ def open_database(settings: NodeSettings) -> Engine:
     Raises:
         DatabaseTooNew: a newer version of this program has used it.
     """
-    url = sa.make_url(database_url(settings))
-    if url.get_backend_name() == "sqlite":
+    if settings.database == "sqlite":
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-        engine = sa.create_engine(url, connect_args={"timeout": 60}, **ENGINE_SETTINGS)
-        sa.event.listen(engine, "connect", _tune_sqlite)
-    else:
-        limit = {} if CONNECT_TIMEOUT in url.query else {CONNECT_TIMEOUT: CONNECT_TIMEOUT_S}
-        engine = sa.create_engine(url, pool_pre_ping=True, connect_args=limit, **ENGINE_SETTINGS)
+    engine = _engine(settings)
     try:
         bring_up_to_date(engine, versions)
     except BaseException:
         engine.dispose()
         raise
     return engine
+
+
+def open_existing_database(settings: NodeSettings) -> Engine:
+    """Open the database of a node that is there; makes none.
+
+    Raises:
+        NoNodeThere: no node has been started there.
+        DatabaseTooNew: a newer version of this program has used it.
+    """
+    if settings.database == "sqlite":
+        _refuse_empty(settings)
+    engine = _engine(settings)
+    try:
+        if tables_version(engine, versions) is None:
+            raise NoNodeThere(
+                f"There is no node at {settings.data_dir}: its database has no tables; {NAME_IT}"
+            )
+    finally:
+        engine.dispose()
+    return open_database(settings)
+
+
+NAME_IT = "name its node.yaml with --config, or start one with `vscanner serve`."
+
+
+def _refuse_empty(settings: NodeSettings) -> None:
+    path = settings.data_dir / SQLITE
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        size = 0
+    if not size:
+        raise NoNodeThere(f"There is no node at {settings.data_dir}: it has no {SQLITE}; {NAME_IT}")
+
+
+def _engine(settings: NodeSettings) -> Engine:
+    url = sa.make_url(database_url(settings))
+    if url.get_backend_name() == "sqlite":
+        engine = sa.create_engine(url, connect_args={"timeout": 60}, **ENGINE_SETTINGS)
+        sa.event.listen(engine, "connect", _tune_sqlite)
+        return engine
+    limit = {} if CONNECT_TIMEOUT in url.query else {CONNECT_TIMEOUT: CONNECT_TIMEOUT_S}
+    return sa.create_engine(url, pool_pre_ping=True, connect_args=limit, **ENGINE_SETTINGS)
 
 
 def _tune_sqlite(connection: Any, _record: Any) -> None:

@@ -18,7 +18,7 @@ from rich.markup import escape
 
 from node.config import Config, PeerSettings
 from node.config_file import config_warnings, load_config, missing_files
-from node.database import open_database
+from node.database import NoNodeThere, open_existing_database
 from node.database_wait import reason_of
 from node.dispatch.associate import associated
 from node.dispatch.errors import DispatchError
@@ -100,32 +100,36 @@ def check_node(path: Path | None) -> Iterator[Line]:
 
 
 def check_data_dir(config: Config) -> Line:
-    """The data directory can be written and has room."""
+    """The data directory, or where it will be made, can be written and has room."""
     folder, part = config.node.data_dir, f"data directory {config.node.data_dir}"
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".check-") as file:
+        with tempfile.NamedTemporaryFile(dir=there, prefix=".check-") as file:
             file.write(b"x")
             os.fsync(file.fileno())
     except OSError as error:
         reason = error.strerror or str(error)
-        return Line(part, False, f"cannot be written ({reason}); set another node.data_dir.")
-    free, least = shutil.disk_usage(folder).free, config.node.min_free_bytes
-    text = f"writable, {free / 1e9:.1f} GB free"
+        word = "written" if there == folder else "made"
+        return Line(part, False, f"cannot be {word} ({reason}); set another node.data_dir.")
+    free, least = shutil.disk_usage(there).free, config.node.min_free_bytes
+    word = "writable" if there == folder else "not there yet, `vscanner serve` will make it"
+    text = f"{word}, {free / 1e9:.1f} GB free"
     if free < least:
         text += f", but C-STORE is refused below {least / 1e9:.1f} GB; make room."
     return Line(part, free >= least, text)
 
 
 def check_database(config: Config) -> Line:
-    """The database opens and answers."""
+    """The database opens and answers; where no node has been started, it is not made."""
     kind = "SQLite" if config.node.database == "sqlite" else "PostgreSQL"
     part = f"database ({kind})"
     try:
-        engine = open_database(config.node)
+        engine = open_existing_database(config.node)
         with engine.connect() as connection:
             count = connection.scalar(sa.text("SELECT count(*) FROM series"))
         engine.dispose()
+    except NoNodeThere as error:
+        return Line(part, True, str(error), warning=True)
     except NodeError as error:
         return Line(part, False, str(error))
     except (sa.exc.SQLAlchemyError, OSError) as error:

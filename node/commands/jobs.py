@@ -12,7 +12,7 @@ from rich.table import Table
 
 from node.commands.tables import folding_table, output
 from node.config_file import load_config
-from node.database import open_database
+from node.database import open_existing_database
 from node.jobs import Job, JobLedger, JobState
 
 EXAMPLE = """\
@@ -55,7 +55,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Show jobs, or change one."""
-    ledger = JobLedger(open_database(load_config(arguments.config).node))
+    ledger = JobLedger(open_existing_database(load_config(arguments.config).node))
     if arguments.action == "list":
         state = JobState(arguments.state) if arguments.state else None
         found = ledger.list(state, limit=arguments.limit)

@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from sqlalchemy.dialects import sqlite
 
 from node.config import NodeSettings
-from node.database import UTCDateTime, database_url, executors, metadata, open_database
+from node.database import (
+    NoNodeThere,
+    UTCDateTime,
+    database_url,
+    executors,
+    metadata,
+    open_database,
+    open_existing_database,
+)
 
 NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001 - what is refused, and made aware
 
@@ -99,3 +107,32 @@ def test_a_host_that_is_off_is_not_waited_for(tmp_path: Path) -> None:
         with pytest.raises(sa.exc.OperationalError):
             open_database(settings)
     assert time.monotonic() - began < 30
+
+
+def test_a_database_without_a_node_is_left_as_it_is(tmp_path: Path) -> None:
+    settings = NodeSettings(data_dir=tmp_path)
+    with pytest.raises(NoNodeThere):
+        open_existing_database(settings)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "node.sqlite").touch()
+    with pytest.raises(NoNodeThere):
+        open_existing_database(settings)
+    assert not (tmp_path / "node.sqlite").read_bytes()
+    open_database(settings).dispose()
+    open_existing_database(settings).dispose()
+
+
+@pytest.mark.postgresql
+def test_a_postgresql_without_a_node_is_left_as_it_is(postgresql: str) -> None:
+    server = sa.create_engine(postgresql.replace("postgresql://", "postgresql+psycopg://"))
+    with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("CREATE DATABASE nobody")
+    settings = NodeSettings(database=postgresql.rpartition("/")[0] + "/nobody")
+    with pytest.raises(NoNodeThere, match="no tables"):
+        open_existing_database(settings)
+    engine = sa.create_engine(database_url(settings))
+    assert not sa.inspect(engine).get_table_names()
+    engine.dispose()
+    with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("DROP DATABASE nobody")
+    server.dispose()

@@ -90,3 +90,20 @@ def test_every_fault_of_the_configuration_has_a_line(
 def test_no_peers_is_a_warning(tmp_path: Path) -> None:
     warnings = [line.text for line in check_node(write_config(tmp_path)) if line.warning]
     assert any("accepts nobody" in text for text in warnings)
+
+
+def test_it_makes_nothing_where_no_node_is(tmp_path: Path) -> None:
+    lines = list(check_node(write_config(tmp_path)))
+    folder, database = line_about(lines, "data directory"), line_about(lines, "database")
+    assert (folder.ok, "vscanner serve" in folder.text) == (True, True)
+    assert (database.ok, database.warning) == (True, True)
+    assert "There is no node" in database.text
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_folder_that_is_there_is_written_and_still_no_node(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    lines = list(check_node(write_config(tmp_path)))
+    assert "writable" in line_about(lines, "data directory").text
+    assert "There is no node" in line_about(lines, "database").text
+    assert not list((tmp_path / "data").iterdir())

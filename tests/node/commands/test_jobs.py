@@ -77,3 +77,19 @@ def test_release(node: JobNode) -> None:
 def test_unknown_job(node: JobNode, capsys: pytest.CaptureFixture[str], words: tuple[str]) -> None:
     assert call(node, *words) == 1
     assert "vscanner jobs list" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("jobs", "list"), ("jobs", "cancel", "ab"), ("recall", "--model", "m", "--version", "1")],
+)
+def test_where_no_node_is_that_is_said_and_nothing_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    path = tmp_path / "node.yaml"
+    path.write_text(f"node: {{data_dir: {tmp_path / 'data'}}}\n")
+    assert main([*words, "--config", str(path)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"vscanner: There is no node at {tmp_path / 'data'}")
+    assert "--config" in said
+    assert not (tmp_path / "data").exists()
