@@ -37,14 +37,21 @@ DONE = frozenset({JobState.COMMITTED, JobState.REFUSED, JobState.CANCELLED})
 held one, and one that was sent and never confirmed, until a person has decided."""
 
 
+def doubted() -> sa.ColumnElement[bool]:
+    """Which jobs a late report contradicts: what was sent, and its sources, may be needed again."""
+    of_job = commitments.c.job_id == jobs.c.id
+    return sa.exists().where(of_job, commitments.c.state == CommitmentState.CONTRADICTED)
+
+
 def ended_before(settings: RetentionSettings, now: datetime) -> sa.ColumnElement[bool]:
     """Which jobs ended so long ago that their folder, and what leads to it, may go."""
     done = now - timedelta(seconds=settings.derived_keep_s)
     failed = now - timedelta(seconds=settings.failed_keep_s)
-    return sa.or_(
+    long_ago = sa.or_(
         sa.and_(jobs.c.state.in_(DONE), jobs.c.finished <= done),
         sa.and_(jobs.c.state == JobState.FAILED, jobs.c.finished <= failed),
     )
+    return sa.and_(long_ago, sa.not_(doubted()))
 
 
 def sweep_records(database: Engine, settings: RetentionSettings, now: datetime) -> int:

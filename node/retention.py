@@ -26,7 +26,7 @@ from node.config import RetentionSettings
 from node.database import conflicts, instances, jobs, series
 from node.database_wait import log_failure
 from node.jobs import UIDS_IN_ONE_QUERY, JobState
-from node.records import ended_before
+from node.records import doubted, ended_before
 from node.spooling.admission import REJECTED
 from node.spooling.incoming import FOLDER, exclusive
 from node.work import JOBS_FOLDER
@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 
 FIRST_AFTER_S = 1.0
 EVERY_S = 60.0
+ASIDE = ".going-"
+"""Begins the name of a job's folder that is being deleted."""
 SETTLED = frozenset({JobState.COMMITTED, JobState.REFUSED, JobState.CANCELLED})
 """States in which a job needs its sources no more; a failed or held one may be tried again."""
 
@@ -46,7 +48,10 @@ them, as long as what was derived is here."""
 
 @dataclass(frozen=True)
 class JobEnd:
-    """How a job ended: its state, and when; `finished` is None while it is under way."""
+    """How a job ended: its state, and when.
+
+    `finished` is None while it is under way, and while a late report is not looked into.
+    """
 
     state: JobState
     finished: datetime | None
@@ -134,7 +139,7 @@ class Retention:
         query = _decided().where(series.c.series_instance_uid.in_(_series_here()))
         with self.database.connect() as connection:
             found = connection.execute(query).all()
-        ends = self._ends_by_series()
+        ends = self._ends_by_series(series.c.series_instance_uid.in_(_series_here()))
         deleted = 0
         for uid, last_received in found:
             if received_may_go(last_received, ends.get(uid, []), self.settings, now):
@@ -142,7 +147,10 @@ class Retention:
         return deleted
 
     def _delete_unless_more_came(self, uid: str, last_received: datetime, now: datetime) -> int:
-        """Nothing is admitted meanwhile: what comes again just now is no duplicate of these."""
+        """Nothing is admitted meanwhile: what comes again just now is no duplicate of these.
+
+        Asked once more: a person may have tried a job again while other series were deleted.
+        """
         query = _decided().where(series.c.series_instance_uid == uid)
         with self._nothing_admitted() as free:
             if not free:
@@ -150,6 +158,9 @@ class Retention:
             with self.database.connect() as connection:
                 row = connection.execute(query).one_or_none()
             if row is None or row.last_received != last_received:
+                return 0
+            ends = self._ends_by_series(series.c.series_instance_uid == uid).get(uid, [])
+            if not received_may_go(last_received, ends, self.settings, now):
                 return 0
             return self._delete_received(uid, now)
 
@@ -161,18 +172,18 @@ class Retention:
         with exclusive(incoming) as free:
             yield free
 
-    def _ends_by_series(self) -> dict[str, list[JobEnd]]:
+    def _ends_by_series(self, of: sa.ColumnElement[bool]) -> dict[str, list[JobEnd]]:
+        """How the jobs of these series, and of others of their studies, ended."""
         ends: dict[str, list[JobEnd]] = {}
-        studies = sa.select(series.c.study_instance_uid).where(
-            series.c.series_instance_uid.in_(_series_here())
-        )
-        query = sa.select(jobs.c.source_series, jobs.c.state, jobs.c.finished).where(
+        studies = sa.select(series.c.study_instance_uid).where(of)
+        finished = sa.case((doubted(), None), else_=jobs.c.finished).label("finished")
+        query = sa.select(jobs.c.source_series, jobs.c.state, finished).where(
             jobs.c.study_instance_uid.in_(studies)
         )
         with self.database.connect() as connection:
-            for uids, state, finished in connection.execute(query):
+            for uids, state, ended in connection.execute(query):
                 for uid in uids:
-                    ends.setdefault(uid, []).append(JobEnd(JobState(state), finished))
+                    ends.setdefault(uid, []).append(JobEnd(JobState(state), ended))
         return ends
 
     def _delete_received(self, series_uid: str, now: datetime) -> int:
@@ -217,11 +228,20 @@ class Retention:
                 some = jobs.c.id.in_(here[start : start + UIDS_IN_ONE_QUERY])
                 query = sa.select(jobs.c.id).where(some, ended_before(self.settings, now))
                 going += connection.execute(query).scalars()
-        deleted = 0
+        deleted = _remove_aside(folders)  # what a crash left
         for job_id in going:
-            deleted += sum(1 for path in (folders / job_id).rglob("*") if path.is_file())
-            shutil.rmtree(folders / job_id, ignore_errors=True)
+            self._put_aside(job_id, now)
+            deleted += _remove_aside(folders)
         return deleted
+
+    def _put_aside(self, job_id: str, now: datetime) -> None:
+        """At once, so that no run of the job finds half of it; unless the job goes on just now."""
+        folder = self.data_dir / JOBS_FOLDER / job_id
+        still = jobs.update().where(jobs.c.id == job_id, ended_before(self.settings, now))
+        with self.database.begin() as connection:  # the row is ours until the folder is aside
+            if connection.execute(still.values(run=jobs.c.run)).rowcount:
+                with contextlib.suppress(OSError):  # another worker was quicker
+                    folder.rename(folder.with_name(ASIDE + job_id))
 
     def _sweep_conflicts(self, now: datetime) -> int:
         """Second contents under known UIDs: nobody has asked about them for long."""
@@ -249,6 +269,16 @@ class Retention:
                     path.unlink()
                     deleted += 1
         return deleted
+
+
+def _remove_aside(folders: Path) -> int:
+    """Delete what was put aside; gives the number of files."""
+    deleted = 0
+    for folder in folders.glob(f"{ASIDE}*/"):
+        with contextlib.suppress(FileNotFoundError):  # another worker is at it as well
+            deleted += sum(1 for path in folder.rglob("*") if path.is_file())
+        shutil.rmtree(folder, ignore_errors=True)
+    return deleted
 
 
 def _series_here() -> sa.Select[tuple[str]]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,10 +9,12 @@ import sqlalchemy as sa
 
 from node.assembler import Assembler
 from node.config import RetentionSettings
-from node.database import instances, jobs, open_database, series
-from node.job_states import JobState
+from node.database import commitments, instances, jobs, open_database, series
+from node.jobs import Job, JobState
+from node.records import sweep_records
 from node.retention import JobEnd, Retention, received_may_go
 from node.spooling.incoming import exclusive
+from node.steps.folder import JobFolder
 from tests.node.dispatch.scp import StorageSCP
 from tests.node.feeding import feed, look_until_decided, make_config
 from tests.node.job_node import JobNode, job_node
@@ -124,3 +127,101 @@ def test_images_that_come_after_the_others_were_deleted_are_decided(tmp_path: Pa
     assert (row.revision, row.completed_count, row.state) == (3, 20, "ROUTED")
     assembler.close()
     database.dispose()
+
+
+def contradicted(node: JobNode, job: Job) -> None:
+    """The job was committed; then its destination said that it does not keep an object."""
+    with node.database.begin() as connection:
+        ended = {"state": str(JobState.COMMITTED), "finished": datetime.now(UTC)}
+        connection.execute(jobs.update().where(jobs.c.id == job.id).values(ended))
+        row = {"transaction_uid": "1.8", "job_id": job.id, "destination": "pacs"}
+        late = {"state": "CONTRADICTED", "failed": {"1.7": 1}, "asked": datetime.now(UTC)}
+        connection.execute(commitments.insert().values(**row, **late))
+
+
+def make_folder(node: JobNode, job: Job) -> Path:
+    folder = JobFolder(node.config.node.data_dir / "jobs" / job.id)
+    folder.derived.mkdir(parents=True)
+    (folder.derived / "DEN-0001.dcm").write_bytes(b"x")
+    return folder.path
+
+
+def test_what_a_late_report_doubts_stays_until_somebody_looked(tmp_path: Path) -> None:
+    """The destination may be away, and nobody can be asked, for longer than anything is kept."""
+    with job_node(tmp_path, StorageSCP(port=1)) as node:
+        job = node.make_job(4)
+        decide(node)
+        folder = make_folder(node, job)
+        contradicted(node, job)
+        retention = Retention(node.database, tmp_path / "data", RetentionSettings())
+        later = datetime.now(UTC) + timedelta(days=365)
+        assert retention.sweep(later) == 0
+        assert sweep_records(node.database, RetentionSettings(), later) == 0
+        assert folder.exists()
+        with node.database.begin() as connection:
+            connection.execute(commitments.update().values(state="EXPIRED"))
+        assert retention.sweep(later) == 5
+        assert not folder.exists()
+
+
+def test_sources_of_a_job_that_is_tried_again_meanwhile_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with job_node(tmp_path, StorageSCP(port=1)) as node:
+        made = sorted((node.make_job(4) for _ in range(2)), key=lambda job: job.source_series)
+        decide(node)
+        for job in made:
+            node.ledger.cancel(job.id)
+        unlink = Path.unlink
+
+        def unlink_while_a_person_retries(path: Path, missing_ok: bool = False) -> None:
+            waiting = [one for one in made if one.source_series[0] not in str(path)]
+            if path.suffix == ".dcm" and not node.ledger.list(JobState.QUEUED):
+                node.ledger.retry(waiting[0].id)
+            unlink(path, missing_ok)
+
+        monkeypatch.setattr(Path, "unlink", unlink_while_a_person_retries)
+        retention = Retention(node.database, tmp_path / "data", RetentionSettings())
+        assert retention.sweep(datetime.now(UTC) + timedelta(days=365)) == 4
+        (again,) = node.ledger.list(JobState.QUEUED)
+        spool = tmp_path / "data" / "spool"
+        assert {str(p.parent.name) for p in spool.rglob("*.dcm")} == set(again.source_series)
+
+
+def test_the_folder_of_a_job_that_is_tried_again_meanwhile_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with job_node(tmp_path, StorageSCP(port=1)) as node:
+        made = [node.make_job(4) for _ in range(2)]
+        for job in made:
+            make_folder(node, job)
+            node.ledger.cancel(job.id)
+        rmtree = shutil.rmtree
+
+        def rmtree_while_a_person_retries(path: Path, **options: bool) -> None:
+            waiting = [one for one in made if one.id not in str(path)]
+            if not node.ledger.list(JobState.QUEUED):
+                node.ledger.retry(waiting[0].id)
+            rmtree(path, **options)
+
+        monkeypatch.setattr(shutil, "rmtree", rmtree_while_a_person_retries)
+        retention = Retention(node.database, tmp_path / "data", RetentionSettings())
+        assert retention.sweep(datetime.now(UTC) + timedelta(days=365)) == 1
+        (again,) = node.ledger.list(JobState.QUEUED)
+        assert [path.name for path in (tmp_path / "data" / "jobs").iterdir()] == [again.id]
+
+
+def test_a_folder_that_a_crash_left_half_deleted_is_nobodys_and_goes(tmp_path: Path) -> None:
+    """Killed within the deletion: no later run may take what is left for a job's objects."""
+    with job_node(tmp_path, StorageSCP(port=1)) as node:
+        job = node.make_job(4)
+        folder = make_folder(node, job)
+        node.ledger.cancel(job.id)
+        later = datetime.now(UTC) + timedelta(days=365)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(shutil, "rmtree", lambda _path, **_options: None)  # killed here
+            Retention(node.database, tmp_path / "data", RetentionSettings()).sweep(later)
+        node.ledger.retry(job.id)
+        assert not folder.exists()
+        Retention(node.database, tmp_path / "data", RetentionSettings()).sweep(later)
+        assert not list((tmp_path / "data" / "jobs").iterdir())
