@@ -225,6 +225,8 @@ class JobWork:
 
     def _gate(self, work: Work, job: Job, watch: Watch) -> None:
         folder = self.folder(job.id)
+        if folder.is_checked:
+            return  # an earlier run did all but send it; its sources may be gone
         folder.prepare(self._input(job))
         verdict = gate_step(folder)
         if not verdict.accepted:
@@ -242,7 +244,7 @@ class JobWork:
 
     def _check(self, work: Work, job: Job, watch: Watch) -> None:
         folder = self.folder(job.id)
-        findings = check_step(folder)
+        findings = [] if folder.is_checked else check_step(folder)
         if findings:
             folder.discard_written()
             raise Ended(
@@ -298,6 +300,7 @@ class JobWork:
             found = {row.sop_instance_uid: row.path for row in connection.execute(query)}
         if not set(uids) <= set(found):
             raise UnknownSource(
-                "The source instances are not in the spool any more; send the series again."
+                "The source instances are not in the spool any more; send the series again, then "
+                "retry this job."
             )
         return tuple(Path(found[uid]) for uid in uids)

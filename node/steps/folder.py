@@ -163,6 +163,11 @@ class JobFolder:
         ]
         write_json(self._file("derived.json"), {"series": listed})
 
+    @property
+    def is_checked(self) -> bool:
+        """Whether the derived objects are there and may leave: see `discard_translated`."""
+        return self.written is not None and not self.translated.exists()
+
     def discard_written(self) -> None:
         """Derived objects that must not leave: the next run writes them again."""
         self._file("derived.json").unlink(missing_ok=True)

@@ -5,12 +5,13 @@ import shutil
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from pynetdicom import evt
 
-from node.database import open_database
+from node.database import instances, open_database
 from node.jobs import Job, JobState
 from node.warm import WarmPipelines
 from node.work import JobWork, Outcome, Work
@@ -244,3 +245,26 @@ def test_unconfirmed_by_one_destination_while_another_waits(node: JobNode) -> No
     now = node.ledger.require(job.id)
     assert now.state is JobState.SENT
     assert now.finished
+
+
+def test_what_was_checked_is_sent_again_though_its_sources_are_gone(
+    node: JobNode, scp: StorageSCP
+) -> None:
+    """Committed, its sources deleted, then lost by the destination; and a person retries."""
+    job = node.make_job(4)
+    do(work_of(node), job, *MAKING)
+    with node.database.begin() as connection:
+        connection.execute(instances.update().values(deleted=datetime.now(UTC)))
+    shutil.rmtree(node.config.node.data_dir / "spool")
+    node.ledger.update(job.id, state=JobState.FAILED)
+    again = node.ledger.retry(job.id)
+    outcomes = do(work_of(node), again, *MAKING, "dispatch")
+    assert all(outcome.go_on for outcome in outcomes), node.ledger.require(job.id).reason
+    assert len(scp.stored) == 6
+
+
+def test_what_was_not_checked_needs_its_sources(node: JobNode) -> None:
+    job = node.make_job(4)
+    do(work_of(node), job, "gate", "translate", "write")
+    shutil.rmtree(node.config.node.data_dir / "spool")
+    assert not do(work_of(node), job, "check")[0].go_on
