@@ -148,6 +148,18 @@ class CommitmentLedger:
                 .values(state=str(CommitmentState.EXPIRED))
             )
 
+    def withdraw(self, job_id: str, destination: str) -> None:
+        """Let no promise that a destination made, or will make, about what it lost count."""
+        counts = commitments.c.state.in_([CommitmentState.ASKED, CommitmentState.COMMITTED])
+        with self.database.begin() as connection:
+            connection.execute(
+                commitments.update()
+                .where(
+                    commitments.c.job_id == job_id, commitments.c.destination == destination, counts
+                )
+                .values(state=str(CommitmentState.EXPIRED))
+            )
+
 
 def _question(transaction_uid: str, instances: Iterable[Outgoing]) -> Dataset:
     """Action Information of the request, PS3.4 table J.3.2-1."""

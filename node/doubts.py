@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from node.commitment import CommitmentState
+from node.commitment import CommitmentLedger, CommitmentState
 from node.config import Config, PeerSettings
 from node.database import commitments
 from node.delivery import expected_of
@@ -110,10 +110,13 @@ class Doubts:
     def _send_again(self, job: Job, destination: str, lost: set[str], reason: str) -> None:
         ledger = DeliveryLedger(self._database)
         ledger.set_status(job.id, destination, lost, DeliveryStatus.FAILED)
+        CommitmentLedger(self._database, self._config).withdraw(job.id, destination)
         if self._written(job) is None:  # deleted here: it is made again
             self._ledger.run_again(job, reason)
-        else:
-            self._deliver(self._ledger.deliver_again(job, reason), destination)
+            return
+        again = self._ledger.deliver_again(job, reason)
+        for name in sorted({destination} | ledger.unconfirmed(job.id)):
+            self._deliver(again, name)
 
     def _written(self, job: Job) -> list[WrittenSeries] | None:
         """What the job sent; None where its folder was deleted."""

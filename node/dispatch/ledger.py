@@ -68,6 +68,14 @@ class DeliveryLedger:
         """SOP Instance UIDs that the destination keeps for certain."""
         return self._uids(job_id, destination, [DeliveryStatus.COMMITTED])
 
+    def unconfirmed(self, job_id: str) -> set[str]:
+        """Destinations that do not keep everything for certain."""
+        query = sa.select(deliveries.c.destination).where(
+            deliveries.c.job_id == job_id, deliveries.c.status != DeliveryStatus.COMMITTED
+        )
+        with self.database.connect() as connection:
+            return set(connection.execute(query.distinct()).scalars())
+
     def set_status(
         self, job_id: str, destination: str, uids: Iterable[str], status: DeliveryStatus
     ) -> None:

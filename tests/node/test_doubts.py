@@ -9,12 +9,13 @@ import pytest
 import requests
 import sqlalchemy as sa
 
+from node.commitment import CommitmentLedger
 from node.database import commitments, deliveries, jobs
 from node.dispatch.ledger import DeliveryStatus
 from node.doubts import MOST_RUNS, Doubts
 from node.jobs import Job, JobState
 from node.receiving.reports import SOME_FAILED, CommitmentReport, record_report
-from node.steps.folder import JobFolder
+from node.steps.folder import JobFolder, WrittenSeries
 from tests.node.job_node import JobNode, job_node, receiving
 from tests.servers import OrthancServer, run_orthanc
 
@@ -124,6 +125,49 @@ def test_what_was_deleted_here_is_made_again(node: JobNode) -> None:
     now = node.ledger.require(other.id)
     assert (now.state, now.run, now.finished) == (JobState.QUEUED, 1, None)
     assert "does not keep an object that it took; sending again" in now.reason
+    node.ledger.cancel(other.id)
+
+
+def late_report(
+    node: JobNode, slices: int, state: JobState, statuses: dict[str, DeliveryStatus]
+) -> Job:
+    """A job that has sent an object, which its first destination, it says now, does not keep."""
+    made, now = node.make_job(slices), datetime.now(UTC)
+    folder = JobFolder(node.config.node.data_dir / "jobs" / made.id)
+    folder.derived.mkdir(parents=True)
+    folder.set_written([WrittenSeries("1.3", "images", (), ("1.7",))])
+    with node.database.begin() as connection:
+        ended = {"state": str(state), "finished": now}
+        connection.execute(jobs.update().where(jobs.c.id == made.id).values(ended))
+        row = {"job_id": made.id, "sop_instance_uid": "1.7", "updated": now}
+        for name, status in statuses.items():
+            connection.execute(deliveries.insert().values(**row, destination=name, status=status))
+        row = {"transaction_uid": f"1.8.{slices}", "job_id": made.id, "destination": "pacs"}
+        late = {"state": "CONTRADICTED", "failed": {"1.7": 1}, "asked": now}
+        connection.execute(commitments.insert().values(**row, **late))
+    return made
+
+
+def test_an_older_promise_of_the_same_destination_counts_no_more(node: JobNode) -> None:
+    """It was asked twice and promised twice; now it does not keep what it promised."""
+    other = late_report(node, 6, JobState.COMMITTED, {"pacs": DeliveryStatus.COMMITTED})
+    with node.database.begin() as connection:
+        row = {"transaction_uid": "1.9", "job_id": other.id, "destination": "pacs"}
+        promised = {"state": "COMMITTED", "failed": {}, "asked": datetime.now(UTC)}
+        connection.execute(commitments.insert().values(**row, **promised))
+    Doubts(node.config, node.database, lambda _job, _name: None).look()
+    assert node.ledger.require(other.id).state is JobState.WRITTEN
+    assert not CommitmentLedger(node.database, node.config).asked_before(other.id, "pacs")
+    node.ledger.cancel(other.id)
+
+
+def test_who_had_not_confirmed_is_asked_again_too(node: JobNode) -> None:
+    """Else the job would wait for a destination to which nothing goes."""
+    statuses = {"pacs": DeliveryStatus.COMMITTED, "viewer": DeliveryStatus.SENT}
+    other = late_report(node, 7, JobState.SENT, statuses)
+    delivered: list[str] = []
+    Doubts(node.config, node.database, lambda _job, name: delivered.append(name)).look()
+    assert delivered == ["pacs", "viewer"]
     node.ledger.cancel(other.id)
 
 
