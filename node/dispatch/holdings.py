@@ -153,4 +153,7 @@ def _http(request: Callable[[], requests.Response], peer: PeerSettings) -> list[
         raise DestinationUnavailable(f"{peer.name} answered with HTTP {response.status_code}.")
     if response.status_code != requests.codes.ok:
         raise DestinationRefuses(f"{peer.name} answered with HTTP {response.status_code}.")
-    return list(response.json())
+    try:
+        return list(response.json())
+    except ValueError as error:  # a log-in page, say, of what stands before the archive
+        raise DestinationUnavailable(f"{peer.name} answered with what is no JSON.") from error

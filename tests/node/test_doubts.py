@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 import requests
@@ -169,6 +171,39 @@ def test_who_had_not_confirmed_is_asked_again_too(node: JobNode) -> None:
     Doubts(node.config, node.database, lambda _job, name: delivered.append(name)).look()
     assert delivered == ["pacs", "viewer"]
     node.ledger.cancel(other.id)
+
+
+class LogInPage(BaseHTTPRequestHandler):
+    """What stands before an archive answers instead of it, as if all were well."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<html>Please log in.</html>")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_destination_that_answers_nonsense_keeps_no_other_waiting(node: JobNode) -> None:
+    jobs_made = [late_report(node, slices, JobState.COMMITTED, {}) for slices in (8, 9)]
+    with node.database.begin() as connection:
+        second = commitments.c.job_id == jobs_made[1].id
+        connection.execute(commitments.update().where(second).values(destination="removed"))
+    delivered: list[str] = []
+    with HTTPServer(("127.0.0.1", 0), LogInPage) as server:
+        threading.Thread(target=server.serve_forever).start()
+        (peer,) = node.config.peers
+        url = f"http://127.0.0.1:{server.server_port}"
+        odd = peer.model_copy(update={"send_by": "stow-rs", "dicomweb": url})
+        config = node.config.model_copy(update={"peers": (odd,)})
+        Doubts(config, node.database, lambda job, _name: delivered.append(job.id)).look()
+        server.shutdown()
+    assert delivered == [jobs_made[1].id]
+    assert node.ledger.require(jobs_made[0].id).state is JobState.COMMITTED
+    with node.database.begin() as connection:
+        connection.execute(commitments.update().values(state="EXPIRED"))
+    node.ledger.cancel(jobs_made[1].id)
 
 
 def test_what_the_index_lacks_is_sent_again(
