@@ -99,7 +99,7 @@ def test_what_a_command_makes_is_not_for_others_to_read(tmp_path: Path) -> None:
     config.write_text(f"node: {{data_dir: {tmp_path / 'data'}}}")
     before = os.umask(0o022)
     try:
-        assert main(["jobs", "--config", str(config)]) == 0
+        assert main(["receive", "--rebuild-index", "--config", str(config)]) == 0
     finally:
         os.umask(before)
     made = [tmp_path / "data", *(tmp_path / "data").rglob("*")]
