@@ -35,7 +35,7 @@ from dicom_profiles.pixels import SliceFacts, declared_padding
 from dicom_profiles.provenance import Derivation, Provenance, private_text
 from dicom_profiles.ready import ReadyImages, ReadySlice
 from dicom_profiles.series import SourceInstance, SourceSeries
-from dicom_profiles.source import Sources
+from dicom_profiles.source import Source, Sources
 from dicom_profiles.storage import is_lossy, lossy_method
 
 DENOISED_CT = DerivedKind(
@@ -103,9 +103,8 @@ class SlicePreparation:
     """
 
     def __init__(self, sources: Sources) -> None:
-        source = sources[INPUT]
-        self._source = source if isinstance(source, SourceSeries) else None
-        self._own = OwnElements(self._source) if self._source else None
+        self._source = sources[INPUT]
+        self._own = OwnElements(self._source)
 
     def __call__(self, index: int, hu: npt.NDArray[np.float32]) -> ReadySlice:
         """Make one output slice ready, whose source has been decoded.
@@ -113,10 +112,11 @@ class SlicePreparation:
         Raises:
             DerivedObjectError: it has not, or the values do not fit.
         """
-        facts = self._source.decoded_facts(index) if self._source else None
-        if self._source is None or self._own is None or facts is None:
+        source = self._source
+        facts = source.decoded_facts(index) if isinstance(source, SourceSeries) else None
+        if facts is None:
             raise DerivedObjectError("Slices can be made ready once their source is decoded.")
-        return self._own.ready(_Output(self._source.instances[index], facts, hu, None))
+        return self._own.ready(_Output(source.instances[index], facts, hu, None))
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +136,7 @@ class OwnElements:
         source: the low-dose series.
     """
 
-    def __init__(self, source: SourceSeries) -> None:
+    def __init__(self, source: Source) -> None:
         self._elements = ElementEncoder(source.headers[0].get("SpecificCharacterSet"))
 
     def ready(self, output: _Output) -> ReadySlice:

@@ -252,6 +252,12 @@ def write_synced(path: Path, content: bytes) -> None:
         raise
 
 
+def write_durable(path: Path, content: bytes) -> None:
+    """Write a single file, name and all: after a crash it is there whole or not at all."""
+    write_synced(path, content)
+    sync_folder(path.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

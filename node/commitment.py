@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 
 import sqlalchemy as sa
 from pydicom.dataset import Dataset
@@ -23,6 +22,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 )
 from sqlalchemy.engine import Engine
 
+from node.commitment_states import CommitmentState
 from node.config import Config, PeerSettings
 from node.database import commitments
 from node.dispatch.associate import associated
@@ -32,16 +32,6 @@ from node.dispatch.outgoing import Outgoing
 REQUEST_STORAGE_COMMITMENT = 1  # Action Type ID, PS3.4 table J.3.2-1
 POLL_S = 0.05
 FORGOTTEN_AFTER = timedelta(hours=24)
-
-
-class CommitmentState(StrEnum):
-    """Where a storage commitment transaction is."""
-
-    ASKED = "ASKED"  # the peer has been asked, its report is awaited
-    COMMITTED = "COMMITTED"  # the peer keeps every instance
-    FAILED = "FAILED"  # the peer does not keep some; `failed` says which and why
-    EXPIRED = "EXPIRED"  # no report came in time, or a late one is dealt with
-    CONTRADICTED = "CONTRADICTED"  # a failure came after that; see `node.doubts`
 
 
 @dataclass(frozen=True)

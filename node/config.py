@@ -6,6 +6,7 @@ nearest valid key. Units stand in the names (`quiet_s`, `min_free_bytes`).
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -257,3 +258,11 @@ class Config(Settings):
         """
         named = [peer for peer in self.peers if peer.ae_title.strip() == ae_title.strip()]
         return next((peer for peer in named if peer.may_call), next(iter(named), None))
+
+
+def is_everywhere(host: str) -> bool:
+    """Whether a server that listens at this host listens on all addresses of the machine."""
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False

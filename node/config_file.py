@@ -18,7 +18,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from node.conditions import ConditionError, parse_condition
-from node.config import Config, PeerSettings, RouteSettings
+from node.config import Config, PeerSettings, RouteSettings, is_everywhere
 from node.errors import ConfigError
 from pipelines import catalog
 from pipelines.errors import PipelineError
@@ -34,7 +34,6 @@ SOURCE = "source"
 
 INTEGER = re.compile(r"[-+]?[0-9]+")
 FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})
 SECRETS = ("password", "database")  # a database URL may carry a password
 LOG_IN = re.compile("://[^/]*@")  # so may any other
 WANTED = {  # pydantic's kinds of fault: in words of the file, where its own are not
@@ -327,7 +326,8 @@ def _ambiguous_callers(config: Config) -> list[Fault]:
 def _node_faults(config: Config) -> list[Fault]:
     node, web, jobs = config.node, config.web, config.jobs
     faults: list[Fault] = []
-    if node.port == web.port and (node.host == web.host or {node.host, web.host} & EVERY_ADDRESS):
+    meet = node.host == web.host or is_everywhere(node.host) or is_everywhere(web.host)
+    if node.port == web.port and meet:
         text = f"node.port and web.port are both {web.port}; the status page needs its own."
         faults.append((("web", "port"), text))
     if jobs.lost_after_s <= jobs.heartbeat_s:

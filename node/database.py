@@ -259,13 +259,7 @@ def open_database(settings: NodeSettings) -> Engine:
     """
     if settings.database == "sqlite":
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-    engine = _engine(settings)
-    try:
-        bring_up_to_date(engine, versions)
-    except BaseException:
-        engine.dispose()
-        raise
-    return engine
+    return _opened(settings, make=True)
 
 
 def open_existing_database(settings: NodeSettings) -> Engine:
@@ -277,15 +271,20 @@ def open_existing_database(settings: NodeSettings) -> Engine:
     """
     if settings.database == "sqlite":
         _refuse_empty(settings)
+    return _opened(settings, make=False)
+
+
+def _opened(settings: NodeSettings, *, make: bool) -> Engine:
+    """With its tables up to date; tables are made only where that is asked for."""
     engine = _engine(settings)
     try:
-        if tables_version(engine, versions) is None:
-            raise NoNodeThere(
-                f"There is no node at {settings.data_dir}: its database has no tables; {NAME_IT}"
-            )
-    finally:
+        if not make:
+            _refuse_without_tables(engine, settings)
+        bring_up_to_date(engine, versions)
+    except BaseException:
         engine.dispose()
-    return open_database(settings)
+        raise
+    return engine
 
 
 NAME_IT = "name its node.yaml with --config, or start one with `vscanner serve`."
@@ -299,6 +298,13 @@ def _refuse_empty(settings: NodeSettings) -> None:
         size = 0
     if not size:
         raise NoNodeThere(f"There is no node at {settings.data_dir}: it has no {SQLITE}; {NAME_IT}")
+
+
+def _refuse_without_tables(engine: Engine, settings: NodeSettings) -> None:
+    if tables_version(engine, versions) is None:
+        raise NoNodeThere(
+            f"There is no node at {settings.data_dir}: its database has no tables; {NAME_IT}"
+        )
 
 
 def _engine(settings: NodeSettings) -> Engine:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.engine import Engine
 
-from node.commitment import CommitmentLedger, CommitmentReport, CommitmentState
+from node.commitment import CommitmentLedger, CommitmentReport
+from node.commitment_states import CommitmentState
 from node.config import Config, PeerSettings
 from node.dispatch.errors import DestinationRefuses, InstancesLost, ServiceNotOffered
 from node.dispatch.holdings import Expected, missing

@@ -14,7 +14,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from node.commitment import CommitmentLedger, CommitmentState
+from node.commitment import CommitmentLedger
+from node.commitment_states import CommitmentState
 from node.config import Config, PeerSettings
 from node.database import commitments
 from node.delivery import expected_of

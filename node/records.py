@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from node.assembly import OPEN
-from node.commitment import CommitmentState
+from node.commitment_states import CommitmentState
 from node.config import RetentionSettings
 from node.database import (
     associations,

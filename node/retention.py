@@ -228,10 +228,10 @@ class Retention:
                 some = jobs.c.id.in_(here[start : start + UIDS_IN_ONE_QUERY])
                 query = sa.select(jobs.c.id).where(some, ended_before(self.settings, now))
                 going += connection.execute(query).scalars()
-        deleted = _remove_aside(folders)  # what a crash left
+        deleted = sum(map(_removed, folders.glob(f"{ASIDE}*/")))  # what a crash left
         for job_id in going:
             self._put_aside(job_id, now)
-            deleted += _remove_aside(folders)
+            deleted += _removed(folders / (ASIDE + job_id))
         return deleted
 
     def _put_aside(self, job_id: str, now: datetime) -> None:
@@ -271,13 +271,12 @@ class Retention:
         return deleted
 
 
-def _remove_aside(folders: Path) -> int:
-    """Delete what was put aside; gives the number of files."""
+def _removed(folder: Path) -> int:
+    """Delete a folder that was put aside, if it is there; gives the number of its files."""
     deleted = 0
-    for folder in folders.glob(f"{ASIDE}*/"):
-        with contextlib.suppress(FileNotFoundError):  # another worker is at it as well
-            deleted += sum(1 for path in folder.rglob("*") if path.is_file())
-        shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(FileNotFoundError):  # another worker is at it as well
+        deleted = sum(1 for path in folder.rglob("*") if path.is_file())
+    shutil.rmtree(folder, ignore_errors=True)
     return deleted
 
 

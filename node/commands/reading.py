@@ -12,14 +12,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from node.config import Config
+from dicom_profiles.part10 import write_durable
+from node.config import Config, is_everywhere
 from node.config_file import load_config
 from node.errors import CommandError
 from node.reading.export import to_json
-from node.reading.folder import READINGS, find_reading, write_synced
+from node.reading.folder import READINGS, find_reading
 from node.reading.making import MadeReading, Wish, make_reading
 from node.reading.material import find_candidates
-from node.web.address import is_everywhere, site_address
+from node.web.address import site_address
 
 ANALYSIS = "trainers.evaluation.reading_study"
 MOST_READERS = 99
@@ -160,7 +161,7 @@ def _export(arguments: argparse.Namespace, config: Config) -> int:
     if arguments.out is None:
         print(text)
     else:
-        write_synced(arguments.out, text.encode())
+        write_durable(arguments.out, text.encode())
     return 0
 
 
@@ -171,7 +172,7 @@ def _analyse(arguments: argparse.Namespace, config: Config) -> int:
     opened = reading.open_with(arguments.key, unfinished=arguments.unfinished)
     arguments.out.mkdir(parents=True, exist_ok=True)
     answers = arguments.out / "answers.json"
-    write_synced(answers, json.dumps(to_json(reading, opened), indent=1).encode())
+    write_durable(answers, json.dumps(to_json(reading, opened), indent=1).encode())
     command = [sys.executable, "-m", ANALYSIS, str(answers), "--out", str(arguments.out)]
     if arguments.against is not None:
         command += ["--against", str(arguments.against)]

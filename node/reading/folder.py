@@ -9,12 +9,11 @@ opened.json      the key, once it was opened: no answer is taken from then on
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dicom_profiles.part10 import sync_folder
+from dicom_profiles.part10 import write_durable
 from node.reading.answers import Answer, AnswerLedger
 from node.reading.errors import ReadingClosed, ReadingError, UnknownReading
 from node.reading.key import Key, open_key
@@ -110,7 +109,7 @@ class ReadingFolder:
                 )
             self._refuse_changed_pixels(key)
             opened = Opened(opened=datetime.now(UTC), key=key)
-            write_synced(self.folder / OPENED, opened.model_dump_json(indent=1).encode())
+            write_durable(self.folder / OPENED, opened.model_dump_json(indent=1).encode())
             return opened
 
     def _refuse_changed_pixels(self, key: Key) -> None:
@@ -140,17 +139,6 @@ def all_readings(data_dir: Path) -> list[ReadingFolder]:
     root = data_dir / READINGS
     found = sorted(root.iterdir()) if root.is_dir() else []
     return [ReadingFolder(path) for path in found if (path / STUDY).is_file() and _named(path)]
-
-
-def write_synced(path: Path, data: bytes) -> None:
-    """Write a file so that after a crash it is there whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.rename(path)
-    sync_folder(path.parent)
 
 
 def _named(path: Path) -> bool:

@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from dicom_profiles.errors import ProfileError
-from dicom_profiles.part10 import sync_folder
+from dicom_profiles.part10 import sync_folder, write_durable
 from node.reading.choosing import choose
 from node.reading.errors import ReadingError, UnfitMaterial
-from node.reading.folder import ANSWERS, CASES, STUDY, write_synced
+from node.reading.folder import ANSWERS, CASES, STUDY
 from node.reading.key import CaseTruth, Key, refuse_place, write_key
 from node.reading.likeness import (
     AIR_HU,
@@ -112,7 +112,7 @@ def make_reading(
     key = Key(name=wish.name, seed=wish.seed, resampled=wish.resample, cases=cases)
     links = {f"R{number}": new_token() for number in range(1, wish.readers + 1)}
     study = _study(wish, chosen[0].modality, likeness, key, links)
-    write_synced(part / STUDY, study.model_dump_json(indent=1).encode())
+    write_durable(part / STUDY, study.model_dump_json(indent=1).encode())
     _same_times(part, study.created)
     write_key(key, key_path)
     sync_folder(part)
@@ -183,7 +183,7 @@ def _write_cases(
         candidate = chosen[number]
         first = starts[id(candidate)]
         pixels = _pixels(candidate, first, likeness).tobytes()
-        write_synced(folder / token, pixels)
+        write_durable(folder / token, pixels)
         digest = hashlib.sha256(pixels).hexdigest()
         cases[token] = CaseTruth(
             truth=candidate.truth,

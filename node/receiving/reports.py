@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from node.commitment_states import CommitmentState, state_after
 from node.database import commitments
 from node.spooling.attributes import header_attributes
 from node.spooling.elements import EXPLICIT, Encoding, items, walk
@@ -21,9 +22,6 @@ TRANSACTION_UID, FAILED_SOP_SEQUENCE = 0x00081195, 0x00081198
 REFERENCED_SOP_SEQUENCE = 0x00081199
 REFERENCED_SOP_INSTANCE_UID, FAILURE_REASON = "00081155", "00081197"
 ALL_COMMITTED, SOME_FAILED = 1, 2  # Event Type ID, PS3.4 J.3.3.1
-ASKED, COMMITTED, FAILED = "ASKED", "COMMITTED", "FAILED"
-CONTRADICTED = "CONTRADICTED"
-"""A failure that came after the transaction was settled otherwise; a worker looks into it."""
 
 
 @dataclass(frozen=True)
@@ -84,30 +82,24 @@ def record_report(database: Engine, report: CommitmentReport, event_type_id: int
             known = connection.scalar(sa.select(row.state).where(ours))
             state = state_after(known, whole)
             change = sa.update(commitments).where(ours, row.state == known)
-            if known is None or connection.execute(change.values(state=state, **values)).rowcount:
+            change = change.values(state=str(state), **values)
+            if known is None or connection.execute(change).rowcount:
                 break  # else another report, or a worker, changed it at this moment
     _tell(report, known, state)
     return known is not None
 
 
-def state_after(known: str | None, whole: bool) -> str:
-    """The state of a transaction after a report: all is committed, or something failed."""
-    if whole:
-        return CONTRADICTED if known == CONTRADICTED else COMMITTED
-    return FAILED if known in (ASKED, FAILED, None) else CONTRADICTED
-
-
-def _tell(report: CommitmentReport, known: str | None, state: str) -> None:
+def _tell(report: CommitmentReport, known: str | None, state: CommitmentState) -> None:
     facts = {
         "action": "commitment_reported",
         "transaction_uid": report.transaction_uid,
         "known": known is not None,
         "failed": len(report.failed),
         "kept": len(report.kept),
-        "state": state,
+        "state": str(state),
     }
-    if state == COMMITTED:
+    if state == CommitmentState.COMMITTED:
         log.info("storage commitment reported", extra=facts)
     else:
-        late = " after the transaction was settled" if state == CONTRADICTED else ""
+        late = " after the transaction was settled" if state == CommitmentState.CONTRADICTED else ""
         log.warning("a destination does not keep what it took; it said so%s", late, extra=facts)

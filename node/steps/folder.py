@@ -19,7 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from dicom_profiles.part10 import sync_folder, write_synced
+from dicom_profiles.part10 import write_durable
 from dicom_profiles.reading import open_source
 from dicom_profiles.ready import ReadySlice
 from dicom_profiles.source import Source
@@ -195,8 +195,7 @@ class JobFolder:
 
 def write_json(path: Path, values: Mapping[str, JSON]) -> None:
     """Write a file so that after a crash it is there whole or not at all."""
-    write_synced(path, json.dumps(values, indent=1).encode())
-    sync_folder(path.parent)
+    write_durable(path, json.dumps(values, indent=1).encode())
 
 
 def _written(folder: Path, values: Mapping[str, JSON]) -> WrittenSeries:

@@ -80,9 +80,7 @@ def _keep_slices(
 def translated_slices(path: Path) -> Iterator[npt.NDArray[np.float32]]:
     """The slices of a file of `translate_step`: (rows, columns) float32, mapped one by one."""
     voxels = np.load(path, mmap_mode="r", allow_pickle=False)  # (slices, rows, columns)
-    yield from np.asarray(
-        voxels
-    )  # views of a plain array: those of a memmap take milliseconds each
+    yield from np.asarray(voxels)  # a memmap's own views take milliseconds each
 
 
 def write_companions(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 
-from node.config import WebSettings
+from node.config import WebSettings, is_everywhere
 
 
 def site_address(web: WebSettings) -> str:
@@ -19,11 +18,3 @@ def site_address(web: WebSettings) -> str:
     if is_everywhere(host):
         host = web.names[0] if web.names else socket.gethostname().partition(".")[0]
     return f"http://{f'[{host}]' if ':' in host else host}:{web.port}"
-
-
-def is_everywhere(host: str) -> bool:
-    """Whether a server that listens at this host listens on all addresses of the machine."""
-    try:
-        return ipaddress.ip_address(host).is_unspecified
-    except ValueError:
-        return False

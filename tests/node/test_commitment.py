@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import StorageCommitmentPushModel  # type: ignore[attr-defined]
 
-from node.commitment import CommitmentLedger, CommitmentState
+from node.commitment import CommitmentLedger
+from node.commitment_states import CommitmentState
 from node.config import PeerSettings
 from node.database import commitments
 from node.delivery import Delivery

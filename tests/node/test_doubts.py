@@ -100,13 +100,8 @@ def test_a_job_under_way_is_not_disturbed(node: JobNode, job: Job, uid: str) -> 
 def test_what_is_lost_again_and_again_is_a_persons_matter(
     node: JobNode,
 ) -> None:
-    other = node.make_job(4)
-    with node.database.begin() as connection:
-        values = {"state": "COMMITTED", "finished": datetime.now(UTC), "run": MOST_RUNS}
-        connection.execute(jobs.update().where(jobs.c.id == other.id).values(values))
-        row = {"transaction_uid": "1.5", "job_id": other.id, "destination": "pacs"}
-        late = {"state": "CONTRADICTED", "failed": {"1.7": 1}, "asked": datetime.now(UTC)}
-        connection.execute(commitments.insert().values(**row, **late))
+    other = over(node, 4, run=MOST_RUNS)
+    contradict(node, other)
     assert Doubts(node.config, node.database, lambda _job, _name: None).look() >= 1
     now = node.ledger.require(other.id)
     assert (now.state, "5th time" in now.reason) == (JobState.FAILED, True)
@@ -116,13 +111,8 @@ def test_what_is_lost_again_and_again_is_a_persons_matter(
 
 def test_what_was_deleted_here_is_made_again(node: JobNode) -> None:
     """Its folder went by retention; its sources may be here, or a person has to send them."""
-    other = node.make_job(5)
-    with node.database.begin() as connection:
-        values = {"state": "COMMITTED", "finished": datetime.now(UTC)}
-        connection.execute(jobs.update().where(jobs.c.id == other.id).values(values))
-        row = {"transaction_uid": "1.6", "job_id": other.id, "destination": "pacs"}
-        late = {"state": "CONTRADICTED", "failed": {"1.7": 1}, "asked": datetime.now(UTC)}
-        connection.execute(commitments.insert().values(**row, **late))
+    other = over(node, 5)
+    contradict(node, other)
     assert Doubts(node.config, node.database, lambda _job, _name: None).look() >= 1
     now = node.ledger.require(other.id)
     assert (now.state, now.run, now.finished) == (JobState.QUEUED, 1, None)
@@ -130,23 +120,36 @@ def test_what_was_deleted_here_is_made_again(node: JobNode) -> None:
     node.ledger.cancel(other.id)
 
 
+def over(node: JobNode, slices: int, state: JobState = JobState.COMMITTED, **columns: int) -> Job:
+    """A job that has come to its end."""
+    made = node.make_job(slices)
+    values = {"state": str(state), "finished": datetime.now(UTC), **columns}
+    with node.database.begin() as connection:
+        connection.execute(jobs.update().where(jobs.c.id == made.id).values(values))
+    return made
+
+
+def contradict(node: JobNode, job: Job) -> None:
+    """Its destination says late that it does not keep the object 1.7."""
+    row = {"transaction_uid": f"1.8.{job.id}"[:64], "job_id": job.id, "destination": "pacs"}
+    late = {"state": "CONTRADICTED", "failed": {"1.7": 1}, "asked": datetime.now(UTC)}
+    with node.database.begin() as connection:
+        connection.execute(commitments.insert().values(**row, **late))
+
+
 def late_report(
     node: JobNode, slices: int, state: JobState, statuses: dict[str, DeliveryStatus]
 ) -> Job:
     """A job that has sent an object, which its first destination, it says now, does not keep."""
-    made, now = node.make_job(slices), datetime.now(UTC)
+    made, now = over(node, slices, state), datetime.now(UTC)
     folder = JobFolder(node.config.node.data_dir / "jobs" / made.id)
     folder.derived.mkdir(parents=True)
     folder.set_written([WrittenSeries("1.3", "images", (), ("1.7",))])
     with node.database.begin() as connection:
-        ended = {"state": str(state), "finished": now}
-        connection.execute(jobs.update().where(jobs.c.id == made.id).values(ended))
         row = {"job_id": made.id, "sop_instance_uid": "1.7", "updated": now}
         for name, status in statuses.items():
             connection.execute(deliveries.insert().values(**row, destination=name, status=status))
-        row = {"transaction_uid": f"1.8.{slices}", "job_id": made.id, "destination": "pacs"}
-        late = {"state": "CONTRADICTED", "failed": {"1.7": 1}, "asked": now}
-        connection.execute(commitments.insert().values(**row, **late))
+    contradict(node, made)
     return made
 
 
