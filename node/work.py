@@ -157,8 +157,8 @@ class JobWork:
     def _begin(self, step: str, work: Work) -> Job:
         """Show in the row what is being done."""
         job = self.ledger.require(work.job_id)
-        if job.run != work.run or job.state is JobState.CANCELLED:
-            raise JobStopped
+        if job.run != work.run or job.state in (JobState.CANCELLED, JobState.COMMITTED):
+            raise JobStopped  # committed: a worker died between this and the end of the workflow
         columns: dict[str, Any] = {"step": step, "progress": 0.0, "attempts": work.attempt}
         if not work.destination:
             columns |= {"state": JobState.RUNNING, "reason": ""}

@@ -19,7 +19,7 @@ from node.jobs import Job, JobState
 from node.receiving.reports import SOME_FAILED, CommitmentReport, record_report
 from node.steps.folder import JobFolder, WrittenSeries
 from tests.node.job_node import JobNode, job_node, receiving
-from tests.servers import OrthancServer, run_orthanc
+from tests.servers import OrthancServer, run_orthanc, wait_until
 
 pytestmark = pytest.mark.orthanc
 
@@ -215,8 +215,7 @@ def test_what_the_index_lacks_is_sent_again(
     delete(orthanc, uid)
     report_lost(node, job, uid)
     node.start_worker()
-    again = node.wait_for(job, JobState.WRITTEN, JobState.SENT)
-    assert (again.run, again.finished) == (1, None)
+    wait_until(lambda: node.ledger.require(job.id).run == 1, 90, "the job to be run again")
     node.wait_for(job, JobState.COMMITTED)
     assert status_of(node, uid) == DeliveryStatus.COMMITTED
     query = {"Level": "Instance", "Query": {"SOPInstanceUID": uid}}

@@ -72,6 +72,17 @@ def test_every_step_may_be_repeated(node: JobNode, scp: StorageSCP) -> None:
     assert scp.requests == 6
 
 
+@pytest.mark.parametrize("step", ["dispatch", "commitment"])
+def test_what_is_committed_is_not_asked_about_again(node: JobNode, step: str) -> None:
+    """A worker died before its workflow ended; what is lost since then is a doubt, not a step's."""
+    work, job = work_of(node), node.make_job(4)
+    do(work, job, *MAKING, "dispatch")
+    node.ledger.update(job.id, state=JobState.COMMITTED)
+    before = node.ledger.require(job.id)
+    assert do(work, job, step) == [Outcome(go_on=False)]
+    assert node.ledger.require(job.id) == before
+
+
 def test_the_data_directory_moves_between_two_steps(
     node: JobNode, scp: StorageSCP, tmp_path: Path
 ) -> None:
