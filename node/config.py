@@ -217,6 +217,12 @@ class RetentionSettings(Settings):
         description="what went wrong is kept this long for a person: folders of failed jobs, "
         "other content under a known UID, files that could not be read",
     )
+    memory_keep_s: float = Field(
+        31_536_000,
+        ge=0,
+        description="what is remembered of series whose images were deleted, patients' names "
+        "among it, is kept this long; jobs, without names, stay",
+    )
 
 
 class RouteSettings(Settings):

@@ -20,6 +20,7 @@ from node.config import Config
 from node.database import open_database
 from node.database_wait import log_failure
 from node.doubts import Doubts
+from node.forgetting import forget_series
 from node.heartbeat import Executor, Heartbeat
 from node.jobs import JobLedger
 from node.queue_records import prune_workflows
@@ -80,6 +81,7 @@ class Worker:
             config.retention,
             [
                 partial(sweep_records, database, config.retention),
+                partial(forget_series, database, config.node.data_dir, config.retention),
                 partial(prune_workflows, database, config.retention),
                 lambda _now: doubts.look(),
             ],

@@ -9,7 +9,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from node.database import conflicts, deliveries
+from node.database import conflicts, deliveries, instances, series
 from node.jobs import JobState
 from node.web import pages
 from tests.node.web.conftest import SendSeries
@@ -138,6 +138,26 @@ def test_the_job_page_says_when_deliveries_are_no_longer_listed(
     text = text_of(client.get(f"/jobs/{job.id}"))
     assert "single objects are no longer listed" in text
     assert "Will go to" not in text
+
+
+def test_a_job_outlives_what_is_remembered_of_its_series(
+    client: httpx.Client, world: World, send_series: SendSeries
+) -> None:
+    uid = send_series()
+    world.assemble()
+    world.finish(world.job_of(uid))
+    job = world.job_of(uid)
+    page = client.get(f"/jobs/{job.id}").text
+    assert f"/studies/{job.study_instance_uid}" in page
+    with world.database.begin() as connection:
+        for table in (instances, series):
+            connection.execute(table.delete())
+    answer = client.get(f"/jobs/{job.id}")
+    assert (answer.status_code, "has confirmed that it keeps" in text_of(answer)) == (200, True)
+    assert "/studies/" not in answer.text
+    assert "/series/" not in answer.text
+    assert client.get(f"/studies/{job.study_instance_uid}").status_code == 404
+    assert client.get("/").status_code == 200
 
 
 def test_the_job_page_shows_quality_deliveries_and_times(
