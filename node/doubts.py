@@ -8,7 +8,7 @@ more: what it lacks is sent again; where it lacks nothing, the job says that the
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -57,37 +57,41 @@ class Doubts:
     def look(self) -> int:
         """Look into every late report; gives how many are settled now."""
         contradicted = commitments.c.state == CommitmentState.CONTRADICTED
+        reports: dict[tuple[str, str], list[Any]] = {}
         with self._database.connect() as connection:
-            rows = connection.execute(sa.select(commitments).where(contradicted)).all()
-        return sum(self._look_into(row) for row in rows)
+            for row in connection.execute(sa.select(commitments).where(contradicted)):
+                reports.setdefault((row.job_id, row.destination), []).append(row)
+        return sum(self._look_into(rows) for rows in reports.values())
 
-    def _look_into(self, row: Any) -> bool:
-        job = self._ledger.get(row.job_id)
+    def _look_into(self, rows: Sequence[Any]) -> int:
+        """What a destination reports about one job, in one report or in several."""
+        job = self._ledger.get(rows[0].job_id)
         if job is not None and job.state in OVER and job.finished is not None:
             try:
-                self._act(job, row)
+                failed = {uid for row in rows for uid in row.failed}
+                self._act(job, rows[0].destination, failed)
             except (DestinationUnavailable, WrongJobState):
-                return False  # asked again the next time
+                return 0  # asked again the next time
         elif job is not None and job.finished is None:
-            return False  # its present run has to end first
-        self._settle(row)
-        return True
+            return 0  # its present run has to end first
+        self._settle(rows)
+        return len(rows)
 
-    def _act(self, job: Job, row: Any) -> None:
-        peer, written = self._config.peer_by_name(row.destination), self._written(job)
-        lost, asked = set(row.failed), False
+    def _act(self, job: Job, destination: str, failed: set[str]) -> None:
+        peer, written = self._config.peer_by_name(destination), self._written(job)
+        lost, asked = failed, False
         if peer is not None and written is not None:
-            lost, asked = self._lost(job, peer, written, lost), True
+            lost, asked = self._lost(job, peer, written, failed), True
         facts = {"action": "commitment_contradicted", "job": job.id, "lost": len(lost)}
         if asked and not lost:
             reason = (
-                f"{row.destination} reported later that it does not keep {len(row.failed)} of "
-                "these objects, though its index shows all of them; ask those who run it."
+                f"{destination} reported later that it does not keep {len(failed)} of these "
+                "objects, though its index shows all of them; ask those who run it."
             )
             self._ledger.update(job.id, reason=reason)
             log.warning("a late report and the destination's index do not agree", extra=facts)
         else:
-            self._mend(job, row.destination, lost)
+            self._mend(job, destination, lost)
             log.warning("a destination lost what it had taken", extra=facts)
 
     def _mend(self, job: Job, destination: str, lost: set[str]) -> None:
@@ -123,11 +127,9 @@ class Doubts:
         """What the job sent; None where its folder was deleted."""
         return JobFolder(self._config.node.data_dir / JOBS_FOLDER / job.id).written
 
-    def _settle(self, row: Any) -> None:
-        """The report is dealt with; another one would be a doubt again."""
+    def _settle(self, rows: Sequence[Any]) -> None:
+        """The reports are dealt with; another one would be a doubt again."""
+        settled = commitments.c.transaction_uid.in_([row.transaction_uid for row in rows])
+        expired = {"state": str(CommitmentState.EXPIRED)}
         with self._database.begin() as connection:
-            connection.execute(
-                commitments.update()
-                .where(commitments.c.transaction_uid == row.transaction_uid)
-                .values(state=str(CommitmentState.EXPIRED))
-            )
+            connection.execute(commitments.update().where(settled).values(expired))

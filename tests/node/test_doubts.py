@@ -166,6 +166,23 @@ def test_an_older_promise_of_the_same_destination_counts_no_more(node: JobNode) 
     node.ledger.cancel(other.id)
 
 
+def test_two_reports_about_one_job_are_one_doubt(node: JobNode) -> None:
+    """Else the second would be held against what the first had sent again."""
+    other = late_report(node, 10, JobState.COMMITTED, {"pacs": DeliveryStatus.COMMITTED})
+    with node.database.begin() as connection:
+        row = {"transaction_uid": "1.10", "job_id": other.id, "destination": "pacs"}
+        late = {"state": "CONTRADICTED", "failed": {"1.7": 1}, "asked": datetime.now(UTC)}
+        connection.execute(commitments.insert().values(**row, **late))
+    doubts = Doubts(node.config, node.database, lambda _job, _name: None)
+    assert doubts.look() >= 2
+    now = node.ledger.require(other.id)
+    assert (now.state, now.run) == (JobState.WRITTEN, 1)
+    with node.database.begin() as connection:
+        ended = {"finished": datetime.now(UTC), "state": "COMMITTED"}
+        connection.execute(jobs.update().where(jobs.c.id == other.id).values(ended))
+    assert doubts.look() == 0
+
+
 def test_who_had_not_confirmed_is_asked_again_too(node: JobNode) -> None:
     """Else the job would wait for a destination to which nothing goes."""
     statuses = {"pacs": DeliveryStatus.COMMITTED, "viewer": DeliveryStatus.SENT}
