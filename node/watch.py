@@ -21,13 +21,21 @@ class Watch:
         ledger: the jobs.
         job: as it was when the step began.
         alive: false when other workers have taken our jobs over.
+        clock: seconds that only grow.
     """
 
-    def __init__(self, ledger: JobLedger, job: Job, alive: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        ledger: JobLedger,
+        job: Job,
+        alive: Callable[[], bool],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._ledger = ledger
         self._job = job
         self._alive = alive
-        self._asked = time.monotonic()
+        self._clock = clock
+        self._asked = clock()
 
     def progress(self, done: int, total: int) -> None:
         """Note how far the step is, at most every half second; see `ask`."""
@@ -52,7 +60,7 @@ class Watch:
         return job
 
     def _due(self) -> bool:
-        now = time.monotonic()
+        now = self._clock()
         if now - self._asked < ASK_EVERY_S:
             return False
         self._asked = now

@@ -11,7 +11,9 @@ import pytest
 from tests.servers import OrthancServer, run_orthanc, run_postgresql
 
 # A busy machine is no fault of what is tested; tests that hang end by their own time-outs.
-hypothesis.settings.register_profile("any_machine", deadline=None)
+hypothesis.settings.register_profile(
+    "any_machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("any_machine")
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"

@@ -39,10 +39,11 @@ def of_dbos(node: JobNode, table: str) -> Iterator[tuple[Connection, str]]:
     engine.dispose()
 
 
-def recorded(node: JobNode, table: str = "workflow_status") -> list[str]:
-    """Workflow ids in one of DBOS's tables."""
+def recorded(node: JobNode, table: str = "workflow_status", status: str = "") -> list[str]:
+    """Workflow ids in one of DBOS's tables; where asked for, those of a status."""
     with of_dbos(node, table) as (connection, name):
-        query = sa.text(f"SELECT workflow_uuid FROM {name}")
+        only = f"WHERE status = '{status}'" if status else ""
+        query = sa.text(f"SELECT workflow_uuid FROM {name} {only}")
         return [row[0] for row in connection.execute(query)]
 
 
@@ -72,8 +73,9 @@ def check_that_only_old_records_go(node: JobNode) -> None:
     node.start_worker()
     for job in (old, fresh, held):
         node.wait_for(job, JobState.SENT, JobState.COMMITTED)
-    wait_until(lambda: len(recorded(node)) == 9, 30)  # make, deliver, commit of each job
-    wait_until(lambda: node.ledger.require(held.id).finished is not None, 60)
+    # make, deliver, commit of each job: after the end of the job comes that of its last workflow
+    wait_until(lambda: len(recorded(node, status="SUCCESS")) == 9, 90, "all workflows to end")
+    assert all(node.ledger.require(job.id).finished for job in (old, fresh, held))
     with node.database.begin() as connection:
         rows: dict[str, dict[str, Any]] = {
             old.id: {"finished": LONG_AGO},

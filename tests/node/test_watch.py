@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,12 +45,14 @@ def test_stops_when_others_took_the_job(node: JobNode, job: Job) -> None:
 
 
 def test_asks_and_notes_only_now_and_then(node: JobNode, job: Job) -> None:
-    watch = Watch(node.ledger, job, lambda: True)
+    now = [0.0]
+    watch = Watch(node.ledger, job, lambda: True, clock=lambda: now[0])
     node.ledger.cancel(job.id)
+    now[0] = 0.4
     watch()  # half a second has not passed
     watch.progress(1, 4)
     assert node.ledger.require(job.id).progress == 0
-    time.sleep(0.6)
+    now[0] = 0.6
     with pytest.raises(JobStopped):
         watch.progress(2, 4)
     assert node.ledger.require(job.id).progress == 0.5

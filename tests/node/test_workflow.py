@@ -99,10 +99,11 @@ def test_cancelled_while_it_waits(node: JobNode) -> None:
 
 
 def test_urgent_jobs_first(node: JobNode) -> None:
-    first = node.make_job(20)
+    later, sooner = node.send_series(8), node.send_series(8)
+    first = node.make_job(40)
     node.wait_for_step(first, "translate")
-    low = node.make_job(8, priority="low")
-    high = node.make_job(8, priority="high")
+    low = node.job_of(later, priority="low")
+    high = node.job_of(sooner, priority="high")
     node.wait_for(low, JobState.SENT)
     low, high = node.ledger.require(low.id), node.ledger.require(high.id)
     assert low.started is not None

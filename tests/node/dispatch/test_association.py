@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from pathlib import Path
 
 from pynetdicom import evt
@@ -33,13 +32,16 @@ def test_abort_half_way(instances: list[Outgoing]) -> None:
 
 
 def test_slow_peer_is_given_up(instances: list[Outgoing]) -> None:
+    given_up = threading.Event()
+
     def slow(count: int, _event: evt.Event) -> int:
         if count == 1:
-            time.sleep(1.5)
+            given_up.wait(60)
         return 0
 
     with storage_scp(slow) as scp:
-        answers, error = send(instances, scp.peer(), timeout_s=0.5)
+        answers, error = send(instances, scp.peer(), timeout_s=2)  # the first may take a while too
+        given_up.set()
     assert isinstance(error, DestinationUnavailable)
     assert len(answers) == 1
     assert scp.requests == 2  # the association is not used again

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydicom.dataset import Dataset
 
 from node.config import Config
 from node.receiver import Receiver
@@ -55,6 +56,12 @@ def working(config: Config) -> list[Path]:
 
 def instances_of(config: Config, uid: str) -> list[Path]:
     return [path for path in stored(config) if uid.encode() in path.read_bytes()[:600]]
+
+
+def notes_of(config: Config, ds: Dataset) -> list[dict[str, object]]:
+    """What the ends of associations left to say about the series of an image."""
+    texts = [path.read_text() for path in config.node.data_dir.glob("incoming/*.json")]
+    return [note for note in map(json.loads, texts) if ds.SeriesInstanceUID in note["series"]]
 
 
 def test_a_message_may_be_cut_in_any_way(config: Config) -> None:
@@ -112,7 +119,7 @@ def test_a_bad_instance_among_good_ones_is_refused_alone(config: Config) -> None
             assert status_of(peer.receive()) == wanted
     for ds, count in ((good, 1), (cut, 0), (mismatch, 0), (after, 1)):
         assert len(instances_of(config, ds.SOPInstanceUID)) == count
-    assert working(config) == []
+    wait_until(lambda: working(config) == [])  # the note of an association is begun there too
 
 
 @pytest.mark.parametrize("ending", [ABORT, b""])
@@ -133,13 +140,9 @@ def test_half_a_message_leaves_nothing_and_what_was_acknowledged_stays(
     wait_until(lambda: working(config) == [], what="the half message to be removed")
     assert len(instances_of(config, whole.SOPInstanceUID)) == 1
     assert instances_of(config, half.SOPInstanceUID) == []
-    notes = config.node.data_dir.glob("incoming/*.json")
-    outcomes = {
-        n["outcome"]
-        for n in map(json.loads, (p.read_text() for p in notes))
-        if n["series"].get(whole.SeriesInstanceUID)
-    }
-    assert outcomes == {"ABORTED" if ending else "LOST"}
+    wait_until(lambda: len(notes_of(config, whole)) == 1, what="the note of the association")
+    (note,) = notes_of(config, whole)
+    assert note["outcome"] == ("ABORTED" if ending else "LOST")
 
 
 def test_a_release_leaves_a_note_of_what_came(config: Config) -> None:
@@ -153,13 +156,8 @@ def test_a_release_leaves_a_note_of_what_came(config: Config) -> None:
         peer.send(RELEASE)
         peer.receive()
         assert peer.receive() is None
-
-    def note() -> list[dict[str, object]]:
-        texts = [p.read_text() for p in config.node.data_dir.glob("incoming/*.json")]
-        return [n for n in map(json.loads, texts) if slices[0].SeriesInstanceUID in n["series"]]
-
-    wait_until(lambda: len(note()) == 1)
-    (found,) = note()
+    wait_until(lambda: len(notes_of(config, slices[0])) == 1)
+    (found,) = notes_of(config, slices[0])
     assert found["outcome"] == "RELEASED"
     assert found["series"] == {slices[0].SeriesInstanceUID: 3}
 
@@ -236,21 +234,21 @@ def test_a_peer_that_says_no_more_of_an_instance_is_let_go(
     stop: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A-ABORT after the silence, one line in the log; nothing of the instance is held or left."""
-    silence_s = 0.6
+    silence_s = 1.0
     config = make_config(tmp_path, idle_timeout_s=silence_s)
     caplog.set_level(logging.WARNING, "node.receiving")
     ds = small_ct()
     command = pdv(store_command(ds), command=True, last=True)
     with running_receiver(config) as receiver, RawPeer(config) as peer:
         peer.associate()
-        peer.send(STOPS[stop](command, encoded(ds)))
         began = time.monotonic()
+        peer.send(STOPS[stop](command, encoded(ds)))
         wait_until(lambda: len(working(config)) == 1, what="the file to be begun")
         answer = peer.receive()
         waited_s = time.monotonic() - began
         assert answer is not None
         assert answer[0] == pdu.ABORT
-        assert 0.8 * silence_s < waited_s < silence_s + 10  # the machine may be busy
+        assert silence_s < waited_s < silence_s + 10  # the machine may be busy
         wait_until(lambda: not receiver._connections, what="its thread to end")
     assert working(config) == []
     assert stored(config) == []
