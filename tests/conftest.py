@@ -35,7 +35,7 @@ def orthanc(tmp_path: Path) -> Iterator[OrthancServer]:
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql() -> Iterator[str]:
     """URL of a fresh database on a real PostgreSQL server that lasts the session."""
-    with run_postgresql(tmp_path_factory.mktemp("postgresql")) as url:
+    with run_postgresql() as url:
         yield url

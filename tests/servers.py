@@ -13,6 +13,7 @@ import random
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -225,19 +226,28 @@ def run_orthanc(
 
 
 @contextlib.contextmanager
-def run_postgresql(folder: Path) -> Iterator[str]:
-    """Start a PostgreSQL server in `folder`; gives its URL (postgresql://…)."""
+def run_postgresql() -> Iterator[str]:
+    """Start a fresh PostgreSQL server; gives its URL (postgresql://…).
+
+    Its folder is not one of pytest's: another run of pytest that begins at this moment closes those
+    to every other user, and PostgreSQL does not run as root.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="postgresql-") as folder,
+        _postgresql(Path(folder)) as url,
+    ):
+        yield url
+
+
+@contextlib.contextmanager
+def _postgresql(folder: Path) -> Iterator[str]:
     bins = sorted(Path("/usr/lib/postgresql").glob("*/bin")) or [Path("/usr/bin")]
     binary = bins[-1]
     initdb, postgres = program("initdb", str(binary)), program("postgres", str(binary))
-    folder.mkdir(parents=True, exist_ok=True)
     as_user: dict[str, object] = {}
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
         account = pwd.getpwnam("postgres")
         os.chown(folder, account.pw_uid, account.pw_gid)
-        for parent in [folder, *folder.parents][:-1]:
-            if parent.stat().st_uid == 0:
-                parent.chmod(parent.stat().st_mode | 0o011)
         as_user = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
     data, port = folder / "data", free_port()
     subprocess.run(

@@ -75,7 +75,7 @@ def test_not_ready_without_the_database(tmp_path: Path) -> None:
     """The database was there when the page started, and then is gone."""
     data_dir = tmp_path / "data"
     data_dir.mkdir()
-    with run_postgresql(tmp_path / "postgresql") as url:
+    with run_postgresql() as url:
         plain = make_config(data_dir)
         config = plain.model_copy(update={"node": plain.node.model_copy(update={"database": url})})
         database = open_database(config.node)
