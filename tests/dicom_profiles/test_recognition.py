@@ -9,8 +9,8 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from dicom_profiles.codes import DENOISED, SYNTHESIZING_EQUIPMENT, code_sequence
-from dicom_profiles.equipment import INSTANCE_CREATOR_UID, NODE_DEVICE_UID
-from dicom_profiles.provenance import private_block
+from dicom_profiles.equipment import INSTANCE_CREATOR_UID, MANUFACTURER, NODE_DEVICE_UID
+from dicom_profiles.provenance import PRIVATE_CREATOR, private_block
 from dicom_profiles.reading import group_series, read_instances
 from dicom_profiles.recognition import (
     is_synthetic,
@@ -51,7 +51,12 @@ SCORES: list[tuple[dict[str, Any], str, float]] = [
     ({"CTDIvol": 2.9}, "ct", 0.4),
     ({"CTDIvol": 2.9, "Exposure": "40"}, "low_dose_ct", 0.6),
     ({"CTDIvol": 2.9, **NO_CHEST}, "ct", 0.0),
+    ({"CTDIvol": 3.0}, "ct", 0.4),
+    ({"CTDIvol": 3.01}, "ct", 0.0),
+    ({"CTDIvol": 0.0, "Exposure": "0"}, "ct", 0.0),
     ({"Exposure": "40"}, "ct", 0.2),
+    ({"Exposure": "40.5"}, "ct", 0.0),
+    ({"SeriesDescription": "CT", "StudyDescription": "lung screening"}, "low_dose_ct", 0.5),
     ({"Exposure": "18", "CTDIvol": 1.2, "SeriesDescription": "LOW DOSE"}, "low_dose_ct", 1.0),
     ({"CTDIvol": None, "Exposure": None}, "ct", 0.0),
 ]  # fmt: skip
@@ -67,6 +72,7 @@ def test_low_dose_is_a_sum_of_signs(attributes: dict[str, Any], kind: str, score
 CORONAL = ["1", "0", "0", "0", "0", "-1"]
 NOT_SLICES: list[tuple[dict[str, Any], str]] = [
     ({"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}, "localizer"),
+    ({"ImageType": ["ORIGINAL", "PRIMARY", "SCOUT"]}, "localizer"),
     ({"ImageType": ["DERIVED", "SECONDARY", "AXIAL"]}, "reformat"),
     ({"ImageOrientationPatient": CORONAL}, "reformat"),
     ({"ImageOrientationPatient": None}, "reformat"),
@@ -91,6 +97,12 @@ def test_a_localizer_hidden_in_a_series_is_seen() -> None:
     assert localizers == [(instances[1], "Image Type says LOCALIZER.")]
 
 
+def test_one_synthetic_instance_hidden_in_a_series_is_seen() -> None:
+    found = recognise_low_dose_ct([ct(), ct(), ct(SyntheticData="YES")])
+    assert found.kind == "synthetic"
+    assert found.reasons == ("Synthetic Data (0008,001C) is YES.",)
+
+
 def test_no_instances_are_nothing() -> None:
     assert recognise_low_dose_ct([]).kind == "other"
 
@@ -113,6 +125,10 @@ def with_creator(ds: Dataset) -> None:
     ds.InstanceCreatorUID = INSTANCE_CREATOR_UID
 
 
+def with_manufacturer(ds: Dataset) -> None:
+    ds.Manufacturer = MANUFACTURER
+
+
 def with_image_type(ds: Dataset) -> None:
     ds.ImageType = ["DERIVED", "SECONDARY", "AXIAL", "", "SYNTHETIC"]
 
@@ -125,14 +141,19 @@ def with_block(ds: Dataset) -> None:
     ds.update(private_block({"kind": "DEN"}))
 
 
+def with_moved_block(ds: Dataset) -> None:
+    """PS3.5 7.8.1: another device may have moved our private block to another number."""
+    ds.add_new(0x00990011, "LO", PRIVATE_CREATOR)
+
+
 def with_synthetic_data(ds: Dataset) -> None:
     ds.SyntheticData = "YES"
 
 
 @pytest.mark.parametrize(
     "sign",
-    [with_synthetic_data, with_equipment, with_device, with_creator, with_image_type, with_code,
-     with_block],
+    [with_synthetic_data, with_equipment, with_device, with_creator, with_manufacturer,
+     with_image_type, with_code, with_block, with_moved_block],
 )  # fmt: skip
 def test_each_sign_alone_betrays_a_synthetic_object(sign: object) -> None:
     ds = ct()
@@ -141,6 +162,14 @@ def test_each_sign_alone_betrays_a_synthetic_object(sign: object) -> None:
     sign(ds)
     assert len(synthetic_signs(ds)) == 1
     assert is_synthetic(ds)
+
+
+def test_equipment_with_a_code_of_another_scheme_made_nothing_synthetic() -> None:
+    ds = ct()
+    with_equipment(ds)
+    code = ds.ContributingEquipmentSequence[1].PurposeOfReferenceCodeSequence[0]
+    code.CodingSchemeDesignator = "99OTHER"
+    assert not is_synthetic(ds)
 
 
 def test_text_alone_makes_nothing_synthetic() -> None:

@@ -45,7 +45,12 @@ ORIGINAL = ["ORIGINAL", "PRIMARY", ""]
          ("mg_low_energy", 0.8)),
         ({"ImageType": ORIGINAL, "SeriesDescription": "TiCEM", "KVP": "49"},
          ("mg_high_energy", 0.8)),
+        ({"ImageType": ORIGINAL, "SeriesDescription": "TiCEM", "KVP": "40"},
+         ("mg_high_energy", 0.8)),
+        ({"ImageType": ORIGINAL, "ProtocolName": "CESM", "KVP": "35.9"}, ("mg_low_energy", 0.8)),
         ({"ImageType": ["ORIGINAL", "PRIMARY", "POST_CONTRAST"], "KVP": "30"},
+         ("mg_low_energy", 0.8)),
+        ({"ImageType": ORIGINAL, "ContrastBolusAgentSequence": [Dataset()], "KVP": "30"},
          ("mg_low_energy", 0.8)),
         # plain, for processing, not 2-D
         ({"ImageType": ORIGINAL, "StudyDescription": "screening"}, ("mg_plain", 1.0)),
@@ -56,7 +61,11 @@ ORIGINAL = ["ORIGINAL", "PRIMARY", ""]
         ({"SOPClassUID": BreastTomosynthesisImageStorage}, ("other", 1.0)),
         ({"Modality": "DX"}, ("other", 1.0)),
         ({"EstimatedRadiographicMagnificationFactor": "1.8"}, ("mg_magnified", 1.0)),
+        ({"EstimatedRadiographicMagnificationFactor": "1.3"}, ("mg_low_energy", 1.0)),
         # contradictions: a person decides
+        ({"KVP": "36"}, ("mg_low_energy", 0.5)),
+        ({"ImageType": ORIGINAL, "ContrastBolusAgent": "x", "KVP": "36"}, ("mg_low_energy", 0.5)),
+        ({"ImageType": ORIGINAL, "ContrastBolusAgent": "x", "KVP": "39.9"}, ("mg_low_energy", 0.5)),
         ({"KVP": "47"}, ("mg_low_energy", 0.5)),
         ({"ImageType": ORIGINAL, "ContrastBolusAgent": "x", "KVP": "38"}, ("mg_low_energy", 0.5)),
         ({"ImageType": ORIGINAL, "ContrastBolusAgent": "x", "KVP": None}, ("mg_low_energy", 0.5)),
@@ -104,6 +113,11 @@ def test_images_of_several_kinds_are_for_a_person() -> None:
     found = recognise_low_energy_mammogram(two)
     assert found.kind == "other"
     assert found.confidence < 0.8
+
+
+def test_the_least_sure_image_of_a_kind_decides() -> None:
+    found = recognise_low_energy_mammogram([mammogram(), mammogram(KVP="47")])
+    assert (found.kind, found.confidence) == ("mg_low_energy", 0.5)
 
 
 def test_the_contrast_agent_is_not_quoted() -> None:

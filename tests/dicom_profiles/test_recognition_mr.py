@@ -50,6 +50,8 @@ def header(**attributes: Any) -> Dataset:
         ({"EchoTime": "1.15", "MagneticFieldStrength": "3"}, "mr_opposed_phase"),
         ({"EchoTime": "4.6", "MagneticFieldStrength": "15000"}, "mr_in_phase"),
         ({"EchoTime": "2.3", "SeriesDescription": "LAVA OutPhase"}, "mr_opposed_phase"),
+        ({"EchoTime": "9.2"}, "mr_in_phase"),
+        ({"ContrastBolusAgent": "NONE"}, "mr_in_phase"),
         # other weightings
         (
             {"ScanningSequence": "SE", "EchoTime": "11", "RepetitionTime": "550"},
@@ -68,6 +70,11 @@ def header(**attributes: Any) -> Dataset:
             {"ScanningSequence": "SE", "EchoTime": "90", "SeriesDescription": "AX T2"},
             "mr_t2",
         ),
+        (
+            {"ScanningSequence": "SE", "EchoTime": "90", "SeriesDescription": "AX T2 FATSAT"},
+            "mr_t2",
+        ),
+        ({"ScanningSequence": "SE", "EchoTime": "60", "SeriesDescription": "AX"}, "mr_t2"),
     ],
 )
 def test_kinds(attributes: dict[str, Any], kind: str) -> None:
@@ -111,6 +118,11 @@ def test_contradictions_wait_for_a_person(attributes: dict[str, Any]) -> None:
         {"Modality": "CT"},
         {"EchoTime": "3.4", "SeriesDescription": "AX"},
         {"EchoTime": "20", "SeriesDescription": "AX GRE"},
+        {"EchoTime": "11.5", "SeriesDescription": "half a cycle, but the third"},
+        {"EchoTime": "0.3", "SeriesDescription": "far from half a cycle"},
+        {"ScanningSequence": ["GR", "EP"], "SeriesDescription": "echo planar"},
+        {"ScanningSequence": "SE", "EchoTime": "31", "SeriesDescription": "AX"},
+        {"ScanningSequence": "SE", "RepetitionTime": "1201", "SeriesDescription": "AX"},
     ],
 )
 def test_what_is_no_input(attributes: dict[str, Any]) -> None:

@@ -33,6 +33,11 @@ def headers(folder: Path, length_mm: float, **changes: object) -> list[Dataset]:
         (1050, "WB CT AC", "whole_body_ct", 1.0),
         (700, "Whole body 3.0", "whole_body_ct", 0.8),
         (700, "Thorax abdomen", "ct", 0.0),
+        (850, "CT 3.0", "whole_body_ct", 0.9),
+        (849, "CT 3.0", "ct", 0.4),
+        (550, "Whole body 3.0", "whole_body_ct", 0.8),
+        (549, "Whole body 3.0", "ct", 0.0),
+        (700, "CTAC 3.0", "whole_body_ct", 0.6),
         (400, "Whole body planning", "ct", 0.0),
     ],
 )
@@ -60,6 +65,11 @@ def test_others_are_not_taken_for_it(tmp_path: Path) -> None:
     assert recognise_whole_body_ct(mr).kind == "other"
     made = headers(tmp_path / "c", 1050, SyntheticData="YES")
     assert recognise_whole_body_ct(made).kind == "synthetic"
+    made = headers(tmp_path / "d", 1050)
+    made[3].SyntheticData = "YES"
+    assert recognise_whole_body_ct(made).kind == "synthetic"
+    made[3].SyntheticData, made[4].ImageType = "NO", ["DERIVED", "SECONDARY", "AXIAL"]
+    assert recognise_whole_body_ct(made).kind == "reformat"
     assert recognise_whole_body_ct([]).kind == "other"
 
 
