@@ -92,6 +92,7 @@ def decode(path: Path) -> DecodedSlice:
     ds = _read(path)
     raw = _pixel_array(ds, path)
     stored = _without_unused_bits(raw, ds)
+    digest = pixel_digest(stored.astype(raw.dtype))
     slope, intercept = float(ds.get("RescaleSlope", 1)), float(ds.get("RescaleIntercept", 0))
     # float64 only where the numbers need it: integers up to 16 bits are exact in float32.
     hu = stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)
@@ -106,7 +107,7 @@ def decode(path: Path) -> DecodedSlice:
             zlib.compress(np.packbits(mask).tobytes(), 1), zlib.compress(stored[mask].tobytes(), 1)
         )
         hu[mask] = PADDING_HU if is_ct else 0.0
-    return DecodedSlice(hu, SliceFacts(pixel_digest(raw), padding))
+    return DecodedSlice(hu, SliceFacts(digest, padding))
 
 
 def _read(path: Path) -> Dataset:
@@ -125,6 +126,7 @@ def _pixel_array(ds: Dataset, path: Path) -> npt.NDArray[np.integer]:
         raise UnreadableInstance(f"{path.name} should hold an image, but it has no pixel data.")
     if not can_decode(syntax):
         raise UnreadableInstance(f"{path.name}: {why_not_decodable(syntax)}")
+    ds.pixel_array_options(correct_unused_bits=False)  # padding may lie there
     try:
         pixels = ds.pixel_array
     except (ValueError, RuntimeError, AttributeError, NotImplementedError, TypeError) as e:
@@ -163,14 +165,16 @@ def declared_padding(ds: Dataset) -> tuple[int, int] | None:
 def _padding_mask(
     raw: npt.NDArray[np.integer], stored: npt.NDArray[np.int32], ds: Dataset
 ) -> npt.NDArray[np.bool_] | None:
-    """Mask (rows, columns) of declared padding, or None where none is declared."""
+    """Mask (rows, columns) of declared padding, or None where none is declared.
+
+    Some scanners pad outside Bits Stored: there, `stored` gets what the cut took away.
+    """
     declared = declared_padding(ds)
     if declared is None:
         return None
     low, high = declared
-    mask = (stored >= low) & (stored <= high)
-    # Some scanners pad outside Bits Stored; the mask would not see that after the cut.
-    return np.asarray(mask | ((raw >= low) & (raw <= high)), dtype=np.bool_)
+    np.copyto(stored, raw, where=(raw >= low) & (raw <= high))
+    return np.asarray((stored >= low) & (stored <= high), dtype=np.bool_)
 
 
 def _as_pixel(value: int, pixel_representation: int) -> int:

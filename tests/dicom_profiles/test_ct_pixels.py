@@ -48,9 +48,11 @@ def test_padding_comes_back_exactly_where_it_was(tmp_path: Path, padding_value: 
     assert np.abs(pixels.astype(int) - padding_value).max() == 1
 
 
-def test_padding_above_the_signed_range_stays_unsigned(tmp_path: Path) -> None:
+@pytest.mark.parametrize("bits", [12, 16])
+def test_padding_above_the_signed_range_stays_unsigned(tmp_path: Path, bits: int) -> None:
+    """Also where it lies beyond Bits Stored, and reads as 1072 HU without the bits above."""
     path = tmp_path / "slice.dcm"
-    source = write_ct_dataset(padding_value=63536, BitsStored=16, HighBit=15)
+    source = write_ct_dataset(padding_value=63536, BitsStored=bits, HighBit=bits - 1)
     source.save_as(path, enforce_file_format=True)
     decoded = decode(path)
     assert decoded.facts.padding is not None
@@ -80,6 +82,28 @@ def test_undeclared_fill_keeps_its_meaning_when_the_rescale_changes(tmp_path: Pa
     pixels, encoding = store(decoded.hu, source, decoded.facts.padding)
     assert encoding.slope == "1"
     np.testing.assert_allclose(pixels + float(encoding.intercept), hu)
+
+
+def test_undeclared_fill_keeps_its_meaning_when_only_the_intercept_changes(tmp_path: Path) -> None:
+    path = tmp_path / "slice.dcm"
+    hu = np.array([[-32768.0, 10.0], [20.0, 30.0]], dtype=np.float32)
+    wide = {"RescaleIntercept": "-32768", "BitsStored": 16, "HighBit": 15}
+    source = write_ct_dataset(Rows=2, Columns=2, **wide)
+    source.PixelData = (hu + 32768).astype("<u2").tobytes()
+    source.save_as(path, enforce_file_format=True)
+    decoded = decode(path)
+    pixels, encoding = store(decoded.hu, source, decoded.facts.padding)
+    assert (encoding.slope, encoding.intercept) == ("1", "0")
+    np.testing.assert_array_equal(pixels, hu)
+
+
+def test_values_move_out_of_a_range_of_padding_to_the_nearer_end() -> None:
+    """In a slice without padding of its own as well."""
+    source = write_ct_dataset(padding_value=-2000, RescaleIntercept="0")
+    source.add_new("PixelPaddingRangeLimit", "SS", -1500)
+    hu = np.array([[-2001, -2000, -1751, -1749, -1500, -1499]], dtype=np.float32)
+    pixels, _ = store(hu, source, None)
+    assert pixels.tolist() == [[-2001, -2001, -2001, -1499, -1499, -1499]]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -7,7 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
 from pydicom.uid import (
+    MPEG4HP41,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
@@ -82,6 +84,19 @@ def test_padding_value_with_the_wrong_sign_is_understood(tmp_path: Path) -> None
     assert decode(saved(ds, tmp_path)).hu[0, 0] == PADDING_HU
 
 
+def test_padding_beyond_bits_stored_is_padding(tmp_path: Path) -> None:
+    """What is left of it below Bits Stored would read as 1040 HU."""
+    ds = with_pixels(np.array([[0xF810, 1024]], dtype="<u2"))
+    ds.add_new("PixelPaddingValue", "US", 0xF810)
+    np.testing.assert_array_equal(decode(saved(ds, tmp_path)).hu, [[PADDING_HU, 0]])
+
+
+def test_padding_of_other_images_than_ct_reads_as_zero(tmp_path: Path) -> None:
+    ds = with_pixels(np.array([[7, 9]], dtype="<u2"), RescaleIntercept="0", Modality="MR")
+    ds.add_new("PixelPaddingValue", "US", 7)
+    np.testing.assert_array_equal(decode(saved(ds, tmp_path)).hu, [[0, 9]])
+
+
 def test_undeclared_fill_is_padding_too(tmp_path: Path) -> None:
     pixels = np.array([[-3024, 24], [0, 0]], dtype="<i2")
     ds = with_pixels(pixels, PixelRepresentation=1, BitsStored=16, HighBit=15, RescaleIntercept="0")
@@ -116,6 +131,11 @@ def without_pixels(ds: Dataset) -> None:
     del ds.PixelData
 
 
+def as_video(ds: Dataset) -> None:
+    ds.file_meta.TransferSyntaxUID = MPEG4HP41
+    ds.PixelData = encapsulate([b"no video"])
+
+
 def shifted(ds: Dataset) -> None:
     ds.HighBit = 14
 
@@ -124,7 +144,7 @@ def in_colour(ds: Dataset) -> None:
     ds.SamplesPerPixel, ds.Rows, ds.Columns, ds.PlanarConfiguration = 2, 64, 32, 0
 
 
-@pytest.mark.parametrize("fault", [truncated, without_pixels, shifted, in_colour])
+@pytest.mark.parametrize("fault", [truncated, without_pixels, as_video, shifted, in_colour])
 def test_damaged_pixels_give_a_sentence(tmp_path: Path, fault: object) -> None:
     ds = write_ct_dataset()
     assert callable(fault)
