@@ -73,7 +73,7 @@ CORONAL = np.array([1.0, 0, 0, 0, 0, -1])
 REFUSALS: dict[str, Callable[[], list[Plane]]] = {
     "at least one slice": lambda: [],
     "one orientation": lambda: [plane(0), plane(1), plane(2, orientation=CORONAL)],
-    "one pixel spacing": lambda: [plane(0), plane(1), plane(2, rows=0.71)],
+    "one pixel spacing, but 2 of 4": lambda: [plane(0), plane(1), *(plane(2, rows=0.71),) * 2],
     "share a position": lambda: [plane(0), plane(1), plane(1), plane(2)],
     "a gap of about 2 slices": lambda: [plane(z) for z in (0, 1, 2, 5, 6)],
     "uneven slice distances": lambda: [plane(z) for z in (0, 1, 2, 3.3, 4.3)],

@@ -10,7 +10,7 @@ from dicom_profiles.ahead import ITEMS_AHEAD
 from dicom_profiles.errors import GeometryError, ProfileError, SeriesError, UnreadableInstance
 from dicom_profiles.reading import open_series, read_header
 from dicom_profiles.series import SourceInstance, SourceSeries
-from tests.synthetic import phantom_slice, write_ct_series
+from tests.synthetic import phantom_slice, write_ct_dataset, write_ct_series
 
 
 def test_files_in_any_order_are_sorted_along_the_normal(tmp_path: Path) -> None:
@@ -92,6 +92,16 @@ def test_the_same_instance_twice_is_refused(tmp_path: Path) -> None:
     paths = write_ct_series(tmp_path, slices=2)
     with pytest.raises(SeriesError, match="occur twice"):
         open_series([*paths, paths[0]])
+
+
+def test_a_slice_that_decodes_to_another_size_than_its_header_said_is_refused(
+    tmp_path: Path,
+) -> None:
+    paths = write_ct_series(tmp_path, slices=2)
+    series = open_series(paths)
+    write_ct_dataset(phantom_slice(32, 32)).save_as(paths[1], enforce_file_format=True)
+    with pytest.raises(SeriesError, match=r"should decode to \(64, 64\), got \(32, 32\)"):
+        series.load()
 
 
 def test_a_missing_slice_is_refused(tmp_path: Path) -> None:

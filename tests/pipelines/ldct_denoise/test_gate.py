@@ -49,6 +49,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "head": ({"BodyPartExamined": "HEAD"}, "body part is HEAD"),
     "kernel": ({"ConvolutionKernel": "H80s"}, "kernel H80s is sharper"),
     "kernel of two values": ({"ConvolutionKernel": ["Hr84f", "3"]}, "is sharper"),
+    "no place": ({"FrameOfReferenceUID": ""}, "no Frame of Reference UID"),
     "loss": ({"LossyImageCompression": "01"}, "compressed with loss"),
 }
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydicom import dcmread
 
 from dicom_profiles.reading import open_series
 from dicom_profiles.source import Source
@@ -50,12 +51,28 @@ def test_a_t1_spin_echo_is_taken(tmp_path: Path) -> None:
         ({"PixelSpacing": ["4", "4"]}, "4 mm"),
         ({"ContrastBolusAgent": "Gadovist"}, "contrast medium"),
         ({"ScanOptions": "FS"}, "fat is suppressed"),
+        ({"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}, "localiser"),
+        ({"ImageType": ["ORIGINAL", "PRIMARY", "MIP"]}, "Image Type says MIP"),
+        ({"FrameOfReferenceUID": ""}, "Frame of Reference UID"),
+        ({"SliceThickness": "13"}, "slice thickness is 13 mm"),
     ],
 )
 def test_refusals_are_sentences(tmp_path: Path, attributes: dict[str, str], sentence: str) -> None:
     verdict = gate("mr_to_ct", echoes(tmp_path, "IP", "OOP", **attributes))
     assert not verdict.accepted
     assert any(sentence in reason for reason in verdict.reasons), verdict.reasons
+
+
+def test_slices_that_are_too_few_or_too_oblique_are_refused(tmp_path: Path) -> None:
+    two = {"IP": open_series(write_dual_echo(tmp_path / "two", slices=2, size=64)["IP"])}
+    assert "has 2 slices" in gate("mr_to_ct", two).reason
+    paths = write_dual_echo(tmp_path / "turned", slices=4, size=64)["IP"]
+    for index, path in enumerate(paths):
+        ds = dcmread(path)
+        ds.ImageOrientationPatient = ["1", "0", "0", "0", "0.96", "0.28"]
+        ds.ImagePositionPatient = ["0", f"{-0.84 * index:g}", f"{2.88 * index:g}"]
+        ds.save_as(path)
+    assert "16.3 degrees off" in gate("mr_to_ct", {"IP": open_series(paths)}).reason
 
 
 def test_echoes_of_two_breath_holds_are_no_pair(tmp_path: Path) -> None:
