@@ -26,9 +26,8 @@ def label_bitmap(rows: int, columns: int) -> npt.NDArray[np.bool_]:
 
     The lower edge is behind the patient's back in an axial slice.
     """
-    image = Image.new("1", (columns, rows))
+    image = Image.new("1", (columns, rows))  # no grey edges: the plane has one bit a pixel
     draw = ImageDraw.Draw(image)
-    draw.fontmode = "1"  # no grey edges: the plane has one bit a pixel
     font = ImageFont.load_default(size=max(SMALLEST_HEIGHT, round(rows * HEIGHT_SHARE)))
     margin = round(rows * MARGIN_SHARE)
     draw.text((columns / 2, rows - margin), LABEL, fill=1, font=font, anchor="md")

@@ -16,6 +16,27 @@ def test_the_plane_is_the_bitmap_packed_lowest_bit_first(rows: int, columns: int
     np.testing.assert_array_equal(bits.reshape(rows, columns), label_bitmap(rows, columns))
 
 
+def test_the_plane_lies_over_the_whole_image() -> None:
+    """PS3.3 C.9.2: where the bits are drawn, and that they are drawn as graphics."""
+    elements = {element.keyword: element.value for element in overlay_plane(97, 131)}
+    del elements["OverlayData"]
+    assert elements == {
+        "OverlayRows": 97,
+        "OverlayColumns": 131,
+        "OverlayDescription": "SYNTHETIC label",
+        "OverlayType": "G",
+        "OverlayOrigin": [1, 1],
+        "OverlayBitsAllocated": 1,
+        "OverlayBitPosition": 0,
+        "OverlayLabel": "SYNTHETIC",
+    }
+
+
+def test_nobody_draws_over_the_label_of_others() -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        label_bitmap(64, 64)[0, 0] = True
+
+
 @pytest.mark.parametrize("size", [128, 512, 1024])
 def test_the_label_is_readable_and_out_of_the_way(size: int) -> None:
     bitmap = label_bitmap(size, size)

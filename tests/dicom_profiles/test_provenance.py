@@ -8,18 +8,23 @@ from typing import Any
 
 import pydicom
 import pytest
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.uid import ImplicitVRLittleEndian
 
+from dicom_profiles.equipment import SOFTWARE_VERSION
 from dicom_profiles.errors import DerivedObjectError
 from dicom_profiles.provenance import (
     ELEMENTS,
+    PRIVATE_CREATOR,
     Derivation,
     Provenance,
     private_block,
+    private_tag,
     read_private,
     text_sha256,
 )
+from dicom_profiles.uids import PROFILE_VERSION
 from tests.dicom_profiles.conftest import Written
 
 
@@ -35,6 +40,9 @@ def test_every_image_carries_the_record_and_its_digest(
         assert record["model"]["trained_on_simulation"] is True
         assert record["record"]["reasons"] == ["The noise is high."]
         assert record["sources"]["instances"] == 5
+        assert record["sources"]["series"] == [written.source.series_instance_uid]
+        assert record["created"] == "2026-03-01T22:30:15+00:00"
+        assert (record["profile"], record["software"]) == (PROFILE_VERSION, SOFTWARE_VERSION)
         assert read_private(ds, "verdict") == "AMBER"
         assert read_private(ds, "input_distance") == 1.5
         assert (
@@ -74,6 +82,20 @@ def test_an_object_without_the_block_has_no_record() -> None:
     assert read_private(private_block({"kind": "DEN"}), "record") is None
 
 
+def test_the_block_is_found_where_another_device_moved_it() -> None:
+    ds = Dataset()
+    ds.private_block(0x0099, "ANOTHER", create=True).add_new(0x02, "CS", "LIE")
+    ds.private_block(0x0099, PRIVATE_CREATOR, create=True).add_new(0x02, "CS", "DEN")
+    assert read_private(ds, "kind") == "DEN"
+
+
+def test_a_damaged_number_is_none() -> None:
+    ds = private_block({"input_distance": 1.5})
+    tag = private_tag("input_distance")
+    ds[tag] = DataElement(tag, "UN", b"four")
+    assert read_private(ds, "input_distance") is None
+
+
 def test_an_unknown_verdict_is_refused(derivation: Derivation) -> None:
     with pytest.raises(DerivedObjectError, match="GREEN, AMBER, RED, UNGATED"):
         replace(derivation, qc_verdict="FINE")
@@ -85,6 +107,13 @@ def test_a_time_without_a_zone_is_refused(derivation: Derivation) -> None:
 
 
 def test_what_was_made_without_the_gate_is_another_series(derivation: Derivation) -> None:
+    assert derivation.identity == {
+        "model": "ldct_denoise",
+        "version": "1.0",
+        "weights_sha256": "ab" * 32,
+        "config_sha256": text_sha256('{"strength":1.0}'),
+        "verdict": "",
+    }
     red = replace(derivation, qc_verdict="RED")
     ungated = replace(derivation, qc_verdict="UNGATED")
     assert derivation.identity == red.identity

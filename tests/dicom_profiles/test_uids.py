@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.uid import UID
@@ -40,6 +41,20 @@ def test_whatever_differs_gives_another_uid() -> None:
         uids.instance_uid("1.3", 0, "aa"),
     ]
     assert len(set(made)) == len(made)
+
+
+def test_equal_facts_are_one_text_whatever_their_order_and_letters() -> None:
+    assert uids.canonical_json({"b": [1, None], "a": "ü"}) == '{"a":"\\u00fc","b":[1,null]}'
+    with pytest.raises(ValueError, match="JSON compliant"):
+        uids.canonical_json({"noise": float("nan")})
+
+
+def test_what_a_uid_stands_for_never_changes() -> None:
+    version = uids.PROFILE_VERSION
+    made = uids.series_uid("DEN", ["2", "1"], IDENTITY)
+    assert made == uids.derive_uid("series", version, "DEN", ["1", "2"], IDENTITY)
+    assert uids.instance_uid("1.2", 7, "aa") == uids.derive_uid("instance", "1.2", 7, "aa")
+    assert uids.job_uid(["2", "1"], IDENTITY) == uids.derive_uid("job", ["1", "2"], IDENTITY)
 
 
 def test_the_namespace_never_changes() -> None:
