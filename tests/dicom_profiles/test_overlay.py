@@ -18,17 +18,17 @@ def test_the_plane_is_the_bitmap_packed_lowest_bit_first(rows: int, columns: int
 
 def test_the_plane_lies_over_the_whole_image() -> None:
     """PS3.3 C.9.2: where the bits are drawn, and that they are drawn as graphics."""
-    elements = {element.keyword: element.value for element in overlay_plane(97, 131)}
-    del elements["OverlayData"]
+    elements = {element.tag: element.value for element in overlay_plane(97, 131)}
+    del elements[0x60003000]
     assert elements == {
-        "OverlayRows": 97,
-        "OverlayColumns": 131,
-        "OverlayDescription": "SYNTHETIC label",
-        "OverlayType": "G",
-        "OverlayOrigin": [1, 1],
-        "OverlayBitsAllocated": 1,
-        "OverlayBitPosition": 0,
-        "OverlayLabel": "SYNTHETIC",
+        0x60000010: 97,
+        0x60000011: 131,
+        0x60000022: "SYNTHETIC label",
+        0x60000040: "G",
+        0x60000050: [1, 1],
+        0x60000100: 1,
+        0x60000102: 0,
+        0x60001500: "SYNTHETIC",
     }
 
 
