@@ -56,6 +56,7 @@ class DeliveryLedger:
                         "status_code": new.status_code,
                         "updated": new.updated,
                     },
+                    where=deliveries.c.status != DeliveryStatus.COMMITTED,
                 ),
                 rows,
             )

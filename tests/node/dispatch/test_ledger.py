@@ -35,6 +35,10 @@ def test_answers_are_kept_and_replaced(database: Engine) -> None:
     assert ledger.committed("j", "pacs") == set()
     ledger.set_status("j", "pacs", ["1", "2"], DeliveryStatus.COMMITTED)
     assert ledger.committed("j", "pacs") == ledger.kept("j", "pacs") == {"1", "2"}
+    assert ledger.unconfirmed("j") == {"other"}
+    ledger.note("j", "pacs", [Answer("1", 0, kept=True)])
+    assert ledger.committed("j", "pacs") == {"1", "2"}  # an answer that comes late
     ledger.set_status("j", "pacs", ["2"], DeliveryStatus.FAILED)
+    assert ledger.unconfirmed("j") == {"pacs", "other"}
     assert ledger.kept("j", "pacs") == {"1"}
     assert ledger.kept("j", "other") == {"2"}
