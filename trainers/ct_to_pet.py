@@ -57,6 +57,9 @@ from trainers.training.rates import warm_cosine
 from trainers.training.run import WEIGHTS, Run
 from trainers.training.settings import RunSettings, add_options, knob, settings_from
 
+NEARLY_AIR = -1.5
+"""Before tanh: -910 HU, from where a network still learns."""
+
 
 @dataclass(frozen=True)
 class Settings(RunSettings):
@@ -247,6 +250,7 @@ class CycleGan:
         width = settings.width
         self.uptake = GeneratedUptake(width).to(run.device)
         self.back = PatchGenerator(width, inputs=1, outputs=1).to(run.device)
+        start_from_air(self.back)
         self.critics = nn.ModuleDict(
             {name: PatchCritic3d(width, inputs=1) for name in ("pet", "ct")}
         ).to(run.device)
@@ -280,6 +284,17 @@ class CycleGan:
     def _judged(self, name: str, real: Tensor, made: Tensor) -> Tensor:
         critic, shown = self.critics[name], self.pools[name].exchange(made)[0]
         return self.game.discriminator(critic(real), critic(shown))
+
+
+def start_from_air(back: PatchGenerator) -> None:
+    """Let the untrained way back draw a CT of air, as the way there begins with a PET of nothing.
+
+    Begun at 0, water, it turns what is warm into air: the game then settles on a CT with its
+    contrast upside down, the cycle keeps it there, and the PET is turned with it.
+    """
+    bias = back.up[-1].bias
+    assert isinstance(bias, Tensor)
+    nn.init.constant_(bias, NEARLY_AIR)
 
 
 def as_seen(ct: Tensor) -> Tensor:

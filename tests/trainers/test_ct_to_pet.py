@@ -60,6 +60,17 @@ def test_without_the_adversary_the_critic_stands_still(tmp_path: Path) -> None:
     assert any(not torch.equal(weights[0.0][k], weights[1.0][k]) for k in weights[0.0])
 
 
+def test_the_game_begins_with_nothing_on_both_sides(tmp_path: Path) -> None:
+    """Else CycleGAN settles on a CT, and with it a PET, whose contrast is upside down."""
+    settings = ct_to_pet.Settings(method="cyclegan", patch=32, width=4, device="cpu")
+    with Run(settings, tmp_path) as run:
+        method = ct_to_pet.CycleGan(run, settings)
+    pet = method.uptake.generator(torch.rand(1, 3, 32, 32, 32))
+    hu = 1000 * method.back(torch.rand(1, 1, 32, 32, 32))
+    assert float(pet.detach().mean()) == pytest.approx(0, abs=0.1)
+    assert float(hu.detach().mean()) == pytest.approx(-1000, abs=150)
+
+
 @pytest.mark.parametrize("method", ["residual_unet", "pix2pix", "cyclegan"])
 def test_method_trains_and_is_served(tmp_path: Path, method: str) -> None:
     bank = tmp_path / "bank"
