@@ -68,16 +68,17 @@ class Doubts:
         job = self._ledger.get(rows[0].job_id)
         if job is not None and job.state in OVER and job.finished is not None:
             try:
-                failed = {uid for row in rows for uid in row.failed}
-                self._act(job, rows[0].destination, failed)
+                self._act(job, rows)
             except (DestinationUnavailable, WrongJobState):
                 return 0  # asked again the next time
         elif job is not None and job.finished is None:
             return 0  # its present run has to end first
-        self._settle(rows)
+        with self._database.begin() as connection:
+            connection.execute(_settled(rows))
         return len(rows)
 
-    def _act(self, job: Job, destination: str, failed: set[str]) -> None:
+    def _act(self, job: Job, rows: Sequence[Any]) -> None:
+        destination, failed = rows[0].destination, {uid for row in rows for uid in row.failed}
         peer, written = self._config.peer_by_name(destination), self._written(job)
         lost, asked = failed, False
         if peer is not None and written is not None:
@@ -91,16 +92,17 @@ class Doubts:
             self._ledger.update(job.id, reason=reason)
             log.warning("a late report and the destination's index do not agree", extra=facts)
         else:
-            self._mend(job, destination, lost)
+            self._mend(job, rows, lost)
             log.warning("a destination lost what it had taken", extra=facts)
 
-    def _mend(self, job: Job, destination: str, lost: set[str]) -> None:
+    def _mend(self, job: Job, rows: Sequence[Any], lost: set[str]) -> None:
+        destination = rows[0].destination
         objects = {0: "all", 1: "an object"}.get(len(lost), f"{len(lost)} objects")
         reason = f"{destination} reported later that it does not keep {objects} that it took"
         if job.run >= MOST_RUNS:
             self._ledger.give_up(job, f"{reason}, for the {job.run}th time; ask those who run it.")
         else:
-            self._send_again(job, destination, lost, f"{reason}; sending again.")
+            self._send_again(job, rows, lost, f"{reason}; sending again.")
 
     def _lost(
         self, job: Job, peer: PeerSettings, written: list[WrittenSeries], failed: set[str]
@@ -112,14 +114,15 @@ class Doubts:
             ours = {uid for one in written for uid in one.sop_instance_uids}
             return (failed & ours) or ours
 
-    def _send_again(self, job: Job, destination: str, lost: set[str], reason: str) -> None:
-        ledger = DeliveryLedger(self._database)
+    def _send_again(self, job: Job, rows: Sequence[Any], lost: set[str], reason: str) -> None:
+        """The next run and the end of the doubt are one: else that run would be doubted too."""
+        ledger, destination = DeliveryLedger(self._database), rows[0].destination
         ledger.set_status(job.id, destination, lost, DeliveryStatus.FAILED)
         CommitmentLedger(self._database, self._config).withdraw(job.id, destination)
         if self._written(job) is None:  # deleted here: it is made again
-            self._ledger.run_again(job, reason)
+            self._ledger.run_again(job, reason, _settled(rows))
             return
-        again = self._ledger.deliver_again(job, reason)
+        again = self._ledger.deliver_again(job, reason, _settled(rows))
         for name in sorted({destination} | ledger.unconfirmed(job.id)):
             self._deliver(again, name)
 
@@ -127,9 +130,8 @@ class Doubts:
         """What the job sent; None where its folder was deleted."""
         return JobFolder(self._config.node.data_dir / JOBS_FOLDER / job.id).written
 
-    def _settle(self, rows: Sequence[Any]) -> None:
-        """The reports are dealt with; another one would be a doubt again."""
-        settled = commitments.c.transaction_uid.in_([row.transaction_uid for row in rows])
-        expired = {"state": str(CommitmentState.EXPIRED)}
-        with self._database.begin() as connection:
-            connection.execute(commitments.update().where(settled).values(expired))
+
+def _settled(rows: Sequence[Any]) -> sa.Update:
+    """The reports are dealt with; another one would be a doubt again."""
+    ours = commitments.c.transaction_uid.in_([row.transaction_uid for row in rows])
+    return commitments.update().where(ours).values(state=str(CommitmentState.EXPIRED))

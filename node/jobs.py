@@ -188,16 +188,23 @@ class JobLedger:
                 raise _refusal(connection, job_id, "cancelled")
         return self.require(job_id)
 
-    def run_again(self, job: Job, reason: str = "") -> Job:
-        """Start another run of a job that has lost its workflow, or what it had sent."""
-        return self._run_again(job.id, "run again", {job.state}, reason=reason)
+    def run_again(self, job: Job, reason: str = "", *with_it: sa.Update) -> Job:
+        """Start another run of a job that has lost its workflow, or what it had sent.
 
-    def deliver_again(self, job: Job, reason: str) -> Job:
+        Args:
+            job: as it was when that was found.
+            reason: the sentence that goes with it.
+            with_it: what else is changed at the same moment.
+        """
+        return self._run_again(job.id, "run again", {job.state}, *with_it, reason=reason)
+
+    def deliver_again(self, job: Job, reason: str, *with_it: sa.Update) -> Job:
         """Another run of a job that was over, from its dispatch on; the caller enqueues it."""
         return self._run_again(
             job.id,
             "sent again",
             {job.state},
+            *with_it,
             state=str(JobState.WRITTEN),
             enqueued_run=jobs.c.run + 1,
             reason=reason,
@@ -221,7 +228,12 @@ class JobLedger:
             )
 
     def _run_again(
-        self, job_id: str, word: str, states: frozenset[JobState] | set[JobState], **columns: Any
+        self,
+        job_id: str,
+        word: str,
+        states: frozenset[JobState] | set[JobState],
+        *with_it: sa.Update,
+        **columns: Any,
     ) -> Job:
         first = {"state": str(JobState.QUEUED), "run": jobs.c.run + 1, "attempts": 0, "step": ""}
         first |= {"progress": 0.0, "reason": "", "finished": None}
@@ -233,6 +245,8 @@ class JobLedger:
             )
             if changed.rowcount == 0:
                 raise _refusal(connection, job_id, word)
+            for statement in with_it:
+                connection.execute(statement)
         return self.require(job_id)
 
 

@@ -183,6 +183,23 @@ def test_two_reports_about_one_job_are_one_doubt(node: JobNode) -> None:
     assert doubts.look() == 0
 
 
+def test_a_crash_while_it_is_sent_again_makes_no_second_doubt(node: JobNode) -> None:
+    """What is sent again is there then: the report is no reason to doubt that too."""
+    other = late_report(node, 11, JobState.COMMITTED, {"pacs": DeliveryStatus.COMMITTED})
+
+    def killed(_job: Job, _name: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Doubts(node.config, node.database, killed).look()
+    assert node.ledger.require(other.id).run == 1
+    with node.database.begin() as connection:  # as after the run that a worker makes of it
+        ended = {"finished": datetime.now(UTC), "state": "COMMITTED"}
+        connection.execute(jobs.update().where(jobs.c.id == other.id).values(ended))
+    assert Doubts(node.config, node.database, lambda _job, _name: None).look() == 0
+    assert node.ledger.require(other.id).run == 1
+
+
 def test_who_had_not_confirmed_is_asked_again_too(node: JobNode) -> None:
     """Else the job would wait for a destination to which nothing goes."""
     statuses = {"pacs": DeliveryStatus.COMMITTED, "viewer": DeliveryStatus.SENT}
