@@ -198,9 +198,9 @@ class Retention:
         for path in paths:
             path.unlink(missing_ok=True)
         for folder in {path.parent for path in paths}:
-            with contextlib.suppress(OSError):  # something else of the series or study is left
-                folder.rmdir()
-                folder.parent.rmdir()
+            for empty in (folder, folder.parent):
+                with contextlib.suppress(OSError):  # not empty; or gone already before a crash
+                    empty.rmdir()
         self._forget(series_uid, rows, now)
         return len(paths)
 

@@ -92,6 +92,18 @@ def test_sweep_deletes_files_and_remembers(tmp_path: Path) -> None:
         assert retention.sweep(later) == 0
 
 
+def test_no_empty_folder_stays_where_a_sweep_was_killed(tmp_path: Path) -> None:
+    """Killed when the folder of the series was gone, and that of the study was not yet."""
+    with job_node(tmp_path, StorageSCP(port=1)) as node:
+        node.send_series(4)
+        decide(node)
+        (folder,) = (tmp_path / "data" / "spool").glob("*/*")
+        shutil.rmtree(folder)
+        retention = Retention(node.database, tmp_path / "data", RetentionSettings())
+        assert retention.sweep(datetime.now(UTC) + timedelta(days=365)) == 4
+        assert not list((tmp_path / "data" / "spool").iterdir())
+
+
 def test_what_comes_while_it_is_deleted_is_not_lost(tmp_path: Path) -> None:
     with job_node(tmp_path, StorageSCP(port=1)) as node:
         node.send_series(4)
