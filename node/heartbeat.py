@@ -11,6 +11,7 @@ clocks of different machines are never compared.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import logging
 import os
@@ -31,7 +32,7 @@ from node.database_wait import log_failure
 
 log = logging.getLogger(__name__)
 
-LOCKS = "workers"
+LOCKS, LOCK_SUFFIX = "workers", ".lock"
 """Folder below `data_dir`: one locked file a worker."""
 
 
@@ -94,6 +95,7 @@ class Executor:
         dead = [row.executor_id for row in rows if self._is_dead(row, lost_after_s)]
         for executor_id in dead:
             self.remove(executor_id)
+        self._remove_locks_but({row.executor_id for row in rows}, lost_after_s)
         return dead
 
     def remove(self, executor_id: str) -> None:
@@ -118,6 +120,15 @@ class Executor:
             return False
         return self._clock() - since > lost_after_s
 
+    def _remove_locks_but(self, known: set[str], lost_after_s: float) -> None:
+        """What a worker left that was killed just before its row was made, or after it went."""
+        for path in self._locks.glob(f"*{LOCK_SUFFIX}"):
+            executor_id = path.name.removesuffix(LOCK_SUFFIX)
+            with contextlib.suppress(FileNotFoundError):  # another worker was quicker
+                is_old = time.time() - path.stat().st_mtime > lost_after_s  # else it may begin
+                if is_old and executor_id not in known and self._lock_is_free(executor_id):
+                    path.unlink()
+
     def _lock_is_free(self, executor_id: str) -> bool:
         """Whether a worker of this machine holds its lock no more, so its process has ended."""
         try:
@@ -128,7 +139,7 @@ class Executor:
         return True
 
     def _lock_path(self, executor_id: str) -> Path:
-        return self._locks / f"{executor_id}.lock"
+        return self._locks / f"{executor_id}{LOCK_SUFFIX}"
 
 
 class Heartbeat:

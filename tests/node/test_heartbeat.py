@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -111,6 +112,22 @@ def test_killed_worker_of_this_machine_is_known_at_once(tmp_path: Path) -> None:
     assert watching.remove_dead(3600) == [executor_id]
     assert watching.registered() == {watching.id}
     database.dispose()
+
+
+def test_a_lock_that_nobody_has_a_row_for_goes(database: Engine, tmp_path: Path) -> None:
+    """Its worker was killed between the two; one that begins just now is left alone."""
+    watching, near = Executor(database, tmp_path), Executor(database, tmp_path)
+    for executor in (watching, near):
+        executor.register()
+    old, fresh = (tmp_path / "workers" / f"{name}.lock" for name in ("old", "fresh"))
+    for path in (tmp_path / "workers").iterdir():
+        os.utime(path, (0, 0))
+    for path in (old, fresh):
+        path.touch()
+    os.utime(old, (0, 0))
+    assert watching.remove_dead(3600) == []
+    ours = {f"{executor.id}.lock" for executor in (watching, near)}
+    assert {path.name for path in (tmp_path / "workers").iterdir()} == ours | {fresh.name}
 
 
 def test_heartbeat_beats_and_recovers(database: Engine, tmp_path: Path) -> None:
