@@ -46,6 +46,7 @@ Encoded = dict[int, bytes]
 
 PIXEL_DATA = 0x7FE00010
 INSTANCE_UID_IN_META, GROUP_LENGTH_OF_META = 0x00020003, 0x00020000
+PART_SUFFIX = ".part"
 PREAMBLE = b"\0" * 128 + b"DICM"
 
 
@@ -232,7 +233,7 @@ def part_of(path: Path) -> Path:
 
     A name of its own each time: somebody who was taken for dead may still write the same file.
     """
-    return path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+    return path.with_name(f"{path.name}.{secrets.token_hex(4)}{PART_SUFFIX}")
 
 
 def write_synced(path: Path, content: bytes) -> None:

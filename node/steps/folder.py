@@ -19,7 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from dicom_profiles.part10 import write_durable
+from dicom_profiles.part10 import PART_SUFFIX, write_durable
 from dicom_profiles.reading import open_source
 from dicom_profiles.ready import ReadySlice
 from dicom_profiles.source import Source
@@ -173,7 +173,12 @@ class JobFolder:
         self._file("derived.json").unlink(missing_ok=True)
 
     def discard_translated(self) -> None:
-        """The network's output is not needed once the derived objects are there and checked."""
+        """The network's output is not needed once the derived objects are there and checked.
+
+        Nor is what workers that were killed had begun to write.
+        """
+        for rest in self.path.rglob(f"*{PART_SUFFIX}"):
+            rest.unlink(missing_ok=True)
         self.translated.unlink(missing_ok=True)
         shutil.rmtree(self.companions, ignore_errors=True)
 
