@@ -67,7 +67,7 @@ def test_the_game_begins_with_nothing_on_both_sides(tmp_path: Path) -> None:
         method = ct_to_pet.CycleGan(run, settings)
     pet = method.uptake.generator(torch.rand(1, 3, 32, 32, 32))
     hu = 1000 * method.back(torch.rand(1, 1, 32, 32, 32))
-    assert float(pet.detach().mean()) == pytest.approx(0, abs=0.1)
+    assert float(pet.detach().mean()) == pytest.approx(0, abs=0.2)
     assert float(hu.detach().mean()) == pytest.approx(-1000, abs=150)
 
 
