@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import itertools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -17,6 +18,7 @@ from dicom_profiles.deidentification import (
     identity_left,
     why_not_kept,
 )
+from dicom_profiles.equipment import IMPLEMENTATION_CLASS_UID
 from dicom_profiles.pseudonyms import Pseudonyms
 from dicom_profiles.suv import suv_scale
 from tests.dicom_profiles.validators import dcentvfy_errors, dciodvfy_errors
@@ -116,6 +118,7 @@ def test_uids_stay_consistent_and_depend_on_the_salt(source: list[Dataset]) -> N
     assert len({ds.SOPInstanceUID for ds in done}) == 3
     for ds in done:
         assert ds.file_meta.MediaStorageSOPInstanceUID == ds.SOPInstanceUID
+        assert ds.file_meta.ImplementationClassUID == IMPLEMENTATION_CLASS_UID
         assert "SourceImageSequence" not in ds
         assert len(ds.SOPInstanceUID) <= 64
         assert ds.SOPClassUID == source[0].SOPClassUID
@@ -132,16 +135,18 @@ def test_uids_stay_consistent_and_depend_on_the_salt(source: list[Dataset]) -> N
         ("SOPClassUID", "1.2.840.10008.5.1.4.1.1.1.2", "does not say NO"),
         ("RecognizableVisualFeatures", "YES", "Recognizable"),
         ("PatientID", "", "Patient ID is empty"),
-        ("OverlayBitPosition", 12, "unused bits"),
+        ("OverlayBitPosition", 0x60000102, "unused bits"),
+        ("OverlayBitPosition", 0x60020102, "unused bits"),
+        ("OverlayBitPosition", 0x601E0102, "unused bits"),
     ],
 )
 def test_pixels_that_may_show_a_person_are_refused(
-    source: list[Dataset], keyword: str, value: object, reason: str
+    source: list[Dataset], keyword: str, value: Any, reason: str
 ) -> None:
     ds = source[0]
     del ds.BurnedInAnnotation
     if keyword == "OverlayBitPosition":
-        ds.add_new(0x60000102, "US", value)
+        ds.add_new(value, "US", 12)
     else:
         setattr(ds, keyword, value)
     assert reason in why_not_kept(ds)

@@ -40,6 +40,20 @@ def test_an_unknown_keyword_is_an_error() -> None:
         inherited.tags(("NoSuchKeyword",))
 
 
+def test_what_the_source_lacks_of_type_2_is_empty_and_there() -> None:
+    empty = inherited.empty_ct_elements(write_ct_dataset())
+    wanted = {*inherited.EMPTY_WHEN_ABSENT, *inherited.EMPTY_IN_CT_WHEN_ABSENT}
+    assert wanted <= {element.keyword for element in empty}
+    assert all(element.is_empty for element in empty)
+
+
+def test_what_fusion_and_the_study_depend_on_is_taken() -> None:
+    assert inherited.tags(("StudyInstanceUID", "PatientID", "AccessionNumber")) <= (
+        inherited.STUDY_TAGS
+    )
+    assert inherited.tags(("ImagePositionPatient", "InstanceNumber", "KVP")) <= inherited.SLICE_TAGS
+
+
 @pytest.mark.parametrize(
     ("body_part", "wanted"), [("CHEST", False), ("KNEE", True), (None, True), ("", True)]
 )

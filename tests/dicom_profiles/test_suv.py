@@ -103,14 +103,19 @@ def test_decay_factor_that_agrees() -> None:
         ({"CorrectedImage": ["DECY"]}, "lacks ATTN"),
         ({"PatientWeight": None}, "Weight (0010,1030) is missing"),
         ({"PatientWeight": "70000"}, "not what a person weighs"),
+        ({"PatientWeight": "0.9"}, "not what a person weighs"),
         ({"RadionuclideTotalDose": None}, "Total Dose (0018,1074) is missing"),
         ({"RadionuclideTotalDose": "350"}, "in MBq"),
+        ({"RadionuclideTotalDose": "3100000000"}, "not what is injected"),
         ({"RadionuclideHalfLife": None}, "Half Life (0018,1075) is missing"),
         ({"RadiopharmaceuticalStartTime": None}, "time of injection"),
         ({"RadiopharmaceuticalStartTime": "113000"}, "injection is later"),
         ({"RadiopharmaceuticalStartTime": "010000"}, "hours after the injection"),
         ({"AcquisitionTime": None}, "Acquisition Date and Time"),
         ({"DecayFactor": "2.5"}, "Decay Factor"),
+        ({"DecayFactor": "1.07"}, "the times make it 1.013"),
+        ({"DecayFactor": "0.96"}, "the times make it 1.013"),
+        ({"RadiopharmaceuticalStartTime": "035959"}, "6.0 hours after the injection"),
         ({"Units": "GML", "SUVType": "LBM"}, "SUV Type"),
     ],
 )
@@ -118,6 +123,20 @@ def test_refusals(change: dict[str, object], words: str) -> None:
     with pytest.raises(SuvError) as caught:
         suv_scale([header(**change)])
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"RadiopharmaceuticalStartTime": "100000"},
+        {"RadiopharmaceuticalStartTime": "040000"},
+        {"RadionuclideTotalDose": "3000000000"},
+        {"PatientWeight": "400"},
+        {"DecayFactor": "1.06"},
+    ],
+)
+def test_what_is_just_believed(change: dict[str, object]) -> None:
+    assert suv_scale([header(**change)]).factor > 0
 
 
 def test_slices_have_to_agree_about_their_units() -> None:

@@ -26,6 +26,7 @@ def header(**attributes: Any) -> Dataset:
         ({"AcquisitionTime": "101607", "AcquisitionDate": "20259999"}, 7.0, False),
     ],
 )
+@pytest.mark.filterwarnings("ignore:Invalid value for VR")
 def test_the_time_of_acquisition(attributes: dict[str, Any], wanted: float, dated: bool) -> None:
     found = acquired_at([header(**attributes)])
     assert found is not None
