@@ -27,6 +27,23 @@ def test_values_come_back_to_half_a_hounsfield_unit(
     np.testing.assert_allclose(back, hu, atol=0.5 + 2e-3)
 
 
+@pytest.mark.parametrize(
+    ("lowest", "highest", "intercept"),
+    [(-33792, 31743, "-1024"), (0, 31744, "0"), (-32768, 32767, "0"), (-32769, 32767, None)],
+)
+def test_all_16_bits_are_used_and_none_beyond(
+    lowest: int, highest: int, intercept: str | None
+) -> None:
+    hu = np.array([[lowest, highest]], dtype=np.float32)
+    if intercept is None:
+        with pytest.raises(DerivedObjectError, match="should fit 16 bits"):
+            store(hu, write_ct_dataset(), None)
+        return
+    pixels, encoding = store(hu, write_ct_dataset(), None)
+    assert encoding.intercept == intercept
+    np.testing.assert_array_equal(pixels + float(intercept), hu)
+
+
 def test_metal_and_air_beyond_twelve_bits_are_kept() -> None:
     hu = np.array([[-1100.0, 9000.0]], dtype=np.float32)
     pixels, encoding = store(hu, write_ct_dataset(), None)

@@ -89,6 +89,13 @@ def test_what_is_no_grid_is_refused(sentence: str) -> None:
         stack_planes(REFUSALS[sentence]())
 
 
+def test_rounding_of_the_headers_is_no_other_orientation() -> None:
+    rounded, turned = (np.array([1.0, by, 0, -by, 1, 0]) for by in (0.0009, 0.0011))
+    assert stack_planes([plane(0), plane(1), plane(2, orientation=rounded)])
+    with pytest.raises(GeometryError, match="one orientation, but 1 of 3 differ"):
+        stack_planes([plane(0), plane(1), plane(2, orientation=turned)])
+
+
 def test_tilted_slices_that_are_stacked_along_their_normal_are_a_grid() -> None:
     angle = np.radians(20)
     tilted = np.array([1.0, 0, 0, 0, np.cos(angle), np.sin(angle)])

@@ -55,7 +55,7 @@ SCORES: list[tuple[dict[str, Any], str, float]] = [
     ({"CTDIvol": 3.01}, "ct", 0.0),
     ({"CTDIvol": 0.0, "Exposure": "0"}, "ct", 0.0),
     ({"Exposure": "40"}, "ct", 0.2),
-    ({"Exposure": "40.5"}, "ct", 0.0),
+    ({"Exposure": "41"}, "ct", 0.0),
     ({"SeriesDescription": "CT", "StudyDescription": "lung screening"}, "low_dose_ct", 0.5),
     ({"Exposure": "18", "CTDIvol": 1.2, "SeriesDescription": "LOW DOSE"}, "low_dose_ct", 1.0),
     ({"CTDIvol": None, "Exposure": None}, "ct", 0.0),
@@ -162,6 +162,11 @@ def test_each_sign_alone_betrays_a_synthetic_object(sign: object) -> None:
     sign(ds)
     assert len(synthetic_signs(ds)) == 1
     assert is_synthetic(ds)
+
+
+@pytest.mark.parametrize("term", ["SYNTHETIC", "AI_DENOISED", "SYNTHETIC_CT", "SYNTHETIC_PET"])
+def test_every_term_that_others_write_is_known(term: str) -> None:
+    assert is_synthetic(ct(ImageType=["DERIVED", "SECONDARY", term]))
 
 
 def test_equipment_with_a_code_of_another_scheme_made_nothing_synthetic() -> None:

@@ -129,6 +129,19 @@ def test_what_is_no_input(attributes: dict[str, Any]) -> None:
     assert recognise_mr([header(**attributes)]).kind == "other"
 
 
+@pytest.mark.parametrize(
+    "term", ["FF", "TRACE", "T2_STAR_MAP", "R2_STAR", "SUB", "MPR", "PHASE MAP"]
+)
+def test_every_term_of_a_computed_image_is_known(term: str) -> None:
+    found = recognise_mr([header(ImageType=["ORIGINAL", "PRIMARY", term])])
+    assert found.reasons == (f"Image Type says that it is computed: {term}.",)
+
+
+@pytest.mark.parametrize("option", ["FAT SAT", "FATSAT", "SPIR", "SPAIR", "STIR"])
+def test_every_way_to_suppress_fat_is_known(option: str) -> None:
+    assert "fat is suppressed" in recognise_mr([header(ScanOptions=["PFF", option])]).reasons[0]
+
+
 def test_synthetic_and_empty() -> None:
     assert recognise_mr([header(), header(SyntheticData="YES")]).kind == "synthetic"
     assert recognise_mr([]).kind == "other"
