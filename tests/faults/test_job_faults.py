@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import Popen
 
 import pytest
 from pynetdicom import evt
@@ -15,22 +15,36 @@ from pynetdicom import evt
 from node.dispatch.outgoing import read_outgoing
 from node.heartbeat import Executor
 from node.jobs import Job, JobState
+from tests.faults.killing import Point, running, work
 from tests.node.dispatch.scp import StorageSCP, storage_scp
-from tests.node.job_node import JobNode, job_node, receiving
+from tests.node.job_node import PATIENCE_S, JobNode, job_node, receiving
 from tests.servers import OrthancServer, free_port, run_orthanc, wait_until
 
-STEPS = ["gate", "translate", "write", "check", "dispatch", "commitment"]
 SLICES = 40
 OFTEN = {"max_attempts": 50}
+READ = "association.StorageAssociation._fill < association.StorageAssociation._read_pdu"
+IN_THE_MIDDLE = {
+    "gate": Point("replace part10.write_synced < part10.write_durable < folder.write_json"),
+    "translate": Point(
+        "fdatasync translate._write_npy < translate._keep_slices < translate.translate_step"
+    ),
+    "write": Point("replace part10.write_synced", SLICES // 2),
+    "check": Point("commit jobs.JobLedger.update < work.JobWork._advance < work.JobWork._check"),
+    "dispatch": Point(f"recv {READ} < association.StorageAssociation._answer", SLICES // 2),
+    "commitment": Point(
+        "commit commitment.CommitmentLedger.ask < delivery.Delivery._by_commitment"
+        " < delivery.Delivery.commit"
+    ),
+}
+"""Where a worker dies within each step."""
 
 
 @dataclass
 class Site:
-    """A PACS, a node with our receiver, and the worker that is at work now."""
+    """A PACS, and a node with our receiver."""
 
     pacs: OrthancServer
     node: JobNode
-    worker: Popen[bytes]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +55,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         job_node(folder / "node", pacs) as node,
         receiving(node),
     ):
-        yield Site(pacs, node, node.start_worker("--pause-s", "0.01"))
+        yield Site(pacs, node)
 
 
 def dataset_digest(file: bytes) -> str:
@@ -74,29 +88,34 @@ def assert_there_once(node: JobNode, pacs: OrthancServer, job: Job) -> None:
 
 
 @pytest.mark.orthanc
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", IN_THE_MIDDLE)
 def test_worker_killed_in_each_step(site: Site, step: str) -> None:
     job = site.node.make_job(SLICES, attributes={"rows": 128, "columns": 128})
-    site.node.wait_for_step(job, step)
-    site.node.kill(site.worker)
-    assert site.node.ledger.require(job.id).state is not JobState.COMMITTED
+    kill_a_worker(site.node, IN_THE_MIDDLE[step])
+    now = site.node.ledger.require(job.id)
+    assert (now.step, now.finished) == (step, None)
     before = ours(site.node, job)
-    site.worker = site.node.start_worker("--pause-s", "0.01")
-    done = site.node.wait_for(job, JobState.COMMITTED, timeout_s=30)
+    with running(work, site.node.config, site.node.folder / "next"):
+        done = site.node.wait_for(job, JobState.COMMITTED)
     assert_there_once(site.node, site.pacs, done)
     assert before.items() <= ours(site.node, job).items()
 
 
+def kill_a_worker(node: JobNode, point: Point) -> None:
+    """Let a worker work until it comes to that point."""
+    with running(work, node.config, node.folder / "killed", point) as worker:
+        worker.join(PATIENCE_S)
+        assert worker.exitcode == -signal.SIGKILL
+
+
 @pytest.mark.orthanc
 def test_another_worker_takes_over(site: Site) -> None:
-    second = site.node.start_worker("--pause-s", "0.01")
-    wait_until(lambda: workers_alive(site.node) == 2, 60, "the second worker")
+    first, second = (site.node.start_worker("--pause-s", "0.05") for _ in range(2))
+    wait_until(lambda: workers_alive(site.node) == 2, PATIENCE_S, "both workers")
     job = site.node.make_job(SLICES, attributes={"rows": 128, "columns": 128})
     site.node.wait_for_step(job, "translate")
     log = (site.node.folder / f"worker-{site.node.workers.index(second)}.log").read_text()
-    busy, idle = (second, site.worker) if job.id in log else (site.worker, second)
-    site.node.kill(busy)
-    site.worker = idle
+    site.node.kill(second if job.id in log else first)
     done = site.node.wait_for(job, JobState.COMMITTED, timeout_s=30)
     assert_there_once(site.node, site.pacs, done)
 
@@ -110,9 +129,7 @@ def test_everything_killed(tmp_path: Path) -> None:
         receiving(node),
     ):
         job = node.make_job(SLICES)
-        worker = node.start_worker()
-        node.wait_for_step(job, "dispatch")
-        node.kill(worker)
+        kill_a_worker(node, IN_THE_MIDDLE["dispatch"])
     with (
         run_orthanc(tmp_path / "second", our_port=port) as pacs,  # it has lost its disk too
         job_node(tmp_path / "node", pacs, **OFTEN) as node,

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,6 +55,10 @@ class JobNode:
         paths = write_ct_series(
             self.folder / f"source-{number}", slices=slices, seed=number, **attributes
         )
+        return self.receive(paths)
+
+    def receive(self, paths: Iterable[Path]) -> list[str]:
+        """Bring files into the spool; gives their SOP Instance UIDs."""
         spool = Spool(self.folder / "data", self.database)
         uids = []
         for path in paths:
