@@ -39,6 +39,9 @@ AMBER_QUANTILE, RED_FACTOR = 0.99, 2.0
 
 LEAST_VARIANCE = 1e-4
 
+LEAST_UNSURENESS = 0.004
+"""One step of a display of 8 bits: nobody sees answers that differ by less."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Read the command line, write the files."""
@@ -75,7 +78,8 @@ def calibration(network: torch.nn.Module, sources: Sequence[Pairs]) -> dict[str,
     away = table - centre
     distances = np.sqrt(np.einsum("ni,ij,nj->n", away, precision, away))
     unsureness = [unsureness_of(network, around) for around in inputs[:: max(1, len(inputs) // 20)]]
-    amber, unsure = float(np.quantile(distances, AMBER_QUANTILE)), float(max(unsureness))
+    amber = float(np.quantile(distances, AMBER_QUANTILE))
+    unsure = max(LEAST_UNSURENESS, *unsureness)
     return {
         "features": list(FEATURES),
         "centre": centre.round(6).tolist(),

@@ -42,6 +42,7 @@ def test_weights_calibration_and_card_belong_together(
     known = calibration.distance(features_of(framed(breast(160, 96))))
     assert known < calibration.red_distance
     assert calibration.red_distance == pytest.approx(2 * calibration.amber_distance, rel=1e-3)
+    assert 0.004 <= calibration.amber_unsureness <= calibration.red_unsureness / 2
     assert json.loads((folder / "calibration.json").read_text())["known"] == ["simulated:2"]
 
 

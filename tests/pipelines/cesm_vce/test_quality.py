@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipelines import catalog
 from pipelines.cesm_vce.framing import framed
 from pipelines.cesm_vce.quality import (
     FEATURES,
@@ -45,6 +46,40 @@ def test_features_do_not_depend_on_side_or_display() -> None:
     np.testing.assert_allclose(features_of(framed(breast(side="R"))), plain, atol=1e-2)
     scaled = (4000 * breast()).astype(np.float32)
     np.testing.assert_allclose(features_of(framed(scaled)), plain, atol=2e-2)
+
+
+def test_features_are_those_that_the_calibration_was_made_of() -> None:
+    found = features_of(framed(breast()))
+    np.testing.assert_allclose(found, [-0.597, 0.895, 0, 0.4985, -5.243, 0.0474], atol=2e-3)
+    shipped = read_calibration(catalog.folder("cesm_vce"))
+    assert 0 < shipped.amber_distance < shipped.red_distance
+    assert 0.004 <= shipped.amber_unsureness < shipped.red_unsureness
+    assert np.linalg.eigvalsh(shipped.precision).min() > 0
+
+
+def test_figures_are_those_of_the_mean_of_both_answers() -> None:
+    around, found = framed(breast()), QualityMeter(calibration())
+    made = np.where(around.breast, np.float32(0.2), np.float32(0))
+    rows, columns = np.nonzero(around.breast)
+    made[rows[: len(rows) // 10], columns[: len(rows) // 10]] = 0.9
+    found.add(around, made, made + np.float32(0.1))
+    measured = found.measurements()
+    assert measured["plain_level"] == pytest.approx(0.25)
+    assert measured["highest_enhancement"] == pytest.approx(0.7)
+    assert measured["unsureness"] == pytest.approx(0.1)
+    assert measured["breast_share"] == pytest.approx(around.breast.mean(), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("figure", "light"),
+    [(0.99, "GREEN"), (1.0, "GREEN"), (1.01, "AMBER"), (2.0, "AMBER"), (2.01, "RED")],
+)
+def test_a_figure_at_its_limit_is_still_within_it(figure: float, light: str) -> None:
+    found = meter()
+    found.figures["input_distance"] = figure
+    assert found.verdict()[0] == light
+    found.figures |= {"input_distance": 0.0, "unsureness": figure / 10}
+    assert found.verdict()[0] == light
 
 
 @pytest.mark.parametrize(("unsureness", "light"), [(0.05, "GREEN"), (0.15, "AMBER"), (0.3, "RED")])
