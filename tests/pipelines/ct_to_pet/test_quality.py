@@ -40,11 +40,13 @@ def test_figures_are_those_of_the_body() -> None:
     assert found["head_share"] == 0
     assert found["disagreement_share"] == 0
     assert found["seam_ratio"] == pytest.approx(1, abs=0.3)
+    assert (found["amber_input_distance"], found["red_input_distance"]) == (3.0, 6.0)
     assert "disagreement_share" not in measurements(replace(one, other=None), KNOWN)
 
 
 @pytest.mark.parametrize(
-    ("distance", "light", "word"), [(3.5, "AMBER", "unusual"), (7.0, "RED", "unlike")]
+    ("distance", "light", "word"),
+    [(3.1, "AMBER", "unusual"), (6.0, "AMBER", "unusual"), (6.1, "RED", "unlike")],
 )
 def test_unknown_images_are_named(distance: float, light: str, word: str) -> None:
     found, (sentence,) = judged(made(), distance)
@@ -91,11 +93,12 @@ def test_hardly_a_body_and_no_numbers_are_red_and_come_first() -> None:
     one = made(("legs",))
     small = np.zeros(SHAPE, np.bool_)
     small[:5, 5:10, 5:10] = True
+    assert judged(made(), KNOWN.amber) == ("GREEN", ())
     found, sentences = judged(replace(one, body=small))
     assert found == "RED"
     assert "Hardly a body" in sentences[0]
     broken = one.suv.copy()
     broken[0, 0, 0] = np.nan  # beside the body
-    found, sentences = judged(replace(one, suv=broken))
+    found, sentences = judged(replace(one, suv=broken), KNOWN.amber + 1)  # which is amber
     assert found == "RED"
     assert sentences[0] == "The result holds values that are no numbers."

@@ -17,6 +17,7 @@ from pipelines.ldct_denoise.quality import (
     LIMITS,
     SAMPLED_SLICES,
     Calibration,
+    Limit,
     QualityMeter,
     read_calibration,
 )
@@ -155,6 +156,27 @@ def test_samples_are_spread_over_the_series(slices: int, calibration: Calibratio
     assert len(sampled) <= SAMPLED_SLICES
     assert sampled[-1] == slices - 1
     assert slices == 1 or 0 not in sampled
+
+
+def test_a_slice_that_moved_is_seen_wherever_it_lies(calibration: Calibration) -> None:
+    """Between the slices that are looked at closely too."""
+    images = phantom(3 * SAMPLED_SLICES // 2, 64, 64)
+    for moved in range(20, 30):
+        meter = QualityMeter(len(images), calibration)
+        for index, image in enumerate(images):
+            meter.add(image, image + np.float32(80 if index == moved else 0))
+        assert meter.measurements()["largest_slice_shift_hu"] == pytest.approx(80, abs=1), moved
+
+
+@pytest.mark.parametrize(
+    ("limit", "lights"),
+    [
+        (Limit(5, 20, "{}"), {5.0: "GREEN", -5.1: "AMBER", 20: "AMBER", -20.1: "RED", -1: "GREEN"}),
+        (Limit(0.8, 0.6, "{}", low=True), {0.8: "GREEN", 0.79: "AMBER", 0.6: "AMBER", 0.5: "RED"}),
+    ],
+)
+def test_a_figure_at_its_limit_is_still_within_it(limit: Limit, lights: dict[float, str]) -> None:
+    assert {figure: limit.light(figure) for figure in lights} == lights
 
 
 def test_every_limit_has_a_sentence_that_takes_its_figure() -> None:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from pipelines import catalog
 from pipelines.errors import CardError
 from pipelines.mr_to_ct.quality import (
     FEATURES,
@@ -29,6 +31,35 @@ def images(shift: int = 0) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.floa
 def known() -> KnownInputs:
     centre = slice_features(images()[0])
     return KnownInputs(centre, np.eye(len(FEATURES)), 3.0, 6.0, 30.0, 60.0)
+
+
+def test_features_are_those_that_the_calibration_was_made_of() -> None:
+    mr = images()[0]
+    both = slice_features(np.concatenate([mr, mr / 2]))
+    wanted = [-1.0986, -5.2933, 0.5528, 0.0286, -3.4523]
+    np.testing.assert_allclose(both, [*wanted, 0.5], atol=1e-3)
+    np.testing.assert_allclose(slice_features(mr), [*wanted, 0], atol=1e-3)
+    shipped = read_calibration(catalog.folder("mr_to_ct"))
+    assert shipped.known
+    for own in shipped.known.values():
+        assert 0 < own.amber_distance < own.red_distance
+        assert 0 < own.amber_unsureness_hu < own.red_unsureness_hu
+        assert np.linalg.eigvalsh(own.precision).min() > 0
+
+
+@pytest.mark.parametrize(
+    ("away", "light", "word"),
+    [(3.0, "GREEN", ""), (3.01, "AMBER", "unusual"), (6.0, "AMBER", "unusual"),
+     (6.01, "RED", "unlike")],
+)  # fmt: skip
+def test_a_distance_at_its_limit_is_still_within_it(away: float, light: str, word: str) -> None:
+    centre = slice_features(images()[0])
+    centre[0] += away - 1e-9
+    meter = QualityMeter(replace(known(), centre=centre))
+    meter.add(*images())
+    verdict, reasons = meter.verdict()
+    assert verdict == light
+    assert word in " ".join(reasons)
 
 
 def test_a_usual_series_is_green() -> None:
