@@ -298,9 +298,14 @@ class JobWork:
         )
         with self.database.connect() as connection:
             found = {row.sop_instance_uid: row.path for row in connection.execute(query)}
-        if not set(uids) <= set(found):
+        here = [uid for uid in uids if uid in found and self._is_here(found[uid])]
+        if here != uids:
             raise UnknownSource(
                 "The source instances are not in the spool any more; send the series again, then "
                 "retry this job."
             )
         return tuple(Path(found[uid]) for uid in uids)
+
+    def _is_here(self, path: str) -> bool:
+        """Whether a file is in the spool: a sweep that was killed had not come to its row yet."""
+        return (self.config.node.data_dir / path).exists()

@@ -72,6 +72,16 @@ def test_every_step_may_be_repeated(node: JobNode, scp: StorageSCP) -> None:
     assert scp.requests == 6
 
 
+def test_a_source_without_its_file_is_said_to_be_gone(node: JobNode) -> None:
+    """A sweep was killed when the file was deleted and its row was not yet marked."""
+    work, job = work_of(node), node.make_job(4)
+    next((node.folder / "data" / "spool").rglob("*.dcm")).unlink()
+    assert do(work, job, "gate") == [Outcome(go_on=False)]
+    now = node.ledger.require(job.id)
+    assert now.state is JobState.FAILED
+    assert "send the series again" in now.reason
+
+
 @pytest.mark.parametrize("step", ["dispatch", "commitment"])
 def test_what_is_committed_is_not_asked_about_again(node: JobNode, step: str) -> None:
     """A worker died before its workflow ended; what is lost since then is a doubt, not a step's."""
