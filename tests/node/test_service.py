@@ -17,6 +17,7 @@ from node.config import Config, NodeSettings, WebSettings
 from node.service import ROLES, DataDirUnusable, PortInUse, Service, open_listener
 from tests.servers import LOOPBACK, free_port, listening, wait_until
 
+PATIENCE_S = 120.0  # the machine may be busy
 CONFIG = """\
 node: {{ae_title: VSCANNER, host: 127.0.0.1, port: {port}, data_dir: {data_dir}, receivers: 2}}
 web: {{port: {web_port}}}
@@ -41,11 +42,11 @@ def service(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     )
     process = subprocess.Popen([sys.executable, "-m", "node", "receive", "--config", str(file)])
     process.port = port  # type: ignore[attr-defined]
-    wait_until(lambda: len(children(process)) >= 3 and listening(port), 60, "the service to start")
+    wait_until(lambda: len(children(process)) >= 3 and listening(port), PATIENCE_S, "the start")
     yield process
     if process.poll() is None:
         process.terminate()
-        process.wait(30)
+        process.wait(PATIENCE_S)
 
 
 def children(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
@@ -114,7 +115,7 @@ def test_receivers_go_before_the_assembler(service: subprocess.Popen[bytes]) -> 
     wanted = [ours, ours, min(ours + 5, 19)]
     wait_until(
         lambda: sorted(child.nice() for child in children(service)) == wanted,
-        30,
+        PATIENCE_S,
         "two receivers at our niceness and an assembler that gives way",
     )
 
@@ -125,7 +126,7 @@ def test_a_dead_receiver_is_started_again(service: subprocess.Popen[bytes]) -> N
     os.kill(victim, signal.SIGKILL)
     wait_until(
         lambda: len({c.pid for c in children(service)} - {victim}) >= len(before),
-        30,
+        PATIENCE_S,
         "the dead process to be started again",
     )
     assert service.poll() is None
@@ -134,12 +135,12 @@ def test_a_dead_receiver_is_started_again(service: subprocess.Popen[bytes]) -> N
 def test_terminate_ends_every_process(service: subprocess.Popen[bytes]) -> None:
     processes = children(service)
     service.terminate()
-    assert service.wait(40) == 0
-    wait_until(lambda: gone(processes), 10, "all processes to end")
+    assert service.wait(PATIENCE_S) == 0
+    wait_until(lambda: gone(processes), PATIENCE_S, "all processes to end")
 
 
 def test_children_do_not_outlive_a_killed_service(service: subprocess.Popen[bytes]) -> None:
     processes = children(service)
     service.kill()
-    service.wait(10)
-    wait_until(lambda: gone(processes), 30, "the children of the killed service to end")
+    service.wait(PATIENCE_S)
+    wait_until(lambda: gone(processes), PATIENCE_S, "the children of the killed service to end")
