@@ -73,3 +73,12 @@ def test_a_stack_across_midnight_has_its_middle_at_midnight() -> None:
     found = acquired_at([header(StudyDate="20250310", AcquisitionTime=time) for time in times])
     assert found is not None
     assert seconds_between(found, Acquired(found.seconds // DAY_S * DAY_S, dated=False)) == 0.0
+
+
+def test_across_midnight_one_date_of_the_acquisition_is_not_enough() -> None:
+    """The other's date is that on which its series began, perhaps the day before."""
+    dated = acquired_at([header(AcquisitionDate="20250311", AcquisitionTime="000010")])
+    begun = acquired_at([header(SeriesDate="20250310", AcquisitionTime="000005")])
+    assert dated is not None
+    assert begun is not None
+    assert seconds_between(dated, begun) == seconds_between(begun, dated) == 5.0

@@ -16,7 +16,12 @@ from node.config import PeerSettings
 from node.database import commitments
 from node.delivery import Delivery
 from node.dispatch import c_store
-from node.dispatch.errors import DestinationRefuses, DestinationUnavailable, ServiceNotOffered
+from node.dispatch.errors import (
+    DestinationRefuses,
+    DestinationUnavailable,
+    InstancesLost,
+    ServiceNotOffered,
+)
 from node.dispatch.outgoing import Outgoing, read_outgoing
 from node.receiving.reports import ALL_COMMITTED, SOME_FAILED, CommitmentReport, record_report
 from node.steps.folder import JobFolder, WrittenSeries
@@ -84,6 +89,12 @@ def test_no_report_in_time(node: JobNode) -> None:
     began = time.monotonic()
     assert ledger.wait(["1.2.3"], 0.2).state is CommitmentState.ASKED
     assert time.monotonic() - began < 5
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ledger.wait(["1.2.3"], 30, stop)
     ledger.expire(["1.2.3"])
     assert ledger.report("1.2.3").state is CommitmentState.EXPIRED
     assert ledger.asked_before("job-3", "pacs") == []
@@ -112,21 +123,23 @@ def test_peer_that_is_down(node: JobNode, instances: list[Outgoing]) -> None:
     gc.collect()  # pynetdicom 3.0.4 leaves the socket of a refused connection to the collector
 
 
-Answered = tuple[dict[str, int], int, int]
-"""Failures that a report names, how many instances it names as kept, its Event Type ID."""
+UNASKED = "is not to be asked by C-FIND"
+Answered = tuple[int, int, int]
+"""How many instances a report names as lost, how many as kept, and its Event Type ID."""
 
 
 @pytest.mark.parametrize(
-    ("answered", "confirmed"),
+    ("answered", "wanted"),
     [
-        (({}, 0, SOME_FAILED), False),  # some failed, and it does not say which
-        (({}, 3, ALL_COMMITTED), False),  # one of the four is left out
-        (({}, 0, ALL_COMMITTED), False),
-        (({}, 4, ALL_COMMITTED), True),
+        ((0, 0, SOME_FAILED), UNASKED),  # some failed, and it does not say which
+        ((0, 3, ALL_COMMITTED), UNASKED),  # one of the four is left out
+        ((0, 0, ALL_COMMITTED), UNASKED),
+        ((0, 4, ALL_COMMITTED), ""),
+        ((1, 3, SOME_FAILED), "does not keep 1 instances"),  # which are sent again
     ],
 )
 def test_a_report_that_does_not_speak_of_each_is_no_commitment(
-    tmp_path: Path, answered: Answered, confirmed: bool
+    tmp_path: Path, answered: Answered, wanted: str
 ) -> None:
     """Nobody knows then what the PACS keeps: its index is asked, here one that may not be."""
     reports: list[str] = []
@@ -134,8 +147,10 @@ def test_a_report_that_does_not_speak_of_each_is_no_commitment(
     def report(event: evt.Event) -> tuple[int, None]:
         transaction = str(event.action_information.TransactionUID)
         items = event.action_information.ReferencedSOPSequence
-        kept = [str(item.ReferencedSOPInstanceUID) for item in items][: answered[1]]
-        record_report(made.database, CommitmentReport(transaction, answered[0], kept), answered[2])
+        kept = [str(item.ReferencedSOPInstanceUID) for item in items]
+        lost = dict.fromkeys(kept[: answered[0]], 0x0112)
+        kept = kept[answered[0] :][: answered[1]]
+        record_report(made.database, CommitmentReport(transaction, lost, kept), answered[2])
         reports.append(transaction)
         return 0x0000, None
 
@@ -155,10 +170,10 @@ def test_a_report_that_does_not_speak_of_each_is_no_commitment(
             uids = tuple(read_outgoing(path).sop_instance_uid for path in paths)
             folder.set_written([WrittenSeries("1.2", "DEN", tuple(paths), uids)])
             delivery = Delivery(config, made.database)
-            if confirmed:
+            if not wanted:
                 delivery.commit(job, folder, "pacs", lambda: None)
             else:
-                with pytest.raises(DestinationRefuses, match="is not to be asked by C-FIND"):
+                with pytest.raises((DestinationRefuses, InstancesLost), match=wanted):
                     delivery.commit(job, folder, "pacs", lambda: None)
             assert reports
     finally:

@@ -26,6 +26,7 @@ CT = header(
     SliceThickness="3.0",
     KVP="120",
     InstanceNumber=7,
+    StationName="007",
     PatientID="SECRET-1",
     ContrastBolusAgent="",
 )
@@ -49,6 +50,8 @@ PT = header(Modality="PT")
         ("SliceThickness", {"at_least": 1, "at_most": 2}, False),
         ("KVP", {"at_most": 100}, False),
         ("KVP", 120, True),
+        ("StationName", "7", False),
+        ("StationName", "007", True),
         ("ImageType", "AXIAL", True),
         ("ImageType", {"not": "DERIVED"}, True),
         ("ImageType", {"not": "AXIAL"}, False),
@@ -139,6 +142,8 @@ def test_sequences_and_private_elements() -> None:
         ("KVP", {"range": [5, 1]}, "smallest, largest"),
         ("KVP", {"range": 5}, "two numbers"),
         ("KVP", {"at_least": "much"}, "a number is wanted"),
+        ("KVP", {"at_least": True}, "a number is wanted"),
+        ("KVP", {"not": {"at_leest": 2}}, "did you mean at_least?"),
         ("KVP", {"present": "yes"}, "true or false"),
         ("KVP", [], "empty"),
         ("KVP", {}, "empty"),
@@ -176,3 +181,11 @@ def test_an_expression_without_end_is_given_up_and_does_not_hold() -> None:
         finding = parse_condition("SeriesDescription", wanted).evaluate([endless] * 50, "PACS")
         assert not finding.holds
         assert "simplify the expression" in finding.wanted
+
+
+@pytest.mark.parametrize(
+    ("wanted", "negative"),
+    [("x", False), ({"not": "x"}, True), ({"present": False}, True), ({"present": True}, False)],
+)
+def test_what_a_series_is_not_is_no_word_about_what_it_is(wanted: Any, negative: bool) -> None:
+    assert parse_condition("ProtocolName", wanted).negative is negative

@@ -71,6 +71,7 @@ def test_opposed_phase_alone_is_refused_with_what_is_wanted(tmp_path: Path) -> N
 
 APART: dict[str, tuple[dict[str, Any], str]] = {
     "another breath-hold": ({"AcquisitionTime": "101805"}, "120 s apart"),
+    "just another breath-hold": ({"AcquisitionTime": "101636"}, "31 s apart"),
     "another frame": ({"FrameOfReferenceUID": "1.2.3.99"}, "frame of reference"),
     "other pixels": ({"PixelSpacing": ["1.6", "1.6"]}, "apart"),
 }
@@ -122,6 +123,16 @@ def test_a_breath_hold_across_midnight_is_one_where_only_series_have_dates(
     assert list(group.sources) == ["IP", "OOP"]
     apart = {"235958": "5.0", "235945.5": "25.0"}[times[0]]
     assert f"acquired {apart} s apart" in group.sentence
+
+
+@pytest.mark.parametrize("time", ["101635", ""])
+def test_30_seconds_are_one_breath_hold_and_unknown_times_no_obstacle(
+    tmp_path: Path, time: str
+) -> None:
+    write_dual_echo(tmp_path, of_key={"OOP": {"AcquisitionTime": time, "AcquisitionDateTime": ""}})
+    (group,) = groups(tmp_path)
+    when = "30.0 s apart" if time else "at times that are not given"
+    assert f"were acquired {when}" in group.sentence
 
 
 def test_another_count_of_slices_is_not_paired(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from dicom_profiles.reading import read_instances
 from dicom_profiles.series import SourceInstance
 from node.stacks import split_series
+from tests.mammograms import write_mammogram
 from tests.synthetic import write_ct_series
 
 UIDS = {"study_uid": "1.2.3", "series_uid": "1.2.3.4", "frame_of_reference": "1.2.3.5"}
@@ -100,3 +101,19 @@ def test_rounding_of_the_orientation_splits_nothing(tmp_path: Path) -> None:
 def test_real_surveys_have_three_orientations(shared_data: Path) -> None:
     stacks = split_series(instances(shared_data / "mr_abdomen_philips_survey"))
     assert {stack.label.split()[0] for stack in stacks} == {"axial", "coronal", "sagittal"}
+
+
+def test_every_mammogram_is_a_stack_of_its_own(tmp_path: Path) -> None:
+    for number in (1, 2):
+        uid = f"1.2.3.{number}"
+        write_mammogram(tmp_path / f"{number}.dcm", SOPInstanceUID=uid, SeriesInstanceUID="1.2")
+    stacks = split_series(instances(tmp_path))
+    assert [len(stack.instances) for stack in stacks] == [1, 1]
+    assert all(stack.is_projection for stack in stacks)
+
+
+def test_images_without_a_place_are_not_split_by_acquisition(tmp_path: Path) -> None:
+    """Nothing says then that two lie at one place."""
+    write_ct_series(tmp_path, slices=3, ImagePositionPatient=None, **UIDS)  # type: ignore[arg-type]
+    (stack,) = split_series(instances(tmp_path))
+    assert len(stack.instances) == 3

@@ -12,10 +12,12 @@ pytestmark = pytest.mark.orthanc
 WAYS = ["c-store", "stow-rs", "orthanc-rest"]
 
 
-@pytest.mark.parametrize("way", WAYS[1:])
-def test_missing_address_is_named(orthanc: OrthancServer, way: str) -> None:
+@pytest.mark.parametrize(
+    ("way", "key"), [("stow-rs", "dicomweb"), ("orthanc-rest", "orthanc_rest")]
+)
+def test_missing_address_is_named(orthanc: OrthancServer, way: str, key: str) -> None:
     peer = peer_of(orthanc, way, dicomweb=None, orthanc_rest=None)
-    with pytest.raises(DestinationRefuses, match="add it to the configuration"):
+    with pytest.raises(DestinationRefuses, match=f"its '{key}' address; add it to"):
         sender_for(peer)
 
 

@@ -10,7 +10,12 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from node.spooling.attributes import MAX_VALUE_BYTES, header_attributes, json_of_value
+from node.spooling.attributes import (
+    MAX_VALUE_BYTES,
+    header_attributes,
+    implicit_vr,
+    json_of_value,
+)
 from node.spooling.elements import encoding_of, inflated
 from node.spooling.errors import UnreadableDataset
 from tests.node.datasets import dataset_bytes, encoded, small_ct
@@ -96,3 +101,21 @@ def test_a_header_that_is_cut_short_is_refused() -> None:
     data = encoded(small_ct())
     with pytest.raises(UnreadableDataset):
         attributes_of(data[:301], ExplicitVRLittleEndian)
+
+
+@pytest.mark.parametrize(
+    ("tag", "signed", "vr"),
+    [
+        (0x00090010, False, b"LO"),  # names the owner of a private block
+        (0x000900FF, False, b"LO"),
+        (0x00090100, False, b"UN"),
+        (0x00091001, False, b"UN"),
+        (0x00280106, False, b"US"),
+        (0x00280106, True, b"SS"),
+        (0x7FE00010, False, b"OW"),
+        (0x00100010, False, b"PN"),
+        (0x00080002, False, b"UN"),
+    ],
+)
+def test_the_vr_of_an_implicit_element(tag: int, signed: bool, vr: bytes) -> None:
+    assert implicit_vr(tag, signed) == vr

@@ -16,12 +16,15 @@ from pydicom.uid import (
 )
 
 from node.spooling.elements import (
+    EXPLICIT,
     MAX_DEPTH,
+    Element,
     Encoding,
     check_deflated_end,
     encoding_of,
     inflated,
     items,
+    next_element,
     walk,
 )
 from node.spooling.errors import UnreadableDataset
@@ -125,3 +128,11 @@ def encoded_alone(ds: Dataset) -> bytes:
     stream.is_little_endian, stream.is_implicit_VR = True, False
     write_dataset(stream, ds)
     return stream.getvalue()
+
+
+def test_a_vr_that_nobody_knows_is_one_and_a_length_in_its_place_is_none() -> None:
+    """Some writers switch to implicit VR in the middle."""
+    new = b"\x08\x00\x16\x00ZQ\x02\x00ab"
+    assert next_element(new, 0, 10, EXPLICIT) == (Element(0x00080016, b"ZQ", 8, 10), 10)
+    implicit = b"\x08\x00\x16\x00\x02\x00\x00\x00ab"
+    assert next_element(implicit, 0, 10, EXPLICIT) == (Element(0x00080016, b"", 8, 10), 10)

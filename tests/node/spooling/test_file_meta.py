@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import pydicom
 import pytest
@@ -36,3 +37,11 @@ def test_a_file_that_is_cut_short_is_refused(length: int) -> None:
     part10 = write_file_meta(facts_of(small_ct()))[:length]
     with pytest.raises(UnreadableDataset):
         read_file_meta(part10, len(part10))
+
+
+@pytest.mark.parametrize("length", [0, 40, 4096])
+def test_file_meta_that_lies_about_its_length_is_refused(length: int) -> None:
+    part10 = write_file_meta(facts_of(small_ct())) + encoded(small_ct())
+    lying = part10[:140] + struct.pack("<L", length) + part10[144:]
+    with pytest.raises(UnreadableDataset):
+        read_file_meta(lying, len(lying))
