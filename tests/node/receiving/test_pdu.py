@@ -69,6 +69,23 @@ def test_pdus_come_out_as_they_went_in_however_they_are_cut(
     assert found == wanted
 
 
+def test_more_pdus_in_one_go_than_the_buffer_holds(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    """What has begun at the end of the buffer goes on at its beginning."""
+    ours, theirs = pair
+    sizes = [LIMIT - number % 1999 for number in range(400)]  # three times as much
+    wanted = [(pdu.P_DATA, bytes([number % 251]) * size) for number, size in enumerate(sizes)]
+    stream = b"".join(encoded(*one) for one in wanted)
+    sender = threading.Thread(target=theirs.sendall, args=(stream,))
+    sender.start()
+    reader = PDUReader(ours, LIMIT, 30)
+    for one in wanted:
+        kind, body = reader.read()
+        assert (kind, bytes(body)) == one
+    sender.join()
+
+
 @given(noise=st.binary(max_size=300))
 @settings(deadline=None)
 def test_noise_is_read_or_refused(noise: bytes) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import struct
+from dataclasses import replace
 
 import pydicom
 import pytest
@@ -22,6 +23,17 @@ def test_pydicom_reads_what_we_put_in_front() -> None:
     assert meta.SourceApplicationEntityTitle == "PACS"
     assert meta.SendingApplicationEntityTitle == "PACS"
     assert meta.ReceivingApplicationEntityTitle == "VSCANNER"
+
+
+@pytest.mark.parametrize(("uid", "padded"), [("1.2.3", b"1.2.3\0"), ("1.2.34", b"1.2.34")])
+def test_values_have_an_even_length(uid: str, padded: bytes) -> None:
+    """PS3.5 6.2: a UID is padded with NUL, other text with a space."""
+    facts = replace(facts_of(small_ct()), sop_instance_uid=uid, source_ae="ODD", receiving_ae="Ü")
+    part10 = write_file_meta(facts)
+    assert b"UI" + struct.pack("<H", len(padded)) + padded in part10
+    assert b"AE\x04\0ODD " in part10
+    assert b"AE\x02\0? " in part10
+    assert struct.unpack("<L", part10[140:144]) == (len(part10) - 144,)
 
 
 def test_it_is_read_back() -> None:
