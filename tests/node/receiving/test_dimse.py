@@ -5,6 +5,7 @@ import io
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage
 from pynetdicom.dimse_messages import C_STORE_RQ
 from pynetdicom.dimse_primitives import C_STORE
@@ -38,6 +39,7 @@ def test_pynetdicom_reads_our_response() -> None:
     data = dimse.write_response(request, dimse.OUT_OF_RESOURCES, "no room " * 20)
     ds = decode(io.BytesIO(data), True, True)
     assert ds.CommandGroupLength == len(data) - 12
+    assert len(data) % 2 == 0  # PS3.5 6.2: every value has an even length
     assert (ds.CommandField, ds.Status) == (0x8001, 0xA700)
     assert (ds.MessageIDBeingRespondedTo, ds.CommandDataSetType) == (9, 0x0101)
     assert (ds.AffectedSOPClassUID, ds.AffectedSOPInstanceUID) == (CTImageStorage, "1.2.3.4.5")
@@ -49,6 +51,35 @@ def test_a_report_response_names_the_event() -> None:
     request = Request(dimse.N_EVENT_REPORT_RQ, 1, True, "1.2", "1.3", 2)
     ds = decode(io.BytesIO(dimse.write_response(request, dimse.SUCCESS)), True, True)
     assert (ds.CommandField, ds.EventTypeID) == (0x8100, 2)
+
+
+def command(**attributes: object) -> bytes:
+    ds = Dataset()
+    for keyword, value in attributes.items():
+        setattr(ds, keyword, value)
+    encoded = encode(ds, True, True)
+    assert encoded is not None
+    return encoded
+
+
+def test_a_cancellation_has_no_message_id_of_its_own() -> None:
+    """PS3.7 9.3.2.3."""
+    cancel = command(
+        CommandField=dimse.C_CANCEL_RQ, MessageIDBeingRespondedTo=9, CommandDataSetType=0x0101
+    )
+    assert dimse.read_request(cancel) == Request(dimse.C_CANCEL_RQ, 0, False, "", "", 0)
+
+
+def test_an_n_set_names_what_it_is_about_as_requested() -> None:
+    """PS3.7 10.3.3.1."""
+    change = command(
+        RequestedSOPClassUID="1.2.3",
+        CommandField=0x0120,
+        MessageID=7,
+        CommandDataSetType=1,
+        RequestedSOPInstanceUID="1.2.3.4",
+    )
+    assert dimse.read_request(change) == Request(0x0120, 7, True, "1.2.3", "1.2.3.4", 0)
 
 
 @given(st.data())
