@@ -59,17 +59,20 @@ def test_a_report_goes_into_the_row_of_its_transaction(tmp_path: Path) -> None:
     engine = open_database(NodeSettings(data_dir=tmp_path))
     row = {"job_id": "j", "destination": "pacs", "state": "ASKED", "failed": {}}
     with engine.begin() as connection:
-        for uid in ("1.1", "1.2"):
+        for uid in ("1.1", "1.2", "1.4", "1.5"):
             values = {**row, "transaction_uid": uid, "asked": datetime.now(UTC)}
             connection.execute(sa.insert(commitments).values(values))
     assert record_report(engine, CommitmentReport("1.1", {}, ["9.8"]), 1)
     assert record_report(engine, CommitmentReport("1.2", {"9.9": 0x0112}), 2)
     assert not record_report(engine, CommitmentReport("1.3", {}), 1)
+    assert record_report(engine, CommitmentReport("1.4", {"9.9": 0x0112}), 1)  # contradicts itself
+    assert record_report(engine, CommitmentReport("1.5", {}), 2)
     with engine.connect() as connection:
         rows = {r.transaction_uid: r for r in connection.execute(sa.select(commitments))}
     assert (rows["1.1"].state, rows["1.1"].failed) == ("COMMITTED", {})
     assert rows["1.1"].kept == ["9.8"]
     assert (rows["1.2"].state, rows["1.2"].failed) == ("FAILED", {"9.9": 0x0112})
+    assert (rows["1.4"].state, rows["1.5"].state) == ("FAILED", "FAILED")
     assert rows["1.1"].answered is not None
     engine.dispose()
 
