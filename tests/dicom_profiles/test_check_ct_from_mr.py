@@ -8,7 +8,7 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
-from dicom_profiles.check_ct_from_mr import findings
+from dicom_profiles.check_kinds import own_findings
 from dicom_profiles.ct_from_mr import write_synthetic_ct
 from dicom_profiles.provenance import Derivation
 from dicom_profiles.reading import open_series
@@ -26,7 +26,7 @@ def checked(tmp_path: Path, derivation: Derivation) -> tuple[Dataset, Sources]:
 
 
 def test_what_the_writer_writes_is_right(checked: tuple[Dataset, Sources]) -> None:
-    assert findings(*checked) == []
+    assert own_findings(*checked) == []
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,6 @@ def test_each_fault_is_found(
 ) -> None:
     ds, sources = checked
     setattr(ds, keyword, value)
-    found = findings(ds, sources)
+    found = own_findings(ds, sources)
     assert len(found) == 1
     assert sentence in found[0]

@@ -7,7 +7,8 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
-from dicom_profiles.check_pet_from_ct import FORBIDDEN, findings
+from dicom_profiles.check_kinds import own_findings
+from dicom_profiles.check_pet_from_ct import FORBIDDEN
 from tests.dicom_profiles.whole_body import WrittenPet, write_pet
 
 
@@ -40,7 +41,7 @@ def test_each_fault_is_found(
     pet: WrittenPet, image: Dataset, keyword: str, value: Any, sentence: str
 ) -> None:
     ds = copy.deepcopy(image)
-    assert findings(ds, {"CT": pet.source}) == []
+    assert own_findings(ds, {"CT": pet.source}) == []
     setattr(ds, keyword, value)
-    (finding,) = findings(ds, {"CT": pet.source})
+    (finding,) = own_findings(ds, {"CT": pet.source})
     assert sentence in finding

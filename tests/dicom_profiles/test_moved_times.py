@@ -54,6 +54,12 @@ def test_the_injection_keeps_its_distance_from_the_series() -> None:
     assert moved(ds, "RadiopharmaceuticalStartTime") == "110000.250000"
 
 
+def test_an_injection_that_has_a_date_keeps_its_distance_too() -> None:
+    ds = examined(MORNING, RadiopharmaceuticalStartDateTime="20240505233000")
+    wanted = NOON - timedelta(hours=11)
+    assert moved(ds, "RadiopharmaceuticalStartDateTime") == wanted.strftime("%Y%m%d%H%M%S")
+
+
 def test_what_the_decay_does_not_need_is_not_moved() -> None:
     ds = examined(MORNING, PatientBirthDate="19600101", StudyDate="20240506")
     clock = clock_of(ds)

@@ -89,6 +89,14 @@ def test_the_block_is_found_where_another_device_moved_it() -> None:
     assert read_private(ds, "kind") == "DEN"
 
 
+def test_elements_never_change_their_numbers() -> None:
+    """Others read them by number, in what archives keep."""
+    names = "schema kind record record_sha256 model weights_sha256 config_sha256"
+    names += " source_pixels_sha256 output_pixels_sha256 job_uid use - verdict input_distance"
+    numbers = {name: 0x00991000 + n for n, name in enumerate(names.split(), 1) if name != "-"}
+    assert {name: private_tag(name) for name in ELEMENTS} == numbers
+
+
 def test_a_damaged_number_is_none() -> None:
     ds = private_block({"input_distance": 1.5})
     tag = private_tag("input_distance")

@@ -114,6 +114,20 @@ def test_peer_without_the_service(node: JobNode, instances: list[Outgoing]) -> N
         ledger.ask("job-5", scp.peer(), instances)
 
 
+def test_peer_that_refuses_the_question(node: JobNode, instances: list[Outgoing]) -> None:
+    entity = AE("ODD")
+    entity.add_supported_context(StorageCommitmentPushModel)
+    handlers = [(evt.EVT_N_ACTION, lambda _event: (0x0110, None))]
+    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+    assert server is not None
+    try:
+        peer = StorageSCP(port=server.server_address[1]).peer()
+        with pytest.raises(ServiceNotOffered, match="status 0110H"):
+            CommitmentLedger(node.database, node.config).ask("job-7", peer, instances)
+    finally:
+        server.shutdown()
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_peer_that_is_down(node: JobNode, instances: list[Outgoing]) -> None:
     ledger = CommitmentLedger(node.database, node.config)
