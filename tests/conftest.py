@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
+import psycopg
 import pytest
 
 from tests.servers import OrthancServer, run_orthanc, run_postgresql
@@ -35,7 +37,16 @@ def orthanc(tmp_path: Path) -> Iterator[OrthancServer]:
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    """URL of a fresh database on a real PostgreSQL server that lasts the session."""
+def postgresql_server() -> Iterator[str]:
+    """URL of a real PostgreSQL server that lasts the session."""
     with run_postgresql() as url:
         yield url
+
+
+@pytest.fixture
+def postgresql(postgresql_server: str) -> str:
+    """URL of a fresh database: what DBOS recorded for another test is none of this one's."""
+    name = f"test_{secrets.token_hex(6)}"
+    with psycopg.connect(postgresql_server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return postgresql_server.rsplit("/", 1)[0] + f"/{name}"
