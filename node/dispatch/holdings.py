@@ -18,6 +18,7 @@ from node.dispatch.errors import DestinationRefuses, DestinationUnavailable
 from node.dispatch.http import session_for
 
 PENDING = (0xFF00, 0xFF01)  # PS3.4 table C.4-1
+OUT_OF_RESOURCES = range(0xA700, 0xA800)
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,8 @@ def _matches(answers: Any, peer: PeerSettings) -> list[Dataset]:
             raise DestinationUnavailable(f"{peer.name} did not answer a C-FIND request.")
         if status.Status in PENDING and identifier is not None:
             found.append(identifier)
+        elif status.Status in OUT_OF_RESOURCES:
+            raise DestinationUnavailable(f"{peer.name} has no resources for a C-FIND now.")
         elif status.Status not in (*PENDING, 0x0000):
             raise DestinationRefuses(
                 f"{peer.name} answered C-FIND with status {status.Status:04X}H."

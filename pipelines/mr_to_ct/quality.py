@@ -230,6 +230,8 @@ class QualityMeter:
         findings = []
         if not self.finite:
             findings.append((RED, "The result holds values that are no numbers."))
+        if not np.isfinite(self._features).any():
+            findings.append((RED, "No slice of the MR shows a body; nothing can be said of a CT."))
         agree = self.outlines_agree()
         light = _light(1 - agree, 1 - FEWEST_SURE, 1 - FEWEST_AGREEING)
         if light != GREEN:

@@ -103,12 +103,21 @@ def test_where_the_count_is_another_every_instance_is_asked_for(
         assert missing([Expected("1.2", "1.2.3", ["1.2.3.4", "1.2.3.5"])], peer, config) == lost
 
 
-def test_an_index_that_fails_says_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("status", "error", "words"),
+    [
+        (0xC001, DestinationRefuses, "C-FIND with status C001H"),
+        (0xA700, DestinationUnavailable, "no resources"),
+    ],
+)
+def test_an_index_that_fails_says_nothing(
+    tmp_path: Path, status: int, error: type[Exception], words: str
+) -> None:
     def answer(_event: evt.Event) -> Iterator[tuple[int, Dataset | None]]:
-        yield 0xC001, None
+        yield status, None
 
     config = Config(node=NodeSettings(data_dir=tmp_path))
-    with index(answer) as peer, pytest.raises(DestinationRefuses, match="C-FIND with status C001H"):
+    with index(answer) as peer, pytest.raises(error, match=words):
         missing([Expected("1.2", "1.2.3", ["1.2.3.4"])], peer, config)
 
 
@@ -117,8 +126,9 @@ def index(answer: Callable[[evt.Event], Iterator[tuple[int, Dataset | None]]]) -
     """A peer whose index answers so."""
     entity = AE("INDEX")
     entity.add_supported_context(StudyRootQueryRetrieveInformationModelFind)
-    handlers = [(evt.EVT_C_FIND, answer)]
-    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+    server = entity.start_server(
+        ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_FIND, answer)]
+    )
     assert server is not None
     try:
         yield StorageSCP(port=server.server_address[1]).peer()

@@ -122,7 +122,10 @@ def test_slices_without_body_tell_nothing() -> None:
     assert np.isnan(slice_features(np.zeros((1, 64, 64), np.float32))).all()
     meter = QualityMeter(known())
     meter.add(np.zeros((1, 64, 64), np.float32), np.full((64, 64), -1000.0, np.float32))
-    assert meter.verdict()[0] == "GREEN"
+    light, (sentence,) = meter.verdict()
+    assert (light, "No slice" in sentence) == ("RED", True)
+    meter.add(*images())
+    assert meter.verdict() == ("GREEN", ())
 
 
 def test_a_calibration_for_other_features_is_refused(tmp_path: Path) -> None:
