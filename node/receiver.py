@@ -107,14 +107,13 @@ class Receiver:
             thread = threading.Thread(
                 target=self._serve, args=(connection, address, count >= limit), daemon=True
             )
-            self._connections[thread] = connection
-        try:
-            thread.start()
-        except RuntimeError as error:  # the system gives no more threads: this one has to come back
-            with self._lock:
-                del self._connections[thread]
-            connection.close()
-            log.warning("no thread for a connection: %s", error, extra={"action": "no_thread"})
+            try:
+                thread.start()
+            except RuntimeError as error:  # the system gives no more threads: this one comes back
+                connection.close()
+                log.warning("no thread for a connection: %s", error, extra={"action": "no_thread"})
+            else:  # not before: `_drain` cannot wait for a thread that is not started
+                self._connections[thread] = connection
 
     def _serve(self, connection: socket.socket, address: str, is_full: bool) -> None:
         try:

@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC
 from pathlib import Path
@@ -59,6 +60,25 @@ def config(receiver: Receiver) -> Config:
 def test_it_starts_without_torch() -> None:
     code = "import node.receiver, node.spool, sys; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_it_stops_while_a_connection_is_being_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taking, start = threading.Event(), threading.Thread.start
+
+    def start_slowly(thread: threading.Thread) -> None:
+        if thread.name.endswith("(_serve)"):
+            taking.set()
+            time.sleep(0.3)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_slowly)
+    config = make_config(tmp_path / "data")
+    address = LOOPBACK, config.node.port
+    with running_receiver(config) as running, socket.create_connection(address, timeout=5):
+        assert taking.wait(30)
+        running.stop()
 
 
 def test_echo(config: Config) -> None:
