@@ -13,10 +13,10 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from node.assembly import OPEN
 from node.config import RetentionSettings
 from node.database import instances, jobs, series
-from node.spooling.incoming import FOLDER, exclusive
+from node.records import decided
+from node.spooling.incoming import nothing_admitted
 
 log = logging.getLogger(__name__)
 
@@ -36,9 +36,7 @@ def forget_series(
     """
     # A job's page puts pictures in order by these rows, as long as what was derived is here.
     keep_s = max(settings.memory_keep_s, settings.derived_keep_s)
-    incoming = data_dir / FOLDER
-    incoming.mkdir(parents=True, exist_ok=True)
-    with exclusive(incoming) as free:
+    with nothing_admitted(data_dir) as free:
         forgotten = _forget(database, now - timedelta(seconds=keep_s)) if free else 0
     if forgotten:
         log.info("forgot old series", extra={"action": "series_forgotten", "series": forgotten})
@@ -62,8 +60,7 @@ def _forgettable(before: datetime) -> sa.Select[tuple[str]]:
     busy = sa.or_(jobs.c.finished.is_(None), jobs.c.finished > before)
     return sa.select(series.c.series_instance_uid).where(
         series.c.last_received <= before,
-        series.c.state.not_in(OPEN),
-        series.c.instance_count <= series.c.completed_count,
+        decided(),
         sa.not_(sa.exists().where(of_series, kept)),
         sa.not_(sa.exists().where(of_study, busy)),
     )

@@ -37,6 +37,11 @@ DONE = frozenset({JobState.COMMITTED, JobState.REFUSED, JobState.CANCELLED})
 held one, and one that was sent and never confirmed, until a person has decided."""
 
 
+def decided() -> sa.ColumnElement[bool]:
+    """Of which series nothing waits for a decision; until then all evidence counts."""
+    return sa.and_(series.c.state.not_in(OPEN), series.c.instance_count <= series.c.completed_count)
+
+
 def doubted() -> sa.ColumnElement[bool]:
     """Which jobs a late report contradicts: what was sent, and its sources, may be needed again."""
     of_job = commitments.c.job_id == jobs.c.id
@@ -108,6 +113,4 @@ def _sweep_evidence(database: Engine, settings: RetentionSettings, now: datetime
 
 
 def _undecided() -> sa.Select[tuple[str]]:
-    """Series about which something is still to be decided: all evidence counts."""
-    late = series.c.instance_count > series.c.completed_count
-    return sa.select(series.c.series_instance_uid).where(sa.or_(series.c.state.in_(OPEN), late))
+    return sa.select(series.c.series_instance_uid).where(sa.not_(decided()))

@@ -12,7 +12,7 @@ import contextlib
 import logging
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,14 +21,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from node.assembly import OPEN
 from node.config import RetentionSettings
 from node.database import conflicts, instances, jobs, series
 from node.database_wait import log_failure
 from node.jobs import UIDS_IN_ONE_QUERY, JobState
-from node.records import doubted, ended_before
+from node.records import decided, doubted, ended_before
 from node.spooling.admission import REJECTED
-from node.spooling.incoming import FOLDER, exclusive
+from node.spooling.incoming import nothing_admitted
 from node.work import JOBS_FOLDER
 
 log = logging.getLogger(__name__)
@@ -152,7 +151,7 @@ class Retention:
         Asked once more: a person may have tried a job again while other series were deleted.
         """
         query = _decided().where(series.c.series_instance_uid == uid)
-        with self._nothing_admitted() as free:
+        with nothing_admitted(self.data_dir) as free:
             if not free:
                 return 0  # the next time
             with self.database.connect() as connection:
@@ -163,14 +162,6 @@ class Retention:
             if not received_may_go(last_received, ends, self.settings, now):
                 return 0
             return self._delete_received(uid, now)
-
-    @contextlib.contextmanager
-    def _nothing_admitted(self) -> Iterator[bool]:
-        """Hold the lock of admission; gives False when something is admitted just now."""
-        incoming = self.data_dir / FOLDER
-        incoming.mkdir(parents=True, exist_ok=True)
-        with exclusive(incoming) as free:
-            yield free
 
     def _ends_by_series(self, of: sa.ColumnElement[bool]) -> dict[str, list[JobEnd]]:
         """How the jobs of these series, and of others of their studies, ended."""
@@ -247,7 +238,7 @@ class Retention:
         """Second contents under known UIDs: nobody has asked about them for long."""
         before = now - timedelta(seconds=self.settings.failed_keep_s)
         query = sa.select(conflicts.c.id, conflicts.c.path).where(conflicts.c.received <= before)
-        with self._nothing_admitted() as free:
+        with nothing_admitted(self.data_dir) as free:
             if not free:
                 return 0  # the next time
             with self.database.begin() as connection:
@@ -288,6 +279,4 @@ def _series_here() -> sa.Select[tuple[str]]:
 
 def _decided() -> sa.Select[Any]:
     """Series, and when their last instance came, of which nothing waits for a decision."""
-    return sa.select(series.c.series_instance_uid, series.c.last_received).where(
-        series.c.state.not_in(OPEN), series.c.instance_count <= series.c.completed_count
-    )
+    return sa.select(series.c.series_instance_uid, series.c.last_received).where(decided())

@@ -296,6 +296,15 @@ def exclusive(path: Path) -> Iterator[bool]:
         os.close(fd)
 
 
+@contextlib.contextmanager
+def nothing_admitted(data_dir: Path) -> Iterator[bool]:
+    """Hold the lock of admission; gives False when something is admitted just now."""
+    incoming = data_dir / FOLDER
+    incoming.mkdir(parents=True, exist_ok=True)
+    with exclusive(incoming) as free:
+        yield free
+
+
 def remove_abandoned(folder: Path) -> None:
     """Remove the working folders of processes that are gone: their locks went with them.
 
