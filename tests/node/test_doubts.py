@@ -138,17 +138,22 @@ def contradict(node: JobNode, job: Job) -> None:
 
 
 def late_report(
-    node: JobNode, slices: int, state: JobState, statuses: dict[str, DeliveryStatus]
+    node: JobNode,
+    slices: int,
+    state: JobState,
+    statuses: dict[str, DeliveryStatus],
+    sent: tuple[str, ...] = ("1.7",),
 ) -> Job:
-    """A job that has sent an object, which its first destination, it says now, does not keep."""
+    """A job that has sent objects, of which its first destination, it says now, lacks the 1.7."""
     made, now = over(node, slices, state), datetime.now(UTC)
     folder = JobFolder(node.config.node.data_dir / "jobs" / made.id)
     folder.derived.mkdir(parents=True)
-    folder.set_written([WrittenSeries("1.3", "images", (), ("1.7",))])
+    folder.set_written([WrittenSeries("1.3", "images", (), sent)])
     with node.database.begin() as connection:
-        row = {"job_id": made.id, "sop_instance_uid": "1.7", "updated": now}
         for name, status in statuses.items():
-            connection.execute(deliveries.insert().values(**row, destination=name, status=status))
+            row = {"job_id": made.id, "updated": now, "destination": name, "status": status}
+            for uid in sent:
+                connection.execute(deliveries.insert().values(**row, sop_instance_uid=uid))
     contradict(node, made)
     return made
 
@@ -241,6 +246,29 @@ def test_a_destination_that_answers_nonsense_keeps_no_other_waiting(node: JobNod
     with node.database.begin() as connection:
         connection.execute(commitments.update().values(state="EXPIRED"))
     node.ledger.cancel(jobs_made[1].id)
+
+
+@pytest.mark.parametrize(
+    ("slices", "named", "lost"), [(12, "1.7", ["1.7"]), (13, "1.99", ["1.7", "1.8"])]
+)
+def test_who_has_no_index_is_believed(
+    node: JobNode, slices: int, named: str, lost: list[str]
+) -> None:
+    """A report that names none of the job's objects is held to mean all of them."""
+    committed = {"pacs": DeliveryStatus.COMMITTED}
+    other = late_report(node, slices, JobState.COMMITTED, committed, sent=("1.7", "1.8"))
+    with node.database.begin() as connection:
+        mine = commitments.c.job_id == other.id
+        connection.execute(commitments.update().where(mine).values(failed={named: 1}))
+    (peer,) = node.config.peers
+    config = node.config.model_copy(update={"peers": (peer.model_copy(update={"query": False}),)})
+    Doubts(config, node.database, lambda _job, _name: None).look()
+    failed = sa.select(deliveries.c.sop_instance_uid).where(
+        deliveries.c.job_id == other.id, deliveries.c.status == DeliveryStatus.FAILED
+    )
+    with node.database.connect() as connection:
+        assert sorted(connection.scalars(failed)) == lost
+    node.ledger.cancel(other.id)
 
 
 def test_what_the_index_lacks_is_sent_again(
