@@ -135,7 +135,7 @@ jobs = sa.Table(
     sa.Column("priority", sa.Integer, nullable=False, default=2),  # 1 high, 2 normal, 3 low
     sa.Column("attempts", sa.Integer, nullable=False, default=0),
     sa.Column("run", sa.Integer, nullable=False, default=0),  # raised by retry and release
-    sa.Column("enqueued_run", sa.Integer, nullable=False, default=-1),  # the queue has this run
+    sa.Column("enqueued_run", sa.Integer, nullable=False, default=-1),  # a workflow has this run
     sa.Column("accept_held", sa.Boolean, nullable=False, default=False),  # a person released it
     sa.Column("step", sa.String(16), nullable=False, default=""),  # gate, translate, write, ...
     sa.Column("progress", sa.Float, nullable=False, default=0.0),  # 0 to 1 within the step

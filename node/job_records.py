@@ -87,8 +87,8 @@ class Job:
     finished: datetime | None
 
     @property
-    def is_enqueued(self) -> bool:
-        """Whether the queue has the present run."""
+    def has_begun(self) -> bool:
+        """Whether a workflow has the present run."""
         return self.enqueued_run >= self.run
 
     def to_json(self) -> dict[str, JSON]:

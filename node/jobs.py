@@ -116,7 +116,7 @@ class JobLedger:
             return [_job(row) for row in connection.execute(query.limit(limit).offset(offset))]
 
     def waiting(self, limit: int = 100) -> Sequence[Job]:
-        """Jobs whose present run no worker has put into the queue yet, in order of urgency."""
+        """Jobs whose present run no worker has begun yet, in order of urgency."""
         query = (
             sa.select(jobs)
             .where(jobs.c.state == JobState.QUEUED, jobs.c.enqueued_run < jobs.c.run)
@@ -218,8 +218,8 @@ class JobLedger:
                 jobs.update().where(jobs.c.id == job.id, jobs.c.state == job.state).values(failed)
             )
 
-    def mark_enqueued(self, job: Job) -> None:
-        """Remember that the queue has this run of the job."""
+    def mark_begun(self, job: Job) -> None:
+        """Remember that a workflow has this run of the job."""
         with self.database.begin() as connection:
             connection.execute(
                 jobs.update()

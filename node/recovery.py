@@ -44,8 +44,8 @@ def reconcile(ledger: JobLedger) -> None:
 
 
 def _is_orphan(job: Job) -> bool:
-    waiting_for_the_queue = job.state is JobState.QUEUED and not job.is_enqueued
-    return not waiting_for_the_queue and not _workflows(job, UNFINISHED)
+    waits_for_a_worker = job.state is JobState.QUEUED and not job.has_begun
+    return not waits_for_a_worker and not _workflows(job, UNFINISHED)
 
 
 def _help(ledger: JobLedger, job: Job) -> None:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LOOK_S = 0.05
-"""How often a worker looks for jobs that nobody has put into the queue."""
+"""How often a worker with room looks for a job that nobody has begun."""
 
 RECONCILE_EVERY = 200  # looks
 
@@ -67,7 +67,7 @@ class Worker:
         self.pipelines = WarmPipelines(loader)
         work = JobWork(config, database, self.pipelines, self.executor.is_registered)
         DBOS(config=dbos_config(config, self.executor.id))
-        self.workflows = JobWorkflows(work)
+        self.workflows = JobWorkflows(work, config.jobs.concurrency)
         self.heartbeat = Heartbeat(
             self.executor,
             config.jobs,
@@ -117,10 +117,11 @@ class Worker:
         self._stopping.set()
 
     def _look(self, thoroughly: bool) -> None:
-        """Put jobs that wait into the queue: their row first said so, then DBOS, then the row."""
-        for job in self.ledger.waiting():
-            self.workflows.enqueue_job(job)
-            self.ledger.mark_enqueued(job)
+        """Begin the job whose turn it is: the row said that it waits, then DBOS, then the row."""
+        if self.workflows.has_room():
+            for job in self.ledger.waiting(limit=1):
+                self.workflows.begin_job(job)
+                self.ledger.mark_begun(job)
         if thoroughly:
             reconcile(self.ledger)
 

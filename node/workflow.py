@@ -4,7 +4,9 @@
     deliver   dispatch to one destination       a few at a time for each destination
     commit    commitment of one destination     many at a time: it mostly waits
 
-Each ends by putting the next into its queue, so that a slow destination never keeps the GPU idle.
+Each ends by starting the next, so that a slow destination never keeps the GPU idle. What there is
+room for begins at once, in this worker; the rest waits in a queue. DBOS asks its tables whether
+there is something in a queue, which costs milliseconds each time, so it asks seldom.
 A failed attempt puts its own repetition into the queue with a delay, and holds no place meanwhile.
 DBOS records each finished step: after a crash another worker goes on at the one that was broken
 off. Workflow ids are derived from job, run, destination and attempt: nothing is started twice.
@@ -12,7 +14,10 @@ off. Workflow ids are derived from job, run, destination and attempt: nothing is
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -24,10 +29,10 @@ from node.work import JobWork, Outcome, Work
 MAKE, DELIVER, COMMIT = "make", "deliver", "commit"
 """Names of the queues, and of the workflows in them."""
 
-ASSOCIATIONS_A_DESTINATION = 2
 WAITING_FOR_COMMITMENT = 16
-POLL_S = 0.05
-"""How often the queues are looked at."""
+POLL_S = 0.5
+"""How often the queues are looked at: for repetitions, and for what there was no room for."""
+POLL_COMMIT_S = 0.25
 
 MAX_CRASHES = 5
 """A job during which so many workers died is given up."""
@@ -40,13 +45,10 @@ def register_queues(concurrency: int) -> None:
         concurrency: jobs at a time in one worker.
     """
     DBOS.register_queue(MAKE, worker_concurrency=concurrency, polling_interval_sec=POLL_S)
+    # Beside the one of each worker that began at once.
+    DBOS.register_queue(DELIVER, partition_concurrency=1, polling_interval_sec=POLL_S)
     DBOS.register_queue(
-        DELIVER,
-        partition_concurrency=ASSOCIATIONS_A_DESTINATION,
-        polling_interval_sec=POLL_S,
-    )
-    DBOS.register_queue(
-        COMMIT, worker_concurrency=WAITING_FOR_COMMITMENT, polling_interval_sec=2 * POLL_S
+        COMMIT, worker_concurrency=WAITING_FOR_COMMITMENT, polling_interval_sec=POLL_COMMIT_S
     )
 
 
@@ -71,27 +73,38 @@ class JobWorkflows(DBOSConfiguredInstance):
 
     Args:
         work: does the steps.
+        concurrency: jobs at a time in this worker.
     """
 
-    def __init__(self, work: JobWork) -> None:
+    def __init__(self, work: JobWork, concurrency: int = 1) -> None:
         super().__init__("node")
         self.work = work
+        self._concurrency = concurrency
+        self._under_way: Counter[tuple[str, str]] = Counter()  # by workflow and destination
+        self._lock = threading.Lock()
 
     @DBOS.workflow(name=MAKE, max_recovery_attempts=MAX_CRASHES)
     def make(self, job_id: str, run: int, attempt: int) -> None:
         """Gate, translate, write and check one job; then one delivery for each destination."""
         work = Work(job_id, run, attempt)
-        for step in ("gate", "translate", "write", "check"):
-            if not self._durable(MAKE, step, work):
-                return
+        with self._counted(MAKE):
+            for step in ("gate", "translate", "write", "check"):
+                if not self._durable(MAKE, step, work):
+                    return
         for destination in DBOS.run_step({"name": "destinations"}, self._destinations, job_id):
-            self.enqueue(DELIVER, Work(job_id, run, 1, destination))
+            delivery = Work(job_id, run, 1, destination)
+            if self._under_way[DELIVER, destination]:
+                self.enqueue(DELIVER, delivery)
+            else:
+                self._begin(DELIVER, delivery)
 
     @DBOS.workflow(name=DELIVER, max_recovery_attempts=MAX_CRASHES)
     def deliver(self, job_id: str, run: int, attempt: int, destination: str) -> None:
         """Dispatch a job's derived series to one destination; then its commitment."""
         work = Work(job_id, run, attempt, destination)
-        if self._durable(DELIVER, "dispatch", work):
+        with self._counted(DELIVER, destination):
+            sent = self._durable(DELIVER, "dispatch", work)
+        if sent:
             self.enqueue(COMMIT, replace(work, attempt=1))
 
     @DBOS.workflow(name=COMMIT, max_recovery_attempts=MAX_CRASHES)
@@ -99,9 +112,13 @@ class JobWorkflows(DBOSConfiguredInstance):
         """Make sure that one destination keeps a job's derived series."""
         self._durable(COMMIT, "commitment", Work(job_id, run, attempt, destination))
 
-    def enqueue_job(self, job: Job) -> None:
-        """Put the present run of a job into the queue; the same one again changes nothing."""
-        self.enqueue(MAKE, Work(job.id, job.run), priority=job.priority)
+    def has_room(self) -> bool:
+        """Whether this worker can take another job."""
+        return self._under_way[MAKE, ""] < self._concurrency
+
+    def begin_job(self, job: Job) -> None:
+        """Begin the present run of a job; where that has begun, be it elsewhere, do nothing."""
+        self._begin(MAKE, Work(job.id, job.run))
 
     def enqueue_delivery(self, job: Job, destination: str) -> None:
         """Put the delivery of the present run to one destination into its queue."""
@@ -111,11 +128,7 @@ class JobWorkflows(DBOSConfiguredInstance):
         self, name: str, work: Work, delay_s: float | None = None, priority: int = 2
     ) -> None:
         """Put a workflow into its queue; the same one again changes nothing."""
-        arguments: tuple[Any, ...] = (work.job_id, work.run, work.attempt)
-        function: Callable[..., None] = self.make
-        if name != MAKE:
-            function = self.deliver if name == DELIVER else self.commit
-            arguments = (*arguments, work.destination)
+        function, arguments = self._call(name, work)
         options = SetEnqueueOptions(
             priority=priority,
             queue_partition_key=work.destination if name == DELIVER else None,
@@ -123,6 +136,30 @@ class JobWorkflows(DBOSConfiguredInstance):
         )
         with SetWorkflowID(workflow_id(name, work)), options:
             DBOS.enqueue_workflow(name, function, *arguments)
+
+    def _begin(self, name: str, work: Work) -> None:
+        """Start a workflow in this worker; the same one again, here or elsewhere, does nothing."""
+        function, arguments = self._call(name, work)
+        with SetWorkflowID(workflow_id(name, work)):
+            DBOS.start_workflow(function, *arguments)
+
+    def _call(self, name: str, work: Work) -> tuple[Callable[..., None], tuple[Any, ...]]:
+        """Function and arguments of a workflow."""
+        arguments: tuple[Any, ...] = (work.job_id, work.run, work.attempt)
+        if name == MAKE:
+            return self.make, arguments
+        return self.deliver if name == DELIVER else self.commit, (*arguments, work.destination)
+
+    @contextmanager
+    def _counted(self, name: str, destination: str = "") -> Iterator[None]:
+        """One more of these is under way in this worker."""
+        with self._lock:
+            self._under_way[name, destination] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way[name, destination] -= 1
 
     def _durable(self, name: str, step: str, work: Work) -> bool:
         """One recorded step, or its next attempt into the queue; whether the next step follows."""

@@ -163,7 +163,7 @@ def test_waiting_in_order_of_urgency(ledger: JobLedger) -> None:
         ledger.create(replace(REQUEST, sources={"CT": [uid]}, priority=priority))
     waiting = ledger.waiting()
     assert [job.priority for job in waiting] == [1, 2, 3]
-    ledger.mark_enqueued(waiting[0])
+    ledger.mark_begun(waiting[0])
     assert [job.priority for job in ledger.waiting()] == [2, 3]
     ledger.cancel(waiting[0].id)
     ledger.retry(waiting[0].id)

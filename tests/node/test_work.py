@@ -252,7 +252,7 @@ def test_unconfirmed_by_one_destination_while_another_waits(node: JobNode) -> No
     (peer,) = node.config.peers
     down = peer.model_copy(update={"name": "archive", "port": free_port()})
     config = node.config.model_copy(update={"peers": (peer, down)})
-    pipelines = WarmPipelines(lambda _name: Smoothing())  # type: ignore[arg-type,return-value]
+    pipelines = WarmPipelines(lambda _name: Smoothing())
     work = JobWork(config, node.database, pipelines, lambda: True)
     job = node.make_job(4, destinations=["pacs", "archive"])
     do(work, job, *MAKING, "dispatch")

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from pynetdicom import evt
+from pynetdicom.association import Association
 
 from node.database import instances
 from node.jobs import JobState
@@ -96,6 +100,25 @@ def test_cancelled_while_it_waits(node: JobNode) -> None:
         assert now.derived_series == []
     node.ledger.retry(waiting.id)
     node.wait_for(waiting, JobState.SENT)
+
+
+def test_a_slow_destination_gets_few_associations_at_a_time(tmp_path: Path) -> None:
+    seen: set[Association] = set()
+    at_a_time = [0]
+
+    def slowly(_count: int, event: evt.Event) -> int:
+        seen.add(event.assoc)
+        at_a_time.append(sum(one.is_established for one in list(seen)))
+        time.sleep(0.2)
+        return 0x0000
+
+    with storage_scp(slowly) as slow, job_node(tmp_path / "node", slow) as node:
+        uids = [node.send_series(8) for _ in range(3)]
+        node.start_worker("--pause-s", "0")
+        jobs = [node.job_of(one) for one in uids]
+        for job in jobs:
+            node.wait_for(job, JobState.SENT)
+    assert max(at_a_time) <= 2  # the one that began at once, and one from the queue
 
 
 def test_urgent_jobs_first(node: JobNode) -> None:
