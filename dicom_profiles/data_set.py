@@ -145,6 +145,11 @@ def read_data_set(folder: Path) -> DataSet:
             f"A data set with a {FILE_NAME} is wanted in {folder}, it cannot be read "
             f"({type(error).__name__}); `vscanner train NAME --from PEER` makes one."
         ) from error
+    if found.get("format") != FORMAT:
+        raise DataSetError(
+            f"A {FILE_NAME} of the format {FORMAT} is wanted, got {found.get('format')!r}; "
+            "gather the data set anew."
+        )
     sides: dict[str, set[str]] = {}
     for series in rows:
         sides.setdefault(series.patient, set()).add(series.split)

@@ -141,7 +141,7 @@ def _series_and_document(uid: str, rejection: Rejection) -> Dataset:
     ds = Dataset()
     ds.SOPClassUID, ds.SOPInstanceUID = KeyObjectSelectionDocumentStorage, UID(uid)
     ds.InstanceCreationDate, ds.InstanceCreationTime = date, time
-    ds.TimezoneOffsetFromUTC = rejection.created.strftime("%z") or None
+    ds.TimezoneOffsetFromUTC = rejection.created.strftime("%z")
     ds.Modality = "KO"
     ds.SeriesInstanceUID = UID(uids.derive_uid("rejection note series", uid))
     ds.SeriesNumber, ds.InstanceNumber = SERIES_NUMBER, 1

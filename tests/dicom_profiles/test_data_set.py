@@ -41,6 +41,7 @@ def test_it_comes_back(tmp_path: Path) -> None:
     write_data_set(SET, tmp_path)
     assert read_data_set(tmp_path) == SET
     assert [path.name for path in tmp_path.iterdir()] == ["dataset.json"]
+    assert json.loads((tmp_path / "dataset.json").read_text())["counts"] == SET.counts()
 
 
 def test_counts_sides_and_roles() -> None:
@@ -69,19 +70,21 @@ def test_a_patient_on_two_sides_is_refused(tmp_path: Path) -> None:
         read_data_set(tmp_path)
 
 
-@pytest.mark.parametrize("change", ["digest", "format", "none"])
+@pytest.mark.parametrize("change", ["digest", "format", "field", "none"])
 def test_a_set_that_is_not_whole_is_refused(tmp_path: Path, change: str) -> None:
     write_data_set(SET, tmp_path)
     path = tmp_path / "dataset.json"
     found = json.loads(path.read_text())
     if change == "digest":
         found["series"][0]["sha256"] = "00" * 32
+    elif change == "format":
+        found["format"] = "virtual-scanner-data-set/2"
     else:
         found["series"][0]["surprise"] = 1
     path.write_text(json.dumps(found))
     if change == "none":
         path.unlink()
-    with pytest.raises(DataSetError, match=r"digest|is wanted in"):
+    with pytest.raises(DataSetError, match=r"digest|is wanted in|/1 is wanted, got 'virtual.*/2'"):
         read_data_set(tmp_path)
 
 

@@ -47,6 +47,11 @@ def test_it_names_every_instance_once(study: Dataset, tmp_path: Path) -> None:
     assert (str(note.PatientName), note.PatientID) == ("Phantöm^CT", "P1")
     title = note.ConceptNameCodeSequence[0]
     assert (title.CodeValue, title.CodingSchemeDesignator) == ("113001", "DCM")
+    assert note.SeriesDescription == title.CodeMeaning == "Rejected for Quality Reasons"
+    (template,) = note.ContentTemplateSequence
+    assert (template.MappingResource, template.TemplateIdentifier) == ("DCMR", "2010")
+    assert (note.InstanceNumber, note.TimezoneOffsetFromUTC) == (1, "+0000")
+    assert note.SoftwareVersions
     (evidence,) = note.CurrentRequestedProcedureEvidenceSequence
     listed = {
         one.ReferencedSOPInstanceUID
@@ -70,7 +75,8 @@ def test_a_repeat_gives_the_same_bytes(study: Dataset, tmp_path: Path) -> None:
     assert paths[0].read_bytes() == paths[1].read_bytes()
     safety = replace(REJECTION, reason="safety")
     other = pydicom.dcmread(write_rejection_note(study, SERIES, safety, tmp_path))
-    assert other.ConceptNameCodeSequence[0].CodeValue == "113037"
+    title = other.ConceptNameCodeSequence[0]
+    assert (title.CodeValue, title.CodingSchemeDesignator) == ("113037", "DCM")
     assert other.SOPInstanceUID != paths[0].stem
 
 
