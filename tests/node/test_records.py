@@ -11,10 +11,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from node.database import commitments, instances, jobs, series
+from node.database import commitments, deliveries, instances, jobs, series
 from node.jobs import Job, JobState
 from node.receiving.performed_steps import performed_count
-from node.records import ended_before
+from node.records import ended_before, sweep_records
 from node.retention import REMEMBERED
 from tests.node.dispatch.scp import StorageSCP
 from tests.node.job_node import JobNode, empty, job_node
@@ -107,12 +107,17 @@ def test_evidence_about_what_is_not_decided_stays(either: JobNode) -> None:
 
 def test_a_late_report_is_looked_into_before_its_row_goes(either: JobNode) -> None:
     node, life = either, Life(either)
-    life.day(JobState.COMMITTED)
+    doubted = life.day(JobState.COMMITTED)
     with node.database.begin() as connection:
         connection.execute(commitments.update().values(state="CONTRADICTED"))
+    life.day(JobState.COMMITTED)
     for _ in range(9):
         life.night()
-    assert life.sizes()["commitments"] == 1
+    with node.database.begin() as connection:
+        for table, rows in ((commitments, 1), (deliveries, 3)):
+            assert list(connection.scalars(sa.select(table.c.job_id))) == rows * [doubted.id]
+        connection.execute(commitments.update().values(state="EXPIRED"))
+    assert sweep_records(node.database, KEEP, datetime.now(UTC)) == 4
 
 
 @pytest.mark.parametrize("state", list(JobState))
