@@ -48,8 +48,6 @@ MODALITIES = {
 PIXELS = Code("{pixels}", "UCUM", "Pixels")
 CONTAINS = sr.RelationshipTypeValues.CONTAINS
 HAS_CONTEXT = sr.RelationshipTypeValues.HAS_ACQ_CONTEXT
-LARGEST_NUMBER = 1e15
-"""A Numeric Value is a decimal string of 16 characters; nothing measured is as large."""
 
 
 def write_qc_report(
@@ -154,7 +152,7 @@ def _figures(derivation: Derivation) -> dict[str, float]:
     return {
         name: float(value)
         for name, value in found.items()
-        if isinstance(value, int | float) and math.isfinite(value) and abs(value) < LARGEST_NUMBER
+        if isinstance(value, int | float) and math.isfinite(value)
     }
 
 

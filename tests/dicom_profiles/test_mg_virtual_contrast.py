@@ -39,7 +39,8 @@ def source(tmp_path: Path) -> SourceProjection:
 
 @pytest.fixture
 def output() -> npt.NDArray[np.float32]:
-    return np.clip(breast() * 0.7, 0, 1)
+    image: npt.NDArray[np.float32] = np.clip(breast() * 0.7, 0, 1)
+    return image
 
 
 @pytest.fixture
@@ -73,6 +74,10 @@ def test_report_and_label_go_with_it(
     (images,) = writer_for("cesm_vce")(sources, [output], {}, derivation, tmp_path / "all")
     report = write_qc_report(sources, (images,), derivation, tmp_path / "all")
     label = write_label(sources, images, derivation, tmp_path / "all")
+    (shown,) = [pydicom.dcmread(path) for path in label.paths]
+    assert (shown.BodyPartExamined, shown.Laterality) == ("BREAST", "L")
+    procedure = pydicom.dcmread(report.paths[0]).ContentSequence
+    assert "Unilateral mammogram" in str(procedure)
     for path in (*report.paths, *label.paths):
         assert dciodvfy_errors(path) == []
     paths = [*images.paths, *report.paths, *label.paths]

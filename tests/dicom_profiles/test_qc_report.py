@@ -78,6 +78,13 @@ def test_it_identifies_the_algorithm_by_its_digests(report: Dataset) -> None:
     assert f"weights_sha256={'ab' * 32}" in texts
 
 
+def test_a_device_observed_and_software_that_learnt_was_the_algorithm(report: Dataset) -> None:
+    concepts = by_concept(report)
+    assert concepts["121005"][0].ConceptCodeSequence[0].CodeMeaning == "Device"
+    assert concepts["121013"][0].TextValue == "VSCANNER"
+    assert concepts["111000"][0].ConceptCodeSequence[0].CodeMeaning == "Artificial Intelligence"
+
+
 def test_it_lists_every_image(report: Dataset, written: Written) -> None:
     wanted = {*written.source.sop_instance_uids, *written.images.sop_instance_uids}
     listed = [item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID
