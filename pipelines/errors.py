@@ -9,6 +9,7 @@ The tree:
     ├── ParameterError       a parameter unknown or out of its range
     ├── InputError           inputs that are missing, unknown or in the wrong unit
     ├── EngineError          no engine can run the network on the device asked for
+    │   └── NotForThisEngine     this one is not made for networks of that kind; another is
     └── RecordNotReady       the quality record was asked for before the last slice
 """
 
@@ -41,6 +42,10 @@ class InputError(PipelineError):
 
 class EngineError(PipelineError):
     """No engine can run the network on that device."""
+
+
+class NotForThisEngine(EngineError):  # noqa: N818 - says what it is
+    """The engine is not made for networks of that kind; another is."""
 
 
 class RecordNotReady(PipelineError):  # noqa: N818 - says what it is

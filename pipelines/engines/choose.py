@@ -15,7 +15,7 @@ from torch import nn
 
 from pipelines.engines.engine import Engine, slabs
 from pipelines.engines.torch_engine import CudaEngine, TorchEngine
-from pipelines.errors import EngineError
+from pipelines.errors import EngineError, NotForThisEngine
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,8 @@ def choose_engine(
             return proven(engine, reference, context, trial.cpu_tolerance, trial)
         except (ImportError, EngineError, RuntimeError) as error:
             extra = {"action": "engine_passed_over", "engine": name}
-            log.warning("This engine is passed over: %s", error, extra=extra)
+            level = logging.INFO if isinstance(error, NotForThisEngine) else logging.WARNING
+            log.log(level, "This engine is passed over: %s", error, extra=extra)
     return reference
 
 

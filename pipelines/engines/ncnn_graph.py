@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
-from pipelines.errors import EngineError
+from pipelines.errors import NotForThisEngine
 
 MAGIC = "7767517"
 PLAIN_FP32 = b"\0\0\0\0"
@@ -74,7 +74,7 @@ def ncnn_graph(function: Callable[[Tensor], Tensor], network: nn.Module) -> Ncnn
         network: whose parameters it uses.
 
     Raises:
-        EngineError: the method does something else.
+        NotForThisEngine: the method does something else.
     """
     traced = fx.Tracer().trace(_Traceable(function, network))
     graph = NcnnGraph()
@@ -128,12 +128,13 @@ def _write(
     elif node.target is functional.pixel_unshuffle:
         graph.add("Reorg", inputs, [name], f"0={node.args[1]} 1=0")
     else:
-        raise EngineError(f"ncnn is not given networks with {node.target}; another engine is.")
+        what = getattr(node.target, "__name__", node.target)
+        raise NotForThisEngine(f"ncnn is not given networks with {what}.")
 
 
 def _write_convolution(graph: NcnnGraph, module: nn.Module, inputs: list[str], name: str) -> None:
     if not isinstance(module, nn.Conv2d) or module.groups != 1 or isinstance(module.padding, str):
-        raise EngineError(f"ncnn is given plain 2-D convolutions only, not {module}.")
+        raise NotForThisEngine(f"ncnn is given plain 2-D convolutions only, not {module}.")
     weight = module.weight.detach().float().contiguous()
     parameters = {
         0: module.out_channels,

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 import torch
+from torch import nn
 
 from pipelines.engines.choose import choose_engine, proven
 from pipelines.engines.torch_engine import TorchEngine
@@ -34,6 +35,19 @@ def test_an_engine_that_is_not_installed_is_passed_over(
         engine = choose_engine(small_network(), 1, "cpu")
     assert engine.facts.name == taken
     assert [record.__dict__["engine"] for record in caplog.records] == list(absent)
+
+
+def test_an_engine_that_is_made_for_other_networks_is_no_reason_to_warn(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    network, head = small_network(), small_network().head
+    network.head = nn.Conv2d(head.in_channels, head.out_channels, 3, padding=1, groups=2)
+    with caplog.at_level(logging.INFO):
+        assert choose_engine(network, 1, "cpu").facts.name == "openvino"
+    passed_over = [record for record in caplog.records if hasattr(record, "engine")]
+    assert [(record.__dict__["engine"], record.levelname) for record in passed_over] == [
+        ("ncnn", "INFO")
+    ]
 
 
 def test_an_engine_that_computes_something_else_is_refused() -> None:
