@@ -76,8 +76,12 @@ def test_report_and_label_go_with_it(
     label = write_label(sources, images, derivation, tmp_path / "all")
     (shown,) = [pydicom.dcmread(path) for path in label.paths]
     assert (shown.BodyPartExamined, shown.Laterality) == ("BREAST", "L")
-    procedure = pydicom.dcmread(report.paths[0]).ContentSequence
-    assert "Unilateral mammogram" in str(procedure)
+    (procedure,) = [
+        item.ConceptCodeSequence[0].CodeMeaning
+        for item in pydicom.dcmread(report.paths[0]).ContentSequence
+        if item.ConceptNameCodeSequence[0].CodeValue == "121058"
+    ]
+    assert "unilateral mammogram" in procedure
     for path in (*report.paths, *label.paths):
         assert dciodvfy_errors(path) == []
     paths = [*images.paths, *report.paths, *label.paths]
