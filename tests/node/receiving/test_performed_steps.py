@@ -110,6 +110,19 @@ def test_an_ended_step_counts_and_is_changed_no_more(config: Config) -> None:
         database.dispose()
 
 
+def test_lists_count_that_came_when_steps_began(tmp_path: Path) -> None:
+    """Two steps may have made images of one series; a step without a UID is none."""
+    database = open_database(make_config(tmp_path).node)
+    assert create_step(database, "", StepReport("IN PROGRESS"), "CT1") == 0x0106
+    for uid, count in (("1.2.3", 4), ("1.2.4", 2)):
+        assert create_step(database, uid, StepReport("IN PROGRESS", {SERIES: count}), "CT1") == 0
+    assert set_step(database, "1.2.3", StepReport("COMPLETED")) == 0
+    assert performed_count(database, SERIES) == 4
+    assert set_step(database, "1.2.4", StepReport("DISCONTINUED")) == 0
+    assert performed_count(database, SERIES) == 6
+    database.dispose()
+
+
 def test_its_list_completes_a_series_before_the_quiet_time(tmp_path: Path) -> None:
     config = feeding_config(
         tmp_path,
