@@ -53,6 +53,7 @@ def test_no_room_is_a700_and_the_rest_is_dropped(tmp_path: Path) -> None:
     message, data = begin(tmp_path, dimse.C_STORE_RQ, min_free_bytes=1 << 62)
     message.write(memoryview(data))
     message.finish()
+    message.discard()  # the association ends before it is told
     assert message.status == 0xA700
     assert "min_free_bytes" in message.comment
 
@@ -81,6 +82,7 @@ def test_a_report_is_asked_for_again_when_the_database_is_down(tmp_path: Path) -
     message.write(memoryview(b"\x08\x00\x95\x11UI\x04\x001.2\0"))
     message.finish()
     assert message.status == dimse.PROCESSING_FAILURE
+    assert message.comment == "the message could not be recorded"
 
 
 def test_a_class_other_than_the_context_s_is_not_supported(tmp_path: Path) -> None:

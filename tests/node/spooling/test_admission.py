@@ -141,11 +141,13 @@ def test_a_second_content_is_kept_aside_and_the_first_is_untouched(
     ds.SeriesDescription = "another content"
     receive(spool, ds, ds)
     spool.admit_incoming()
+    receive(spool, ds)  # and a day later
+    spool.admit_incoming()
     (path,) = spool.series_paths(ds.SeriesInstanceUID)
     assert path.read_bytes().endswith(original)
     (row,) = rows_of(spool, conflicts)
     assert (spool.data_dir / row["path"]).read_bytes().endswith(encoded(ds))
-    assert len(files_in(spool.data_dir / "conflicts")) == 1
+    assert len(files_in(spool.data_dir / "conflicts")) == count(spool, "conflict") == 1
     assert "instance_conflict" in [getattr(r, "action", "") for r in caplog.records]
 
 
