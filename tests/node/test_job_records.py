@@ -33,9 +33,23 @@ def test_order_of_sources_does_not_count(order: list[str]) -> None:
     assert job_id(shuffled, digests) == job_id(REQUEST, digests)
 
 
-@given(st.sampled_from(["route", "study_instance_uid", "source_ae", "revision", "evidence"]))
+@given(
+    st.sampled_from(
+        ["route", "study_instance_uid", "source_ae", "destinations", "revision", "evidence"]
+    )
+)
 def test_where_it_comes_from_and_goes_to_does_not_count(field: str) -> None:
     digests = dict.fromkeys(UIDS, "a")
     others = {"revision": 2, "evidence": {"kind": "quiet"}, "destinations": ["archive"]}
     other = replace(REQUEST, **{field: others.get(field, "other")})  # type: ignore[arg-type]
     assert job_id(other, digests) == job_id(REQUEST, digests)
+
+
+def test_an_upgrade_makes_no_second_job_of_a_series() -> None:
+    """Ids are compared with those that earlier versions wrote."""
+    digests = {uid: f"{number:064x}" for number, uid in enumerate(UIDS)}
+    for parameters in ({"strength": 0.5, "mask": True}, {"mask": True, "strength": 0.5}):
+        assert (
+            job_id(replace(REQUEST, parameters=parameters), digests)
+            == "af4ac228456bb4e3fdf532e2161f6969"
+        )
