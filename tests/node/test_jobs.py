@@ -189,8 +189,11 @@ def test_list_by_state_and_model(ledger: JobLedger) -> None:
 
 def test_json_is_the_contract(ledger: JobLedger) -> None:
     job, _ = ledger.create(REQUEST)
-    promised = "id state route pipeline model source_series derived_series attempts reason"
-    assert {*promised.split(), "evidence", "qc", "created", "finished"} <= set(job.to_json())
+    promised = (
+        "id state route pipeline model study source_series derived_series destinations revision "
+        "attempts reason evidence qc step progress timings created started finished"
+    )
+    assert set(job.to_json()) == set(promised.split())
     assert job.to_json()["created"].endswith("+00:00")
 
 
