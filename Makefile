@@ -7,7 +7,7 @@
 #   make bench        figures beside named rivals, in one run
 #   make setup        only .venv/ with the pinned packages and the command .venv/bin/vscanner
 #
-# On a machine with an NVIDIA GPU, or to name another package index for PyTorch:
+# Another build of PyTorch than PyPI's, which brings CUDA (4 GB more than a CPU build):
 #   make setup PIP_TORCH="--index-url URL"
 
 PYTHON ?= python3
