@@ -212,7 +212,7 @@ def run_of(job: Job, last_response: float, last_received: float, last_stored: fl
 
 def stored(pacs: OrthancServer) -> int:
     """Instances that the PACS holds."""
-    return int(pacs.get("/statistics")["CountInstances"])  # type: ignore[index]
+    return int(pacs.get("/statistics")["CountInstances"])
 
 
 def wait_until_stored(pacs: OrthancServer, count: int) -> None:

@@ -77,7 +77,7 @@ class Plain:
             output: Tensor = self.network(low)
         loss = loss_of(output.float(), there["full"], there["inserted_sigma"])
         self.adam.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         self.adam.step()
 
     def drawn_before(self) -> None:

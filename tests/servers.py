@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 import requests
@@ -61,11 +62,10 @@ def program(name: str, *folders: str) -> str:
     path = shutil.which(name, path=":".join([*folders, "/usr/bin", "/usr/sbin"]))
     if path is None:
         missing_part(name)
-        raise AssertionError  # not reached: missing_part raises
     return path
 
 
-def missing_part(name: str) -> None:
+def missing_part(name: str) -> NoReturn:
     """Skip, or fail where every part is required."""
     if os.environ.get("VSCANNER_REQUIRE_PARTS") == "1":
         pytest.fail(f"{name} is missing and VSCANNER_REQUIRE_PARTS=1: `make parts` installs it")
@@ -114,7 +114,7 @@ class OrthancServer:
         """Root of the DICOMweb services."""
         return f"{self.url}/dicom-web"
 
-    def get(self, path: str, **parameters: str) -> object:
+    def get(self, path: str, **parameters: str) -> Any:
         """GET on the REST API, as JSON."""
         answer = requests.get(self.url + path, params=parameters, timeout=30)
         answer.raise_for_status()
@@ -123,7 +123,6 @@ class OrthancServer:
     def series_uids(self) -> set[str]:
         """Series Instance UIDs that it holds."""
         items = self.get("/series", expand="")
-        assert isinstance(items, list)
         return {item["MainDicomTags"]["SeriesInstanceUID"] for item in items}
 
     def instances_of(self, series_uid: str) -> list[str]:
@@ -149,7 +148,7 @@ class OrthancServer:
         """C-STORE a series from this PACS to us, as a technologist would."""
         ids = [
             item["ID"]
-            for item in self.get("/series", expand="")  # type: ignore[attr-defined]
+            for item in self.get("/series", expand="")
             if item["MainDicomTags"]["SeriesInstanceUID"] == series_uid
         ]
         answer = requests.post(

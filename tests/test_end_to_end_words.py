@@ -96,10 +96,10 @@ def test_what_a_series_says_of_its_patient_goes_nowhere_else(site: Site, tmp_pat
     )
     nobody = with_canaries(write_ct_series(tmp_path / "c", slices=3), secrets, "")
     broken = with_canaries(write_ct_series(tmp_path / "d", slices=3), secrets, LOW_DOSE)
-    for path in broken:
-        ds = pydicom.dcmread(path)
+    for file in broken:
+        ds = pydicom.dcmread(file)
         ds.PixelData = ds.PixelData[:100]
-        ds.save_as(path)
+        ds.save_as(file)
     sent = [site.send(paths) for paths in (taken, refused, broken)]
     jobs = [job for uid in sent for job in site.finished_jobs(uid)]
     assert [job["state"] for job in jobs] == ["COMMITTED", "REFUSED", "FAILED"]

@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +83,7 @@ def run(iodine: str, train: Pairs, test: Pairs, images: int) -> NullResult:
     """Solve the last layer for enhancement maps, measure on unseen ones."""
     torch.manual_seed(1)
     readout = Readout().eval()
-    wanted = Pairs(**{**vars(train), "recombined": train.enhancement})
+    wanted = replace(train, recombined=train.enhancement)
     solve(readout.network, [wanted], images, np.random.default_rng(1), answers_of=lambda one: one)
     return measured(iodine, readout, train, test)
 

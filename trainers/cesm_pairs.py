@@ -119,7 +119,7 @@ def read_source(source: str, kept: Path, seed: int = 1) -> Pairs:
     if kind not in readers:
         raise ValueError(f"A source is simulated:, null:, cdd:, excerpt: or set:, got {source!r}.")
     pairs = framed_pairs((pair, None) for pair in readers[kind](Path(rest)))
-    return Pairs(**{**vars(pairs), "share": float(share or 1)})
+    return replace(pairs, share=float(share or 1))
 
 
 Simulated = tuple[MammogramPair, npt.NDArray[np.float32] | None]

@@ -17,7 +17,6 @@ import numpy.typing as npt
 
 from pipelines.calibration import calibration_values
 from pipelines.ct_to_pet.body import Mask
-from pipelines.ct_to_pet.grid import Cubes
 
 Features = npt.NDArray[np.float64]
 """(len(FEATURES),) float64."""
@@ -78,7 +77,7 @@ class Calibration:
         return min(group.distance(features) for group in self.groups)
 
 
-def body_features(seen: Cubes, body: Mask) -> Features | None:
+def body_features(seen: npt.NDArray[np.floating], body: Mask) -> Features | None:
     """Describe a CT.
 
     Args:

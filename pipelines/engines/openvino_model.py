@@ -22,5 +22,5 @@ def converted(network: nn.Module, example: torch.Tensor) -> openvino.Model:
         warnings.filterwarnings("ignore", category=FutureWarning)
         warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)  # type: ignore[attr-defined]
         # traced here, because OpenVINO would trace twice and compare: half the time of a load
-        traced = torch.jit.trace(network.eval(), example, check_trace=False)  # type: ignore[no-untyped-call]
+        traced = torch.jit.trace(network.eval(), example, check_trace=False)
         return openvino.convert_model(traced, example_input=example)

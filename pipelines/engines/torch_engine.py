@@ -105,7 +105,7 @@ class CudaEngine:
             output = self._network(stack.contiguous(memory_format=torch.channels_last))[:, 0]
             here = torch.empty(output.shape, dtype=torch.float32, pin_memory=True)
             here.copy_(output, non_blocking=True)
-            done = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            done = torch.cuda.Event()
             done.record()
         return here, done
 

@@ -104,8 +104,9 @@ def test_undeclared_fill_keeps_its_meaning_when_the_rescale_changes(tmp_path: Pa
 def test_undeclared_fill_keeps_its_meaning_when_only_the_intercept_changes(tmp_path: Path) -> None:
     path = tmp_path / "slice.dcm"
     hu = np.array([[-32768.0, 10.0], [20.0, 30.0]], dtype=np.float32)
-    wide = {"RescaleIntercept": "-32768", "BitsStored": 16, "HighBit": 15}
-    source = write_ct_dataset(Rows=2, Columns=2, **wide)
+    source = write_ct_dataset(
+        Rows=2, Columns=2, RescaleIntercept="-32768", BitsStored=16, HighBit=15
+    )
     source.PixelData = (hu + 32768).astype("<u2").tobytes()
     source.save_as(path, enforce_file_format=True)
     decoded = decode(path)

@@ -18,7 +18,7 @@ def test_the_plane_is_the_bitmap_packed_lowest_bit_first(rows: int, columns: int
 
 def test_the_plane_lies_over_the_whole_image() -> None:
     """PS3.3 C.9.2: where the bits are drawn, and that they are drawn as graphics."""
-    elements = {element.tag: element.value for element in overlay_plane(97, 131)}
+    elements = {int(element.tag): element.value for element in overlay_plane(97, 131)}
     del elements[0x60003000]
     assert elements == {
         0x60000010: 97,

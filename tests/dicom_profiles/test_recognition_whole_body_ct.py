@@ -14,7 +14,7 @@ from tests.synthetic import write_ct_series
 
 def headers(folder: Path, length_mm: float, **changes: object) -> list[Dataset]:
     """A CT of so many slices 3 mm apart, spread over a length."""
-    found = []
+    found: list[Dataset] = []
     paths = write_ct_series(folder, slices=5)
     for index, path in enumerate(paths):
         ds = pydicom.dcmread(path, stop_before_pixels=True)

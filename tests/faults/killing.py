@@ -105,7 +105,7 @@ class Counting:
             setattr(socket.socket, name, self.after(name, getattr(socket.socket, name)))
         for owner, name in ((DIMSEServiceProvider, "send_msg"), (DIMSEServiceProvider, "get_msg")):
             setattr(owner, name, self.after(name, getattr(owner, name)))
-        commit = DefaultDialect.do_commit
+        commit: Callable[[DefaultDialect, Any], None] = DefaultDialect.do_commit
 
         def counted_commit(dialect: DefaultDialect, connection: Any) -> None:
             wrote = getattr(connection.dbapi_connection, "in_transaction", True)

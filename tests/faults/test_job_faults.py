@@ -16,12 +16,12 @@ from node.dispatch.outgoing import read_outgoing
 from node.heartbeat import Executor
 from node.jobs import Job, JobState
 from tests.faults.killing import Point, running, work
-from tests.node.dispatch.scp import StorageSCP, storage_scp
+from tests.node.dispatch.scp import Answer, StorageSCP, storage_scp
 from tests.node.job_node import PATIENCE_S, JobNode, job_node, receiving
 from tests.servers import OrthancServer, free_port, run_orthanc, wait_until
 
 SLICES = 40
-OFTEN = {"max_attempts": 50}
+OFTEN = 50
 READ = "association.StorageAssociation._fill < association.StorageAssociation._read_pdu"
 IN_THE_MIDDLE = {
     "gate": Point("replace part10.write_synced < part10.write_durable < folder.write_json"),
@@ -69,7 +69,7 @@ def held_by(pacs: OrthancServer, job: Job) -> dict[str, str]:
     held = {}
     for series in job.derived_series:
         for orthanc_id in pacs.instances_of(series):
-            uid = pacs.get(f"/instances/{orthanc_id}")["MainDicomTags"]["SOPInstanceUID"]  # type: ignore[index]
+            uid = pacs.get(f"/instances/{orthanc_id}")["MainDicomTags"]["SOPInstanceUID"]
             held[uid] = dataset_digest(pacs.file(orthanc_id))
     return held
 
@@ -125,14 +125,14 @@ def test_everything_killed(tmp_path: Path) -> None:
     port = free_port()
     with (
         run_orthanc(tmp_path / "first", our_port=port) as pacs,
-        job_node(tmp_path / "node", pacs, **OFTEN) as node,
+        job_node(tmp_path / "node", pacs, max_attempts=OFTEN) as node,
         receiving(node),
     ):
         job = node.make_job(SLICES)
         kill_a_worker(node, IN_THE_MIDDLE["dispatch"])
     with (
         run_orthanc(tmp_path / "second", our_port=port) as pacs,  # it has lost its disk too
-        job_node(tmp_path / "node", pacs, **OFTEN) as node,
+        job_node(tmp_path / "node", pacs, max_attempts=OFTEN) as node,
         receiving(node),
     ):
         node.start_worker()
@@ -159,18 +159,17 @@ def slow_at_the_third(count: int, _event: evt.Event) -> int:
 
 
 @pytest.mark.parametrize(
-    ("answer", "settings"),
-    [
-        (a700_five_times, {}),
-        (abort_at_every_seventh, {}),
-        (slow_at_the_third, {"answer_timeout_s": 1}),
-    ],
+    ("answer", "timeout_s"),
+    [(a700_five_times, 10), (abort_at_every_seventh, 10), (slow_at_the_third, 1)],
     ids=["refusing", "aborting", "slow"],
 )
 def test_destination_that_fails_for_a_while(
-    tmp_path: Path, answer: object, settings: dict[str, object]
+    tmp_path: Path, answer: Answer, timeout_s: float
 ) -> None:
-    with storage_scp(answer) as scp, job_node(tmp_path, scp, **OFTEN, **settings) as node:  # type: ignore[arg-type]
+    with (
+        storage_scp(answer) as scp,
+        job_node(tmp_path, scp, max_attempts=OFTEN, answer_timeout_s=timeout_s) as node,
+    ):
         job = node.make_job(20)
         node.start_worker()
         done = node.wait_for(job, JobState.SENT)
@@ -186,7 +185,7 @@ def assert_bytes_arrived(node: JobNode, job: Job, scp: StorageSCP) -> None:
 
 def test_destination_down_then_up(tmp_path: Path) -> None:
     gone = StorageSCP(port=free_port())
-    with job_node(tmp_path, gone, **OFTEN) as node:
+    with job_node(tmp_path, gone, max_attempts=OFTEN) as node:
         job = node.make_job(8)
         node.start_worker()
         node.wait_for(job, JobState.WRITTEN)

@@ -22,6 +22,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,7 @@ def received(
     """Receive and assemble what is sent; the sender repeats what had no answer."""
     config = reception(folder)
     with contextlib.ExitStack() as living:
-        processes = {}
+        processes: dict[Callable[..., None], ForkServerProcess] = {}
 
         def revive() -> None:
             for role in (receive, assemble):
@@ -236,8 +237,8 @@ def worked(folder: Path, waiting_job: Path, last: Point | None) -> list[Point]:
     arrived: dict[str, set[str]] = defaultdict(set)
 
     def take(_count: int, event: evt.Event) -> int:
-        uid = str(event.request.AffectedSOPInstanceUID)
-        arrived[uid].add(digest(event.request.DataSet.getvalue()))
+        uid = str(event.file_meta.MediaStorageSOPInstanceUID)
+        arrived[uid].add(digest(event.encoded_dataset(include_meta=False)))
         return 0x0000
 
     with storage_scp(take) as scp, job_node(folder, scp, max_attempts=50) as node:

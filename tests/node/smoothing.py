@@ -6,13 +6,13 @@ The node's tests are about jobs; they must neither wait for a network nor depend
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.ndimage import uniform_filter
 
-from dicom_profiles.series import SourceSeries
+from dicom_profiles.source import Source
 from dicom_profiles.volume import Volume
 from pipelines import catalog
 from pipelines.card import ModelCard
@@ -44,7 +44,7 @@ class Smoothing:
     pause_s: float = 0.0
     card: ModelCard = field(default_factory=lambda: catalog.card("ldct_denoise"))
 
-    def gate(self, inputs: Mapping[str, SourceSeries]) -> GateVerdict:
+    def gate(self, inputs: Mapping[str, Source]) -> GateVerdict:
         return gate(self.card.name, inputs)
 
     def translate(
@@ -56,7 +56,7 @@ class Smoothing:
         source = inputs["CT"]
         values = self.card.parameters_from(parameters)
 
-        def slices() -> Iterator[Slice]:
+        def slices() -> Generator[Slice, None, None]:
             for done, image in enumerate(source.slices(), start=1):
                 time.sleep(self.pause_s)
                 progress(done, source.shape[0])

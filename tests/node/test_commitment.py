@@ -117,7 +117,7 @@ def test_peer_without_the_service(node: JobNode, instances: list[Outgoing]) -> N
 def test_peer_that_refuses_the_question(node: JobNode, instances: list[Outgoing]) -> None:
     entity = AE("ODD")
     entity.add_supported_context(StorageCommitmentPushModel)
-    handlers = [(evt.EVT_N_ACTION, lambda _event: (0x0110, None))]
+    handlers: list[evt.EventHandlerType] = [(evt.EVT_N_ACTION, lambda _event: (0x0110, None))]
     server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
     assert server is not None
     try:

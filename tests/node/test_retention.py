@@ -210,11 +210,11 @@ def test_the_folder_of_a_job_that_is_tried_again_meanwhile_stays(
             node.ledger.cancel(job.id)
         rmtree = shutil.rmtree
 
-        def rmtree_while_a_person_retries(path: Path, **options: bool) -> None:
+        def rmtree_while_a_person_retries(path: Path, ignore_errors: bool) -> None:
             waiting = [one for one in made if one.id not in str(path)]
             if not node.ledger.list(JobState.QUEUED):
                 node.ledger.retry(waiting[0].id)
-            rmtree(path, **options)
+            rmtree(path, ignore_errors)
 
         monkeypatch.setattr(shutil, "rmtree", rmtree_while_a_person_retries)
         retention = Retention(node.database, tmp_path / "data", RetentionSettings())

@@ -29,7 +29,7 @@ def test_residual_blocks_that_add_nothing_leave_what_they_get() -> None:
 
 def test_every_parameter_counts() -> None:
     network = body()
-    network.image_of(network.features(torch.rand(1, 3, 16, 16))).square().sum().backward()  # type: ignore[no-untyped-call]
+    network.image_of(network.features(torch.rand(1, 3, 16, 16))).square().sum().backward()
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().max() > 0, name

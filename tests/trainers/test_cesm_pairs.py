@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -100,8 +101,8 @@ def test_batches_depend_on_the_seed_alone() -> None:
 
 def test_a_source_without_share_is_not_drawn() -> None:
     pairs, bright = some_pairs(), some_pairs()
-    bright = Pairs(**{**vars(bright), "recombined": bright.recombined * 0 + 1, "share": 1.0})
-    silent = Pairs(**{**vars(pairs), "share": 0.0})
+    bright = replace(bright, recombined=bright.recombined * 0 + 1, share=1.0)
+    silent = replace(pairs, share=0.0)
     batch = draw_batch([silent, bright], 4, np.random.default_rng(0))
     assert batch["wanted"].max() == 1.0
     assert batch["wanted"].mean() > 0.5

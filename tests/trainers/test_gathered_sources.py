@@ -28,7 +28,8 @@ def test_mr_and_ct_of_a_study_are_read_by_their_roles(tmp_path: Path) -> None:
     assert pair.ct is None
     assert pair.mr["IP"].shape == (4, 96, 96)
     assert ct.ct is not None
-    assert (ct.mr, ct.pixel_mm) == ({}, pytest.approx(0.9375))
+    assert ct.mr == {}
+    assert ct.pixel_mm == pytest.approx(0.9375)
     assert list(read_source(f"set:{folder}:test", 1)) == []
 
 

@@ -14,7 +14,7 @@ def disk(radius: float, across: float = 0.0, size: int = SIZE) -> NDArray[np.flo
     """A disk (radius in pixels) with soft edges, `across` columns from the centre."""
     down, right = np.mgrid[:size, :size] - size // 2
     distance = np.hypot(down, right - across)
-    return np.clip(radius + 0.5 - distance, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(radius + 0.5 - distance, 0, 1), np.float32)
 
 
 def test_integrals_of_a_disk_are_its_chords() -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from pipelines.mr_to_ct.networks import build
 from pipelines.mr_to_ct.residual_unet import ResidualUNet
 from trainers import widening
 from trainers.mr_to_ct import design_of, read_settings
@@ -46,10 +47,10 @@ def test_three_times_as_wide_is_refused() -> None:
 def test_the_command_writes_what_the_trainer_starts_from(tmp_path: Path) -> None:
     torch.manual_seed(1)
     settings = read_settings("t1", {"width": 4})
-    narrow = widening.build(design_of(settings))
+    narrow = build(design_of(settings))
     save_file(narrow.state_dict(), tmp_path / "narrow.safetensors")
     asked = ["--configuration", "t1", "--width", "4", "--weights"]
     paths = [str(tmp_path / "narrow.safetensors"), "--out", str(tmp_path / "wide.safetensors")]
     assert widening.main([*asked, *paths]) == 0
-    wide = widening.build(design_of(read_settings("t1", {"width": 8})))
+    wide = build(design_of(read_settings("t1", {"width": 8})))
     wide.load_state_dict(load_file(tmp_path / "wide.safetensors"))

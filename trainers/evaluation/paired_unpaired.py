@@ -223,7 +223,7 @@ def _network(file: str) -> nn.Module:
         with warnings.catch_warnings():
             # what sites have (Inception, VGG for such scores) was published as TorchScript
             warnings.simplefilter("ignore", DeprecationWarning)
-            network: nn.Module = torch.jit.load(file, "cpu")  # type: ignore[no-untyped-call]
+            network: nn.Module = torch.jit.load(file, "cpu")
     except (RuntimeError, ValueError) as error:  # what torch says of such a file is its stack
         raise EvaluationError(
             f"A network saved as TorchScript is wanted (torch.jit.save), got {Path(file).name!r}."

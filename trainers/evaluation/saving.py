@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import nibabel
 import numpy as np
@@ -34,8 +33,7 @@ def save(case: Case, output: Voxels, path: Path) -> None:
     affine = LPS_TO_RAS @ case.truth.affine[:, [2, 1, 0, 3]]  # of (column, row, slice)
     voxels = np.asarray(output, dtype=np.float32).transpose(2, 1, 0)
     path.parent.mkdir(parents=True, exist_ok=True)
-    image: Any = nibabel.Nifti1Image
-    nibabel.save(image(voxels, affine), path)
+    nibabel.save(nibabel.Nifti1Image(voxels, affine), path)
 
 
 def filename(name: str) -> str:

@@ -22,6 +22,10 @@ RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """NIfTI's axes point right to left and back to front the other way round."""
 
 
+Kept = npt.NDArray[np.float16] | npt.NDArray[np.float32]
+"""Values of cubes: float32 as they were computed, float16 as they are kept on the disk."""
+
+
 @dataclass(frozen=True, eq=False)
 class CtPetPair:
     """CT and PET of one patient in one frame, each on its own grid.
@@ -45,16 +49,16 @@ class CubePair:
 
     Attributes:
         patient: as in the pair.
-        seen: (3, z, y, x) float32, what the network is shown.
-        suv: (z, y, x) float32, SUVbw.
+        seen: (3, z, y, x), what the network is shown.
+        suv: (z, y, x), SUVbw.
         body: (z, y, x), the body.
         lesions: (z, y, x), empty where none were outlined.
         districts: (z, y, x) uint8, see `pipelines.ct_to_pet.districts`.
     """
 
     patient: str
-    seen: Cubes
-    suv: Cubes
+    seen: Kept
+    suv: Kept
     body: Mask
     lesions: Mask
     districts: Districts

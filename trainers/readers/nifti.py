@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import nibabel
 import numpy as np
@@ -18,8 +17,7 @@ def read_nifti(path: Path, patient: str | None = None) -> TrainingSeries:
         path: `.nii` or `.nii.gz`, HU; its own axes may point wherever its affine says.
         patient: who it is of; the part of the name before "_CT" when left out.
     """
-    to_right_front_head: Any = nibabel.as_closest_canonical
-    image = to_right_front_head(nibabel.load(path))
+    image = nibabel.as_closest_canonical(nibabel.load(path))
     columns_mm, _, slices_mm = (float(z) for z in image.header.get_zooms()[:3])
     voxels = np.asarray(image.dataobj, dtype=np.float32).transpose(2, 1, 0)[:, ::-1, ::-1]
     stem = path.name.split(".")[0]

@@ -36,7 +36,7 @@ def read_sts_patient(root: Path, patient: str) -> MrCtSeries:
     """The T1 of one patient (input `T1`) with the CT on its grid, linearly interpolated."""
     mr: Any = nibabel.load(root / f"{patient}_MR_T1.nii.gz")
     ct: Any = nibabel.load(root / f"{patient}_CT.nii.gz")
-    on_mr: Any = resample_from_to(ct, mr, order=1, cval=AIR_HU)  # type: ignore[no-untyped-call]
+    on_mr: Any = resample_from_to(ct, mr, order=1, cval=AIR_HU)
     columns_mm, _, slices_mm = (float(size) for size in mr.header.get_zooms()[:3])
     return MrCtSeries(
         patient, {"T1": _slices(mr)}, _slices(on_mr), pixel_mm=columns_mm, slice_mm=slices_mm

@@ -61,7 +61,7 @@ def _copied(
     stream: Iterable[tuple[Batch, ...]], device: torch.device
 ) -> Iterator[tuple[Batch, ...]]:
     """Copy one step ahead on a stream of its own."""
-    side = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    side = torch.cuda.Stream(device)
     coming: tuple[tuple[Batch, ...], torch.cuda.Event] | None = None
     for parts in stream:
         with torch.cuda.stream(side):
@@ -69,7 +69,7 @@ def _copied(
                 {name: value.to(device, non_blocking=True) for name, value in part.items()}
                 for part in parts
             )
-            arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            arrived = torch.cuda.Event()
             arrived.record(side)
         if coming is not None:
             yield _settled(*coming, device)

@@ -102,7 +102,7 @@ class Learner:
         def backward(loss: Tensor) -> None:
             nonlocal came
             came += 1
-            self._scaler.scale(loss / parts if parts > 1 else loss).backward()  # type: ignore[no-untyped-call]
+            self._scaler.scale(loss / parts if parts > 1 else loss).backward()
 
         if self.rate is not None:
             for group in self.optimiser.param_groups:

@@ -60,7 +60,8 @@ def storage_scp(
             event.assoc.abort()
             return 0xC000
         if status == 0 or status >> 12 == 0xB:
-            scp.stored[event.request.AffectedSOPInstanceUID] = event.request.DataSet.getvalue()
+            uid = str(event.file_meta.MediaStorageSOPInstanceUID)
+            scp.stored[uid] = event.encoded_dataset(include_meta=False)
         return status
 
     def handle_established(_event: evt.Event) -> None:
@@ -71,8 +72,12 @@ def storage_scp(
         entity.add_supported_context(sop_class, list(syntaxes))
     if require_calling:
         entity.require_calling_aet = [require_calling]
-    handlers = [(evt.EVT_C_STORE, handle_store), (evt.EVT_ESTABLISHED, handle_established)]
+    handlers: list[evt.EventHandlerType] = [
+        (evt.EVT_C_STORE, handle_store),
+        (evt.EVT_ESTABLISHED, handle_established),
+    ]
     server = entity.start_server(("127.0.0.1", port), block=False, evt_handlers=handlers)
+    assert server is not None
     scp.port = server.server_address[1]
     try:
         yield scp

@@ -24,7 +24,7 @@ def peer(ended: list[str], *, calling: str = "", most: int = 10) -> Iterator[Pee
     entity.add_supported_context(Verification)
     entity.require_calling_aet = [calling] if calling else []
     entity.maximum_associations = most
-    handlers = [
+    handlers: list[evt.EventHandlerType] = [
         (evt.EVT_RELEASED, lambda _event: ended.append("released")),
         (evt.EVT_ABORTED, lambda _event: ended.append("aborted")),
     ]

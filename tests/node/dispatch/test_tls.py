@@ -27,14 +27,14 @@ def theirs(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def pacs(tmp_path: Path, ours: dict[str, str], theirs: dict[str, str]) -> Iterator[OrthancServer]:
-    tls = {
-        "DicomTlsEnabled": True,
-        "DicomTlsCertificate": theirs["certificate"],
-        "DicomTlsPrivateKey": theirs["key"],
-        "DicomTlsTrustedCertificates": ours["certificate"],
-        "DicomTlsRemoteCertificateRequired": True,
-    }
-    with run_orthanc(tmp_path / "orthanc", **tls) as server:
+    with run_orthanc(
+        tmp_path / "orthanc",
+        DicomTlsEnabled=True,
+        DicomTlsCertificate=theirs["certificate"],
+        DicomTlsPrivateKey=theirs["key"],
+        DicomTlsTrustedCertificates=ours["certificate"],
+        DicomTlsRemoteCertificateRequired=True,
+    ) as server:
         yield server
 
 
@@ -51,7 +51,7 @@ def test_instances_and_questions_go_over_tls(
     assert error is None
     assert [one.code for one in answers] == [0] * len(instances)
     (series,) = pacs.series_uids()
-    (study,) = pacs.get("/studies", expand="")  # type: ignore[misc]
+    (study,) = pacs.get("/studies", expand="")
     uids = tuple(one.sop_instance_uid for one in instances)
     expected = Expected(study["MainDicomTags"]["StudyInstanceUID"], series, uids)
     assert missing([expected], known, Config()) == set()

@@ -25,10 +25,10 @@ def a_study(folder: Path) -> None:
         shared = {"StudyInstanceUID": "1.2.3", "PatientID": "MRN-1", "BurnedInAnnotation": "NO"}
         low = shared | {"SeriesInstanceUID": "1.2.3.1", "SOPInstanceUID": f"1.2.3.1.{number}"}
         write_mammogram(folder / f"low{number}.dcm", side, view, **low)
-        image_type = ["DERIVED", "PRIMARY", "", "RECOMBINED"]
         made = shared | {"SeriesInstanceUID": "1.2.3.2", "SOPInstanceUID": f"1.2.3.2.{number}"}
-        made |= {"SeriesDescription": "Recombined", "ImageType": image_type}
-        write_mammogram(folder / f"made{number}.dcm", side, view, **made)
+        made["SeriesDescription"] = "Recombined"
+        image_type = ["DERIVED", "PRIMARY", "", "RECOMBINED"]
+        write_mammogram(folder / f"made{number}.dcm", side, view, ImageType=image_type, **made)
 
 
 class FolderArchive:

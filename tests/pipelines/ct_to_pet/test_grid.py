@@ -54,7 +54,7 @@ def test_patient_axes_do_not_depend_on_the_way_of_storing(signs: tuple[int, ...]
     values = np.random.default_rng(1).random((10, 12, 14)).astype(np.float32)
     plain = WorkingGrid.of(values.shape, affine((4.0, 4.0, 4.0)))
     turned = WorkingGrid.of(values.shape, affine((4.0, 4.0, 4.0), signs))
-    stored = np.flip(values, [axis for axis in range(3) if signs[axis] < 0])
+    stored = np.flip(values, tuple(axis for axis in range(3) if signs[axis] < 0))
     assert np.allclose(turned.averaged(stored), plain.averaged(values), atol=1e-6)
     cubes = turned.averaged(stored)
     assert np.allclose(turned.to_source(cubes), stored, atol=1e-6)

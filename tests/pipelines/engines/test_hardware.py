@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ def test_without_the_kernels_word_it_is_the_architecture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hardware, "PROCESSOR_FACTS", tmp_path / "absent")
-    monkeypatch.setattr(hardware.platform, "machine", lambda: "riscv64")
+    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
     assert hardware.processor_name() == "riscv64"
     (tmp_path / "absent").write_text("processor : 0\nmodel name\t: Fast One 3000\n")
     assert hardware.processor_name() == "Fast One 3000"

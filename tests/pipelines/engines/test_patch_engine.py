@@ -53,9 +53,9 @@ def test_batches_of_several_come_back_in_order(fast: OpenVinoPatchEngine) -> Non
 
 def test_results_are_not_overwritten_by_the_next_batch(fast: OpenVinoPatchEngine) -> None:
     first, second = patches((16, 16, 16), (16, 16, 16))
-    results = list(fast.run([first, second]))
-    assert not np.array_equal(*results)
-    assert np.array_equal(results[0], next(fast.run([first])))
+    one, other = fast.run([first, second])
+    assert not np.array_equal(one, other)
+    assert np.array_equal(one, next(fast.run([first])))
 
 
 def test_openvino_is_chosen_and_its_difference_noted() -> None:

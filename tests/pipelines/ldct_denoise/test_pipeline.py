@@ -174,7 +174,7 @@ def test_stopping_early_leaves_no_thread(scanner: LowDoseCtDenoising) -> None:
     before = threading.active_count()
     translation = scanner.translate({"CT": Stream(500)})
     next(translation.slices)
-    translation.slices.close()  # type: ignore[attr-defined]
+    translation.slices.close()
     assert threading.active_count() == before
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from dicom_profiles.volume import Volume
 from tests.trainers.test_ct_to_pet import kept_pairs
 from trainers.ct_to_pet import main as train
 from trainers.evaluation import ct_to_pet
-from trainers.evaluation.case import OURS
+from trainers.evaluation.case import OURS, Case
 from trainers.evaluation.ct_to_pet import (
     EVALUATION,
     TISSUE_SUV,
@@ -52,7 +53,7 @@ def pair() -> CtPetPair:
     )
 
 
-def made_case(one: CtPetPair | None = None) -> ct_to_pet.Case:
+def made_case(one: CtPetPair | None = None) -> Case:
     one = one or pair()
     districts = np.where(np.arange(16)[:, None, None] < 8, 1, 2) * np.ones(one.ct.voxels.shape, int)
     return case_of(one, "real", "some data", districts)
@@ -77,10 +78,9 @@ def test_truth_is_on_the_grid_of_the_ct() -> None:
 def test_masks_are_body_districts_and_what_is_no_lesion() -> None:
     one = made_case()
     assert set(one.masks) == {"body", "legs", "trunk", "without lesions"}
-    inside = {name: mask.voxels for name, mask in one.masks.items()}
+    inside = {name: mask.inside(one.truth.voxels) for name, mask in one.masks.items()}
     assert np.array_equal(inside["body"], inside["legs"] | inside["trunk"])
-    lesion = one.lesions["outlined"].voxels
-    assert lesion is not None
+    lesion = one.lesions["outlined"].inside(one.truth.voxels)
     assert lesion.any()
     assert np.array_equal(inside["without lesions"], inside["body"] & ~lesion)
     assert not made_case(replace(pair(), lesions=None)).lesions
@@ -113,7 +113,7 @@ def test_places(tmp_path: Path) -> None:
 
 
 def test_ours_is_measured_beside_rivals(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = {}
+    asked: dict[str, Mapping[str, object]] = {}
     monkeypatch.setattr(ct_to_pet, "served", lambda name, **how: asked.setdefault(str(how), how))
     found = methods(argparse.Namespace(run=[]))
     assert next(iter(found)) == "median SUV of each tissue"

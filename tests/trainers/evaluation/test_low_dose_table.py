@@ -36,7 +36,7 @@ def test_equal_images_are_perfect() -> None:
 def test_noise_has_the_correlation_of_overlapping_slices(next_to: float, two_apart: float) -> None:
     noise = np.random.default_rng(0).normal(size=(3, 300, 300)).astype(np.float32)
     made = correlated(noise, next_to, two_apart)
-    found = np.corrcoef(made.reshape(3, -1))
+    found = np.asarray(np.corrcoef(made.reshape(3, -1)))
     np.testing.assert_allclose(
         found[np.triu_indices(3, 1)], [next_to, two_apart, next_to], atol=0.02
     )

@@ -36,8 +36,8 @@ def test_by_slice_is_the_mean_over_slices_that_count() -> None:
 
 def test_overlap_counts_inside_the_whole_only() -> None:
     one = case(2)
-    truth = np.where(np.arange(12) < 6, 300.0, 0.0) * np.ones((4, 12, 1))
-    output = np.where(np.arange(12) < 4, 300.0, 0.0) * np.ones((4, 12, 1))
+    truth, output = np.zeros((2, 4, 12, 12), np.float32)
+    truth[:, :, :6] = output[:, :, :4] = 300
     given = Case("P", "a", one.inputs, Volume(truth, np.eye(4)), {"body": one.masks["body"]})
     measure = overlap("bone above 200 HU", lambda voxels: voxels > 200)
     found = measure.score(given, output, given.masks["body"])

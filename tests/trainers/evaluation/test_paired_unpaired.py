@@ -82,7 +82,8 @@ class Edges(nn.Module):
         self.layer = nn.Conv2d(3, 4, 3, stride=2)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        return self.layer(image).abs()
+        maps: torch.Tensor = self.layer(image).abs()
+        return maps
 
 
 class Pooled(Edges):
@@ -121,7 +122,8 @@ def scores_with(options: Namespace) -> list[Mapping[str, float]]:
 def test_a_sites_networks_take_the_place_of_the_stand_ins(site_networks: Path) -> None:
     edges, pooled = site_networks / "edges.pt", site_networks / "pooled.pt"
     options = options_with("--features", f"pooled 1={pooled}", "--perceptual", str(edges))
-    same, other = set(), set()
+    same: set[str] = set()
+    other: set[str] = set()
     for own, default in zip(scores_with(options), scores_with(options_with()), strict=True):
         for name, value in own.items():
             (same if value == default[name] else other).add(name)

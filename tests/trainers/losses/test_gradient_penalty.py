@@ -13,7 +13,8 @@ def test_linear_critic(slope: float, wanted: float) -> None:
     direction = slope * direction / direction.norm()
 
     def critic(image: Tensor) -> Tensor:
-        return (image * direction).sum((1, 2, 3))
+        score: Tensor = (image * direction).sum((1, 2, 3))
+        return score
 
     real, fake = torch.rand(2, 3, 1, 8, 8, dtype=torch.float64)
     assert gradient_penalty(critic, real, fake).item() == pytest.approx(wanted, abs=1e-12)

@@ -31,7 +31,8 @@ def noise(size: int = 64) -> npt.NDArray[np.uint8]:
 
 def smooth(size: int = 64) -> npt.NDArray[np.uint8]:
     rows, columns = np.mgrid[:size, :size] / size
-    return (127 + 80 * np.sin(9 * rows) * np.cos(7 * columns) + 30 * rows).astype(np.uint8)
+    waves = 127 + 80 * np.sin(9 * rows) * np.cos(7 * columns) + 30 * rows
+    return np.asarray(waves, np.uint8)
 
 
 def as_batch(image: npt.NDArray[np.uint8]) -> Tensor:

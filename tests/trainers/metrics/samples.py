@@ -15,7 +15,8 @@ def textured(n: int = 6, side: int = 48, seed: int = 0, roughness: float = 0.1) 
     rows, columns = np.mgrid[:side, :side] / side
     phases = source.uniform(0, 6, (n, 1, 1))
     waves = 0.5 + 0.2 * np.sin(9 * rows + phases) * np.cos(7 * columns + phases)
-    return np.clip(waves + roughness * source.standard_normal((n, side, side)), 0, 1)
+    made: Floats = np.clip(waves + roughness * source.standard_normal((n, side, side)), 0, 1)
+    return made
 
 
 def images(n: int = 6, side: int = 48, seed: int = 0, roughness: float = 0.1) -> ImageSet:

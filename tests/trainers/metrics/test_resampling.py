@@ -8,7 +8,7 @@ from trainers.metrics.features import FeatureTable
 from trainers.metrics.measurement import Measurement, MetricError
 from trainers.metrics.resampling import Resampling, resampled
 
-SEEN: list[tuple[int, int, int, int]] = []
+SEEN: list[tuple[int, ...]] = []
 
 
 def table(n: int, offset: float = 0) -> FeatureTable:

@@ -18,10 +18,10 @@ def gathered(folder: Path, splits: tuple[str, ...], slices: int = 4) -> DataSet:
     """A set with one CT of one patient for each of these sides of the split."""
     kept = []
     for number, split in enumerate(splits):
-        about = {"PatientID": f"PATIENT-{number}", "seed": number, "PatientName": "Nobody^Here"}
         paths = write_ct_series(
-            folder.parent / f"in{number}", slices=slices, rows=96, columns=96, **about
-        )
+            folder.parent / f"in{number}", slices=slices, rows=96, columns=96, seed=number,
+            PatientID=f"PATIENT-{number}", PatientName="Nobody^Here",
+        )  # fmt: skip
         done = [deidentified(pydicom.dcmread(path), PSEUDONYMS) for path in paths]
         first = done[0]
         uids = str(first.StudyInstanceUID), str(first.SeriesInstanceUID)

@@ -61,13 +61,15 @@ def test_outlines_become_masks(tmp_path: Path) -> None:
 
 
 def test_shapes_without_area_are_left_out() -> None:
-    shapes = [
-        {"name": "polygon", "all_points_x": [2, 8, 8, 2], "all_points_y": [2, 2, 8, 8]},
-        {"name": "ellipse", "cx": 20, "cy": 20, "rx": 3, "ry": 1},
-        {"name": "polyline", "all_points_x": [0, 30], "all_points_y": [29, 29]},
-        {"name": "point", "cx": 1, "cy": 1},
-    ]
-    mask = outlined(shapes, (30, 31))
+    mask = outlined(
+        [
+            {"name": "polygon", "all_points_x": [2, 8, 8, 2], "all_points_y": [2, 2, 8, 8]},
+            {"name": "ellipse", "cx": 20, "cy": 20, "rx": 3, "ry": 1},
+            {"name": "polyline", "all_points_x": [0, 30], "all_points_y": [29, 29]},
+            {"name": "point", "cx": 1, "cy": 1},
+        ],
+        (30, 31),
+    )
     assert mask[5, 5]
     assert mask[20, 22]
     assert not mask[29].any()

@@ -133,7 +133,7 @@ def test_several_networks_share_a_file_under_their_names() -> None:
 
 def test_a_frozen_critic_judges_and_does_not_learn(points: Tensor) -> None:
     generator, critic = learner(), learner()
-    critic.networks["net"].bias.requires_grad_(False)  # type: ignore[operator, union-attr]
+    critic.networks["net"].bias.requires_grad_(False)
     with generator.step() as backward, critic.frozen():
         made = generator.networks["net"](points).expand(-1, 3)
         backward(critic.networks["net"](made).mean())
