@@ -45,8 +45,8 @@ def test_it_has_the_rescale_and_window_of_the_images(label: Dataset) -> None:
 
 
 def test_of_several_windows_it_has_the_first(tmp_path: Path, derivation: Derivation) -> None:
-    windows = {"WindowCenter": [-600, 40], "WindowWidth": [1500, 400]}
-    source = open_series(write_ct_series(tmp_path / "s", slices=2, **windows))
+    paths = write_ct_series(tmp_path, slices=2, WindowCenter=[-600, 40], WindowWidth=[1500, 400])
+    source = open_series(paths)
     images = write_denoised_ct(source, source.slices(), derivation, tmp_path / "d")
     series = write_label({"CT": source}, images, derivation, tmp_path / "d")
     (window,) = pydicom.dcmread(series.paths[0]).SoftcopyVOILUTSequence
