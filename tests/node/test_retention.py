@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from node.steps.folder import JobFolder
 from tests.node.dispatch.scp import StorageSCP
 from tests.node.feeding import feed, look_until_decided, make_config
 from tests.node.job_node import JobNode, job_node
+from tests.node.life import Life
 from tests.synthetic import write_ct_series
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
@@ -102,6 +104,23 @@ def test_no_empty_folder_stays_where_a_sweep_was_killed(tmp_path: Path) -> None:
         retention = Retention(node.database, tmp_path / "data", RetentionSettings())
         assert retention.sweep(datetime.now(UTC) + timedelta(days=365)) == 4
         assert not list((tmp_path / "data" / "spool").iterdir())
+
+
+def test_what_went_wrong_is_kept_for_a_while_and_goes_then(tmp_path: Path) -> None:
+    with job_node(tmp_path, StorageSCP(port=1)) as node:
+        life, now = Life(node), datetime.now(UTC)
+        node.send_series(2)
+        life.second_content(0)
+        (life.data / "incoming" / "20260101T000000.000000Z-a-1.dcm").write_bytes(b"x")
+        life.spool.admit_incoming()
+        (received,) = (life.data / "rejected").glob("*.dcm")
+        os.utime(received, (0, 0))  # it came long before it was looked at
+        retention = Retention(node.database, life.data, RetentionSettings())
+        assert retention.sweep(now + timedelta(days=29)) == 0
+        assert (life.sizes()["conflicts/"], life.sizes()["rejected/"]) == (1, 2)
+        assert retention.sweep(now + timedelta(days=31)) == 3
+        assert (life.sizes()["conflicts"], life.sizes()["conflicts/"]) == (0, 0)
+        assert life.sizes()["rejected/"] == 0
 
 
 def test_what_comes_while_it_is_deleted_is_not_lost(tmp_path: Path) -> None:
