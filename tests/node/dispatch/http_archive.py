@@ -6,6 +6,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -17,9 +18,10 @@ Reply = Callable[[int], tuple[int, bytes]]
 
 @dataclass
 class HttpArchive:
-    """Where it listens, and the bodies of what was sent to it."""
+    """Where it listens, and the headers and bodies of what was sent to it."""
 
     url: str
+    headers: list[Message] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
 
     def peer(self, way: str) -> PeerSettings:
@@ -35,6 +37,7 @@ def http_archive(reply: Reply) -> Iterator[HttpArchive]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             count = len(archive.bodies)
+            archive.headers.append(self.headers)
             archive.bodies.append(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
             status, body = reply(count)
             self.send_response(status)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from node.dispatch.errors import DestinationRefuses, DestinationUnavailable
@@ -42,3 +44,15 @@ def test_nobody_there(orthanc: OrthancServer, instances: list[Outgoing], way: st
     peer = peer_of(orthanc, way, port=port, dicomweb=url, orthanc_rest=url)
     with pytest.raises(DestinationUnavailable):
         sender_for(peer)(instances, peer, "VSCANNER", 5, lambda _answer: None)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_one_that_never_answers(
+    orthanc: OrthancServer, instances: list[Outgoing], way: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        url = f"http://127.0.0.1:{port}"
+        peer = peer_of(orthanc, way, port=port, dicomweb=url, orthanc_rest=url)
+        with pytest.raises(DestinationUnavailable):
+            sender_for(peer)(instances[:1], peer, "VSCANNER", 0.1, lambda _answer: None)

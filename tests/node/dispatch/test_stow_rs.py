@@ -51,6 +51,18 @@ def test_a_long_series_goes_a_few_instances_at_a_time(instances: list[Outgoing])
         assert one.path.read_bytes() in bodies[0]
 
 
+def test_the_request_says_what_it_is_and_what_it_wants(instances: list[Outgoing]) -> None:
+    """PS3.18 10.5.1 and 8.6.1.2: a multipart of DICOM, answered in JSON."""
+    with http_archive(lambda _: (200, said(instances))) as archive:
+        peer = archive.peer("stow-rs")
+        sender_for(peer)(instances, peer, "VSCANNER", 20, lambda _: None)
+    (header,), (body,) = archive.headers, archive.bodies
+    assert header.get_content_type() == "multipart/related"
+    assert header.get_param("type") == "application/dicom"
+    assert body.startswith(f"--{header.get_param('boundary')}\r\n".encode())
+    assert header["Accept"] == "application/dicom+json"
+
+
 def test_a_warning_is_kept(instances: list[Outgoing]) -> None:
     answers, error, _ = send(instances, lambda _: (202, said(instances, warning=0xB000)))
     assert error is None
