@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from node.assembler import Assembler
-from node.database import open_database
+from node.config import AssemblySettings, NodeSettings
+from node.database import open_database, series
 from node.jobs import Job
+from node.open_series import SeriesReader
+from node.pairing import Group
+from node.study_groups import StudyGroups
 from pipelines import catalog
+from pipelines.contract import GateVerdict
 from tests.dual_echo import write_dual_echo
 from tests.node.feeding import decision_of, feed, look_until_decided, make_config, series_rows
 from tests.servers import wait_until
@@ -130,3 +137,45 @@ def test_what_is_in_doubt_is_held_before_anything_is_done(
     assert "contradicts" in job.reason
     after = assembler.ledger.release(job.id)
     assert (str(after.state), after.accept_held) == ("QUEUED", False)
+
+
+QUIET_S, WAITED_S, LIMIT_S = 10.0, 30.0, 100.0
+
+
+@pytest.mark.parametrize(
+    ("completed_s", "other", "kind", "missing", "further_s"),
+    [
+        (0, ("COMPLETE", 0), "count", ("OOP",), WAITED_S),
+        (50, ("COMPLETE", 5), "count", ("OOP",), WAITED_S - 5),  # since anything of the study came
+        (50, ("COMPLETE", 30), "count", ("OOP",), None),
+        (50, ("RECEIVING", 40), "count", ("OOP",), QUIET_S),  # the partner comes just now, slowly
+        (95, ("COMPLETE", 0), "count", ("OOP",), LIMIT_S - 95),
+        (100, ("RECEIVING", 0), "count", ("OOP",), None),
+        (0, ("COMPLETE", 0), "forced", ("OOP",), None),
+        (0, ("COMPLETE", 0), "count", (), None),
+    ],
+)
+def test_how_much_longer_a_partner_is_waited_for(
+    tmp_path: Path,
+    completed_s: float,
+    other: tuple[str, float],
+    kind: str,
+    missing: tuple[str, ...],
+    further_s: float | None,
+) -> None:
+    database, now = open_database(NodeSettings(data_dir=tmp_path)), datetime.now(UTC)
+    completed, came = (now - timedelta(seconds=s) for s in (completed_s, other[1]))
+    of_both = {"study_instance_uid": "1.2", "source_ae": "MR1", "evidence": {}, "decision": {}}
+    with database.begin() as connection:
+        for uid, state, last in (("1.3", "COMPLETE", completed), ("1.4", other[0], came)):
+            times = {"first_received": last, "last_received": last, "completed": completed}
+            row = {"series_instance_uid": uid, "state": state, **times, **of_both}
+            connection.execute(series.insert().values(row))
+        first = sa.select(series).where(series.c.series_instance_uid == "1.3")
+        own = connection.execute(first).one()
+    settings = AssemblySettings(quiet_s=QUIET_S, partner_s=WAITED_S, limit_s=LIMIT_S)
+    study = StudyGroups(database, SeriesReader(tmp_path, database), (), settings)
+    group = Group((), missing, (), GateVerdict.from_reasons(()))
+    until = study.wait_until(own, [group], {"kind": kind}, now)
+    assert until == (None if further_s is None else now + timedelta(seconds=further_s))
+    database.dispose()
