@@ -64,14 +64,19 @@ def associated(
         entity.add_requested_context(sop_class)
     for sop_class in stored.sop_classes if stored else ():
         entity.add_requested_context(sop_class, list(ACCEPTED_TRANSFER_SYNTAXES))
-    association = entity.associate(
-        peer.host,
-        peer.port,
-        ae_title=peer.ae_title,
-        ext_neg=[build_role(uid, scp_role=True) for uid in (stored.sop_classes if stored else ())],
-        evt_handlers=[(evt.EVT_C_STORE, stored.take)] if stored else [],
-        tls_args=(tls_context(peer.tls), peer.host) if peer.tls else None,
-    )
+    roles = [build_role(uid, scp_role=True) for uid in (stored.sop_classes if stored else ())]
+    tls = (tls_context(peer.tls), peer.host) if peer.tls else None
+    try:
+        association = entity.associate(
+            peer.host,
+            peer.port,
+            ae_title=peer.ae_title,
+            ext_neg=roles,
+            evt_handlers=[(evt.EVT_C_STORE, stored.take)] if stored else [],
+            tls_args=tls,
+        )
+    except OSError as error:  # its name has no address now
+        raise _not_reached(peer, f" ({error.strerror})") from error
     if not association.is_established:
         raise _why_not(association, peer)
     try:
@@ -95,6 +100,10 @@ def _why_not(
         return DestinationUnavailable(sentence)
     if association.rejected_contexts:
         return ServiceNotOffered(f"{peer.name} does not offer the service that was asked for.")
+    return _not_reached(peer)
+
+
+def _not_reached(peer: PeerSettings, why: str = "") -> DestinationUnavailable:
     return DestinationUnavailable(
-        f"{peer.name} cannot be reached at {peer.host}:{peer.port}; is it running?"
+        f"{peer.name} cannot be reached at {peer.host}:{peer.port}{why}; is it running?"
     )

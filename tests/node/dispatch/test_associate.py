@@ -52,6 +52,15 @@ def test_an_association_is_released_and_after_an_error_aborted(config: Config) -
         wait_until(lambda: ended == ["released", "aborted"], 20, "the abort")
 
 
+def test_a_name_without_an_address_may_have_one_later(config: Config) -> None:
+    nowhere = StorageSCP(port=104).peer(host="pacs.invalid")  # RFC 6761: never resolved
+    with (
+        pytest.raises(DestinationUnavailable, match=r"^pacs cannot be reached at pacs.invalid:104"),
+        associated(nowhere, config, VERIFICATION),
+    ):
+        pass
+
+
 def test_who_does_not_know_us_refuses_for_good(config: Config) -> None:
     with (
         peer([], calling="SOMEBODY") as known,
