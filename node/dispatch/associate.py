@@ -62,16 +62,16 @@ def associated(
     entity.connection_timeout = entity.network_timeout = config.jobs.answer_timeout_s
     for sop_class in sop_classes:
         entity.add_requested_context(sop_class)
-    for sop_class in stored.sop_classes if stored else ():
+    received = stored.sop_classes if stored else ()
+    for sop_class in received:
         entity.add_requested_context(sop_class, list(ACCEPTED_TRANSFER_SYNTAXES))
-    roles = [build_role(uid, scp_role=True) for uid in (stored.sop_classes if stored else ())]
     tls = (tls_context(peer.tls), peer.host) if peer.tls else None
     try:
         association = entity.associate(
             peer.host,
             peer.port,
             ae_title=peer.ae_title,
-            ext_neg=roles,
+            ext_neg=[build_role(sop_class, scp_role=True) for sop_class in received],
             evt_handlers=[(evt.EVT_C_STORE, stored.take)] if stored else [],
             tls_args=tls,
         )
