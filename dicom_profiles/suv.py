@@ -161,9 +161,11 @@ def _injection(header: Dataset) -> tuple[float, float, datetime]:
 def _injected_at(item: Dataset, header: Dataset) -> datetime:
     """Radiopharmaceutical Start DateTime, else Start Time on the day of the series."""
     if item.get("RadiopharmaceuticalStartDateTime"):
-        return datetime.fromisoformat(
-            DT(item.RadiopharmaceuticalStartDateTime).isoformat()
-        ).replace(tzinfo=None)
+        try:
+            found = DT(str(item.RadiopharmaceuticalStartDateTime))
+        except ValueError as error:
+            raise SuvError("The time of injection (0018,1078) is not readable.") from error
+        return datetime.combine(found.date(), found.time())
     if item.get("RadiopharmaceuticalStartTime"):
         return _moment(_day(header), str(item.RadiopharmaceuticalStartTime))
     raise SuvError("The time of injection (0018,1078) or (0018,1072) is missing.")
@@ -177,10 +179,10 @@ def _day(header: Dataset) -> str:
 
 
 def _moment(day: str, time: str) -> datetime:
-    date, clock = DA(day), TM(time)
-    if date is None or clock is None:
-        raise SuvError("A date or a time of the PET is not readable.")
-    return datetime.combine(date, clock)
+    try:
+        return datetime.combine(DA(day), TM(time))
+    except ValueError as error:
+        raise SuvError("A date or a time of the PET is not readable.") from error
 
 
 def _decay_reference(headers: Sequence[Dataset]) -> tuple[datetime, str]:

@@ -117,8 +117,12 @@ def test_decay_factor_that_agrees() -> None:
         ({"DecayFactor": "0.96"}, "the times make it 1.013"),
         ({"RadiopharmaceuticalStartTime": "035959"}, "6.0 hours after the injection"),
         ({"Units": "GML", "SUVType": "LBM"}, "SUV Type"),
+        ({"SeriesDate": "6 May"}, "not readable"),
+        ({"AcquisitionTime": "noon"}, "not readable"),
+        ({"RadiopharmaceuticalStartDateTime": "yesterday"}, "(0018,1078) is not readable"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:Invalid value for VR")
 def test_refusals(change: dict[str, object], words: str) -> None:
     with pytest.raises(SuvError) as caught:
         suv_scale([header(**change)])
