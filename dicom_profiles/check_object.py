@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import pydicom
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.uid import SegmentationStorage
 
@@ -80,7 +81,7 @@ class DerivedObject:
     def source_images(self) -> tuple[str, ...]:
         """Every Referenced SOP Instance UID in Source Image Sequence."""
         tag = pydicom.tag.Tag("SourceImageSequence")
-        return tuple(_referenced_in(self.ds, tag))
+        return tuple(_referenced_in(self.ds.get_item(tag))) if tag in self.ds else ()
 
 
 def _shared(ds: Dataset) -> Hashable | None:
@@ -96,19 +97,16 @@ def _shared(ds: Dataset) -> Hashable | None:
 def _referenced(ds: Dataset) -> Iterator[str]:
     for tag in list(ds.keys()):
         element = ds.get_item(tag)
-        if element is not None and element.VR == "SQ":
-            yield from _referenced_in(ds, tag)
+        if element.VR == "SQ":
+            yield from _referenced_in(element)
 
 
-def _referenced_in(ds: Dataset, tag: int) -> Iterator[str]:
+def _referenced_in(element: DataElement | RawDataElement) -> Iterator[str]:
     """Every Referenced SOP Instance UID in one sequence.
 
     Sequences come as bytes in Explicit VR Little Endian; thousands of items are searched
     there, since making data sets of them takes most of the check's time.
     """
-    element = ds.get_item(tag)
-    if element is None:
-        return
     if isinstance(element.value, bytes):
         yield from _uids_in(element.value)
         return

@@ -90,7 +90,7 @@ def _pair(ds: Dataset, day: str) -> datetime | None:
 
 def _date(value: object) -> date:
     try:
-        return DA(str(value)) or NOON.date()
+        return DA(str(value))
     except ValueError as error:
         raise ProfileError(
             "A PET needs valid dates (PS3.5 6.2, VR DA), got another text."
@@ -99,7 +99,7 @@ def _date(value: object) -> date:
 
 def _time(value: object) -> time:
     try:
-        return TM(str(value)) or time()
+        return TM(str(value))
     except ValueError as error:
         raise ProfileError(
             "A PET needs valid times (PS3.5 6.2, VR TM), got another text."
@@ -114,7 +114,7 @@ def _datetime(value: object) -> datetime:
         raise ProfileError(
             "A PET needs valid times (PS3.5 6.2, VR DT), got another text."
         ) from error
-    return datetime.combine(found.date(), found.time()) if found is not None else NOON
+    return datetime.combine(found.date(), found.time())
 
 
 def _written(value: datetime, form: str) -> str:

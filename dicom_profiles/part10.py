@@ -81,9 +81,9 @@ class ElementEncoder:
         found: Encoded = {}
         for tag in source.keys() & tags:
             element = source.get_item(tag)
-            if same_encoding and isinstance(element, RawDataElement) and element.value:
+            if same_encoding and element.is_raw and element.value:
                 found[int(tag)] = self._raw(element)
-            elif element is not None and element.VR == "SQ":
+            elif element.VR == "SQ":
                 found[int(tag)] = self._written(source[tag])  # its items may be of any kind
             else:
                 found[int(tag)] = self._small(_in_upper_case(source[tag]))
@@ -98,7 +98,7 @@ class ElementEncoder:
             self._remembered[key] = self._element(element)
         return self._remembered[key]
 
-    def _raw(self, element: RawDataElement) -> bytes:
+    def _raw(self, element: DataElement | RawDataElement) -> bytes:
         tag, vr, value = int(element.tag), str(element.VR), bytes(element.value or b"")
         if vr == "CS":
             value = value.upper()

@@ -91,7 +91,7 @@ def test_what_is_no_grid_is_refused(sentence: str) -> None:
 
 def test_rounding_of_the_headers_is_no_other_orientation() -> None:
     rounded, turned = (np.array([1.0, by, 0, -by, 1, 0]) for by in (0.0009, 0.0011))
-    assert stack_planes([plane(0), plane(1), plane(2, orientation=rounded)])
+    assert stack_planes([plane(0), plane(1), plane(2, orientation=rounded)]).order == (0, 1, 2)
     with pytest.raises(GeometryError, match="one orientation, but 1 of 3 differ"):
         stack_planes([plane(0), plane(1), plane(2, orientation=turned)])
 

@@ -86,7 +86,7 @@ def test_tubes_taper_and_ellipsoids_close() -> None:
     assert tube.at(50.0) == (5, 10, 30, 20)
     assert tube.grown(-5, "trunk muscle").at(0.0) == (0, 0, 35, 25)
     ball = ellipsoid("lesion", (1, 2, 3), (4, 5, 6))
-    assert ball.z == (-3, 9)
+    assert ball.z == (-3.0, 9.0)
     assert ball.at(3.0) == (1, 2, 4, 5)
     assert ball.at(9.0)[2] == pytest.approx(0)
 

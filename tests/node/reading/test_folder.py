@@ -17,13 +17,16 @@ def judge_all(reading: ReadingFolder, *aliases: str) -> None:
             reading.give(alias, Answer(case=case, judgement="real", given=datetime.now(UTC)))
 
 
-def test_the_key_opens_once_all_have_judged_and_closes_the_reading(made: Made) -> None:
+def test_the_key_stays_closed_until_all_have_judged(made: Made) -> None:
     judge_all(made.reading, "R1")
     assert made.reading.unanswered() == {"R1": 0, "R2": 4}
     with pytest.raises(ReadingError, match=r"1 of 2 readers have not finished \(R2: 4 left\)"):
         made.reading.open_with(made.key)
     assert made.reading.opened is None
-    judge_all(made.reading, "R2")
+
+
+def test_the_key_opens_once_all_have_judged_and_closes_the_reading(made: Made) -> None:
+    judge_all(made.reading, "R1", "R2")
     opened = made.reading.open_with(made.key)
     assert made.reading.opened == opened
     assert made.reading.open_with(made.key) == opened
