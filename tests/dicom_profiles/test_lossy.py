@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from pydicom.uid import JPEGBaseline8Bit
 
 from dicom_profiles.lossy import has_lost, lossy_compression
@@ -41,4 +42,11 @@ def test_a_lossy_transfer_syntax_is_enough(tmp_path: Path) -> None:
     ds = lossy_compression(lost)
     assert ds.LossyImageCompression == "01"
     assert ds.LossyImageCompressionMethod == "ISO_10918_1"
-    assert float(ds.LossyImageCompressionRatio) > 0
+    size = lost.header.Rows * lost.header.Columns * 2 / lost.path.stat().st_size
+    assert float(ds.LossyImageCompressionRatio) == pytest.approx(size, abs=0.005)
+
+
+def test_how_much_an_earlier_program_lost_is_not_made_up(tmp_path: Path) -> None:
+    ds = lossy_compression(instance(tmp_path / "a.dcm", LossyImageCompression="01"))
+    assert ds.LossyImageCompression == "01"
+    assert len(ds) == 1

@@ -151,6 +151,7 @@ QUIET_S, WAITED_S, LIMIT_S = 10.0, 30.0, 100.0
         (50, ("RECEIVING", 40), "count", ("OOP",), QUIET_S),  # the partner comes just now, slowly
         (95, ("COMPLETE", 0), "count", ("OOP",), LIMIT_S - 95),
         (100, ("RECEIVING", 0), "count", ("OOP",), None),
+        (900, ("COMPLETE", 0), "count", ("OOP",), WAITED_S),  # decided then, and more came now
         (0, ("COMPLETE", 0), "forced", ("OOP",), None),
         (0, ("COMPLETE", 0), "count", (), None),
     ],
@@ -167,7 +168,8 @@ def test_how_much_longer_a_partner_is_waited_for(
     completed, came = (now - timedelta(seconds=s) for s in (completed_s, other[1]))
     of_both = {"study_instance_uid": "1.2", "source_ae": "MR1", "evidence": {}, "decision": {}}
     with database.begin() as connection:
-        for uid, state, last in (("1.3", "COMPLETE", completed), ("1.4", other[0], came)):
+        state_then = "ROUTED" if completed_s > LIMIT_S else "COMPLETE"
+        for uid, state, last in (("1.3", state_then, completed), ("1.4", other[0], came)):
             times = {"first_received": last, "last_received": last, "completed": completed}
             row = {"series_instance_uid": uid, "state": state, **times, **of_both}
             connection.execute(series.insert().values(row))

@@ -50,7 +50,8 @@ def test_jobs_are_filtered_and_paged(
 
 
 @pytest.mark.parametrize(
-    "query", ["state=LOST", "limit=-1", "limit=x", "offset=1.5", f"limit={'9' * 30}"]
+    "query",
+    ["state=LOST", "limit=-1", "limit=x", "offset=1.5", "offset=1000000000", "limit=%C2%B2"],
 )
 def test_a_wrong_query_is_a_400_with_a_sentence(client: httpx.Client, query: str) -> None:
     answer = client.get(f"/api/jobs?{query}")
@@ -64,6 +65,12 @@ def test_a_series_says_everything_that_was_decided(
     uid = send_series(series_description="PORTAL VENOUS")
     world.assemble()
     found = client.get(f"/api/series/{uid}").json()
+    wanted = (
+        "series_instance_uid study_instance_uid description modality state revision instance_count "
+        "source_ae first_received last_received completed force_complete evidence decision reason "
+        "conflicts jobs"
+    )
+    assert set(found) == set(wanted.split())
     assert found["state"] == "UNROUTED"
     assert found["evidence"]["sentence"]
     (rule,) = found["decision"]["stacks"][0]["rules"]

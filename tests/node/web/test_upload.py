@@ -15,6 +15,7 @@ from node.web.multipart import Event, MultipartError, PartData, PartEnd, PartSta
 from node.web.upload import (
     CANNOT_UNDERSTAND,
     CLASS_NOT_SUPPORTED,
+    META_LIMIT_BYTES,
     MOST_REFUSED,
     Refusal,
     Upload,
@@ -70,6 +71,12 @@ def test_half_an_instance_leaves_nothing(upload: Upload, world: World) -> None:
     upload.close()
     assert upload.result.stored == []
     assert not list((world.config.node.data_dir / "incoming").rglob("*.dcm"))
+
+
+def test_a_head_that_says_it_is_endless_is_not_collected(upload: Upload) -> None:
+    data = dicom()
+    take(upload, START, PartData(data[:140] + META_LIMIT_BYTES.to_bytes(4, "little")))
+    assert [failed.reason for failed in upload.result.failed] == [CANNOT_UNDERSTAND]
 
 
 def test_another_kind_of_part_is_refused(upload: Upload) -> None:
