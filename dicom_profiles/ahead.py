@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
@@ -24,7 +24,7 @@ def map_ahead(
     *,
     threads: int = THREADS,
     ahead: int = ITEMS_AHEAD,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Apply a function to items in threads; results come in order, a few ahead of the consumer.
 
     An error of the function, or of the items, comes out where its result would have.

@@ -53,6 +53,6 @@ def test_an_error_of_the_items_comes_out() -> None:
 def test_it_can_be_left_early() -> None:
     results = map_ahead(double, iter(range(10_000)))
     next(results)
-    results.close()  # type: ignore[attr-defined]
+    results.close()
     with pytest.raises(StopIteration):
         next(results)

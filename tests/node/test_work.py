@@ -4,7 +4,7 @@ import json
 import shutil
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,9 +36,14 @@ def node(scp: StorageSCP, tmp_path: Path) -> Iterator[JobNode]:
         yield made
 
 
-def work_of(node: JobNode, loader: object = None, alive: bool = True) -> JobWork:
-    load = loader or (lambda _name: Smoothing())
-    return JobWork(node.config, node.database, WarmPipelines(load), lambda: alive)  # type: ignore[arg-type]
+def smoothing(_name: str) -> Pipeline:
+    return Smoothing()
+
+
+def work_of(
+    node: JobNode, load: Callable[[str], Pipeline] = smoothing, alive: bool = True
+) -> JobWork:
+    return JobWork(node.config, node.database, WarmPipelines(load), lambda: alive)
 
 
 def do(work: JobWork, job: Job, *steps: str, attempt: int = 1) -> list[Outcome]:
@@ -252,7 +257,7 @@ def test_unconfirmed_by_one_destination_while_another_waits(node: JobNode) -> No
     (peer,) = node.config.peers
     down = peer.model_copy(update={"name": "archive", "port": free_port()})
     config = node.config.model_copy(update={"peers": (peer, down)})
-    pipelines = WarmPipelines(lambda _name: Smoothing())
+    pipelines = WarmPipelines(smoothing)
     work = JobWork(config, node.database, pipelines, lambda: True)
     job = node.make_job(4, destinations=["pacs", "archive"])
     do(work, job, *MAKING, "dispatch")

@@ -14,7 +14,15 @@ from trainers import cesm_vce
 from trainers.cesm_critic import DisplayCritic
 from trainers.cesm_generators import read_generator
 from trainers.cesm_pairs import draw_batch, save
-from trainers.cesm_vce import METHODS, Settings, inside_loss, make_method, rate_of, validate
+from trainers.cesm_vce import (
+    METHODS,
+    Pix2Pix,
+    Settings,
+    inside_loss,
+    make_method,
+    rate_of,
+    validate,
+)
 from trainers.training.run import Run
 
 
@@ -42,10 +50,11 @@ def test_pix2pix_takes_a_step(tmp_path: Path) -> None:
     settings = Settings(method="pix2pix", steps=1, device="cpu", width=8, critic_width=8)
     with Run(settings, tmp_path) as run:
         made = make_method(run, settings)
-        judge = {k: v.clone() for k, v in made.judge.networks.state_dict().items()}  # type: ignore[attr-defined]
+        assert isinstance(made, Pix2Pix)
+        judge = {k: v.clone() for k, v in made.judge.networks.state_dict().items()}
         # the innermost of its eight levels is one pixel, which batch normalisation needs twice
         made.update((batch(2, side=256),))
-        after = made.judge.networks.state_dict()  # type: ignore[attr-defined]
+        after = made.judge.networks.state_dict()
     assert any(not torch.equal(judge[name], after[name]) for name in judge)
 
 

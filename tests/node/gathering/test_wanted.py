@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pydicom
@@ -39,8 +40,8 @@ class FolderArchive:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def studies(self, question: Question) -> list[str]:
-        return ["1.2.3"]
+    def studies(self, question: Question) -> Iterator[str]:
+        yield "1.2.3"
 
     def series(self, study_instance_uid: str) -> list[SeriesSummary]:
         return [SeriesSummary("1.2.3", "1.2.3.1", Dataset())]
@@ -58,7 +59,7 @@ def test_every_mammogram_of_a_series_is_kept_and_pairs_are_found(tmp_path: Path)
     wanted = wanted_for("ldct_denoise", Config(), ALSO, unpaired=True)
     pseudonyms = Pseudonyms(b"s" * 32)
     places = Places(tmp_path / "set", tmp_path / "aside")
-    gathering = Gathering(FolderArchive(tmp_path / "in"), wanted, pseudonyms, places)  # type: ignore[arg-type]
+    gathering = Gathering(FolderArchive(tmp_path / "in"), wanted, pseudonyms, places)
     data_set = gathering.gather(Question(), 0, lambda _: None)
     assert sorted(series.role for series in data_set.series) == ["LE"] * 4 + ["REC"] * 4
     assert len({series.folder for series in data_set.series}) == 8
@@ -120,7 +121,7 @@ def test_a_mammogram_without_a_word_on_burned_in_text_is_left_out(tmp_path: Path
     wanted = wanted_for("ldct_denoise", Config(), ALSO, unpaired=True)
     places = Places(tmp_path / "set", tmp_path / "aside")
     archive = FolderArchive(tmp_path / "in")
-    gathering = Gathering(archive, wanted, Pseudonyms(b"s" * 32), places)  # type: ignore[arg-type]
+    gathering = Gathering(archive, wanted, Pseudonyms(b"s" * 32), places)
     data_set = gathering.gather(Question(), 0, lambda _: None)
     assert data_set.series == ()
     assert data_set.left_out["Burned In Annotation (0028,0301) does not say NO."] == 8

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -43,19 +44,13 @@ def test_the_slice_shown_is_the_one_with_the_largest_error() -> None:
 def test_cases_are_read_one_at_a_time() -> None:
     read: list[int] = []
 
-    def cases() -> object:
+    def cases() -> Iterator[Case]:
         for patient in range(3):
             read.append(patient)
             yield case(patient)
 
-    done = measure_cases(
-        TOY,
-        cases(),  # type: ignore[arg-type]
-        {OURS: ours},
-        "test",
-        Results({}),
-        WorstCases(TOY.measures[0]),
-    )
+    worst = WorstCases(TOY.measures[0])
+    done = measure_cases(TOY, cases(), {OURS: ours}, "test", Results({}), worst)
     next(done)
     assert read == [0]
 

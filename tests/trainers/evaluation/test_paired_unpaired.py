@@ -14,7 +14,7 @@ from torch import nn
 
 from dicom_profiles.volume import Volume
 from tests.trainers.metrics.samples import textured
-from trainers.evaluation.case import OURS, Case, Evaluation, View
+from trainers.evaluation.case import OURS, Case, Evaluation, Method, View
 from trainers.evaluation.measures import compared
 from trainers.evaluation.paired_unpaired import (
     evaluation_of,
@@ -40,7 +40,7 @@ def case(patient: int) -> Case:
     return Case(f"P{patient}", "a", {"CT": noisy}, truth, {"all": EVERY_VOXEL})
 
 
-def mixture(share: float) -> object:
+def mixture(share: float) -> Method:
     """So much of the noise is taken away."""
     return lambda one: (1 - share) * one.inputs["CT"].voxels + share * one.truth.voxels
 
@@ -49,7 +49,7 @@ STUDY = Evaluation(
     pipeline="ldct_denoise",
     title="A study",
     cases=lambda place, options: [case(patient) for patient in range(int(place))],
-    methods=lambda options: {"input": mixture(0), OURS: mixture(0.7)},  # type: ignore[dict-item]
+    methods=lambda options: {"input": mixture(0), OURS: mixture(0.7)},
     measures=(compared(mae, ALL_HU, "lower"),),
     view=View(0, 1, 0.5),
 )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from dicom_profiles.volume import Volume
-from trainers.evaluation.case import OURS, Case, Evaluation, View, Voxels
+from trainers.evaluation.case import OURS, Case, Evaluation, Method, View, Voxels
 from trainers.evaluation.measures import compared, mean_value
 from trainers.metrics.intensity import mae, psnr
 from trainers.metrics.measurement import ABDOMEN_WINDOW, ALL_HU, Mask
@@ -48,7 +48,7 @@ def ours(case: Case) -> Voxels:
     return case.truth.voxels + OUR_ERROR + float(case.patient[1:]) / 100
 
 
-def methods(options: argparse.Namespace) -> dict[str, object]:
+def methods(options: argparse.Namespace) -> dict[str, Method]:
     return {"input": lambda case: case.truth.voxels + THEIR_ERROR, OURS: ours}
 
 
@@ -56,7 +56,7 @@ TOY = Evaluation(
     pipeline="ldct_denoise",
     title="A toy",
     cases=cases,
-    methods=methods,  # type: ignore[arg-type]
+    methods=methods,
     measures=(
         compared(mae, ALL_HU, "lower"),
         compared(psnr, ABDOMEN_WINDOW, "higher", "PSNR, abdomen"),
