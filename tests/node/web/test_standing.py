@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
+from node.database import conflicts
 from node.web.standing import standing
 from tests.node.web.conftest import SendSeries
 from tests.node.web.world import World
@@ -34,3 +35,12 @@ def test_only_recent_heartbeats_count(world: World) -> None:
     world.beat(world.config.jobs.lost_after_s + 5, "dead")
     with world.database.connect() as connection:
         assert standing(connection, world.config).workers == 1
+
+
+def test_second_contents_are_counted(world: World) -> None:
+    uids = {"sop_instance_uid": "1.2", "series_instance_uid": "1.3", "source_ae": "PACS"}
+    with world.database.begin() as connection:
+        assert standing(connection, world.config).conflicts == 0
+        row = {**uids, "received": datetime.now(UTC), "path": "conflicts/1.2", "sha256": "ab"}
+        connection.execute(conflicts.insert().values(row))
+        assert standing(connection, world.config).conflicts == 1

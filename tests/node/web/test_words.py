@@ -28,12 +28,18 @@ def test_every_job_state_has_words(state: JobState) -> None:
 def test_every_series_state_and_every_kind_of_evidence_has_words() -> None:
     assert set(SERIES_WORDING) == {str(state) for state in SeriesState}
     assert set(EVIDENCE_KINDS) == {str(kind) for kind in EvidenceKind}
-    assert {series_wording(state).tone for state in SERIES_WORDING} <= TONES
+    assert all(series_wording(state) == words for state, words in SERIES_WORDING.items())
+    assert all(evidence_kind(kind) == words for kind, words in EVIDENCE_KINDS.items())
+    assert {wording.tone for wording in SERIES_WORDING.values()} <= TONES
 
 
-@pytest.mark.parametrize("verdict", ["GREEN", "AMBER", "RED", "UNGATED"])
-def test_every_verdict_has_words(verdict: str) -> None:
+@pytest.mark.parametrize(
+    ("verdict", "tone"),
+    [("GREEN", "good"), ("AMBER", "attention"), ("RED", "bad"), ("UNGATED", "bad")],
+)
+def test_every_verdict_has_words(verdict: str, tone: str) -> None:
     assert verdict_wording(verdict).word == verdict.capitalize()
+    assert verdict_wording(verdict).tone == tone
 
 
 def test_what_is_new_to_us_is_shown_by_its_name() -> None:
