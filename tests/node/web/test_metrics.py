@@ -49,6 +49,13 @@ def test_the_figures_are_those_of_the_tables(
     assert found["vscanner_series", "ROUTED"] == 3
     assert found["vscanner_workers",] == 1
     for step, seconds in TIMINGS.items():
-        assert found[("vscanner_step_seconds", *sorted((step, "median")))] == seconds
-    assert found["vscanner_queue_oldest_seconds",] >= 0
+        for figure in ("median", "maximum"):
+            assert found[("vscanner_step_seconds", *sorted((step, figure)))] == seconds
+    for name in ("queue_oldest_seconds", "last_received_age_seconds"):
+        assert found[f"vscanner_{name}",] >= 0
+    text = client.get("/metrics").text  # rules of alarms go by the names of labels
+    for line in ('jobs{state="COMMITTED"} 1.0', 'associations_total{kind="REFUSED"} 3.0'):
+        assert f"vscanner_{line}" in text
+    assert 'vscanner_worker_heartbeat_age_seconds{worker="' in text
+    assert 'vscanner_step_seconds{figure="median",step="' in text
     assert not [key for key in found if any(uid in key for uid in uids)]
