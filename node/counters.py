@@ -9,8 +9,7 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from node.database import counters
-from node.spooling.rows import insert_into
+from node.database import counters, insert_into
 
 Key = tuple[str, str]  # name and label
 

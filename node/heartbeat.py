@@ -151,6 +151,7 @@ class Heartbeat:
         recover: starts the unfinished workflows of executors that have no row; called after every
             beat, since a workflow may be claimed at the moment its worker dies.
         end: called when this worker has to end because others took its jobs.
+        clock: seconds that only grow.
     """
 
     def __init__(
@@ -159,13 +160,15 @@ class Heartbeat:
         settings: JobSettings,
         recover: Callable[[], None],
         end: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._executor = executor
         self._settings = settings
         self._recover = recover
         self._end = end
+        self._clock = clock
         self._stopping = threading.Event()
-        self._last = time.monotonic()
+        self._last = clock()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def start(self) -> None:
@@ -183,7 +186,7 @@ class Heartbeat:
                 self._once()
             except Exception as error:  # noqa: BLE001 - process loop: it may be away for a moment
                 log_failure(log, "heartbeat failed", "heartbeat_failed", error)
-                if time.monotonic() - self._last > self._settings.lost_after_s:
+                if self._clock() - self._last > self._settings.lost_after_s:
                     self._end()
             if self._stopping.wait(self._settings.heartbeat_s):
                 return
@@ -193,7 +196,7 @@ class Heartbeat:
             log.error("others took our jobs", extra={"action": "worker_fenced"})
             self._end()
             return
-        self._last = time.monotonic()
+        self._last = self._clock()
         for executor_id in self._executor.remove_dead(self._settings.lost_after_s):
             facts = {"action": "worker_lost", "executor": executor_id}
             log.warning("a worker has ended without a word", extra=facts)

@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine
 
-from node.database import deliveries
+from node.database import deliveries, insert_into
 from node.dispatch.outgoing import Answer
 
 
@@ -44,10 +43,9 @@ class DeliveryLedger:
         ]
         if not rows:
             return
-        insert = postgresql.insert if self.database.dialect.name == "postgresql" else sqlite.insert
-        statement = insert(deliveries)
-        new = statement.excluded
         with self.database.begin() as connection:
+            statement = insert_into(connection, deliveries)
+            new = statement.excluded
             connection.execute(
                 statement.on_conflict_do_update(
                     index_elements=["job_id", "destination", "sop_instance_uid"],

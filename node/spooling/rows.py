@@ -8,10 +8,9 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
-from node.database import associations, conflicts, instances, series
+from node.database import associations, conflicts, insert_into, instances, series
 
 RECEIVING = "RECEIVING"  # the state in which a series begins; assembly leads it further
 
@@ -23,13 +22,6 @@ class KnownInstance:
     sha256: str
     path: str
     deleted: datetime | None
-
-
-def insert_into(connection: Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
-    """An INSERT that knows ON CONFLICT, in the dialect of the connection."""
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(table)
-    return sqlite.insert(table)
 
 
 def known_instances(connection: Connection, uids: Collection[str]) -> dict[str, KnownInstance]:

@@ -174,3 +174,31 @@ def test_worker_that_cannot_beat_ends_before_others_take_over(tmp_path: Path) ->
     assert ended.wait(10)
     beat.stop()
     database.dispose()
+
+
+def test_a_worker_is_lost_by_the_time_since_its_last_beat_not_by_its_age(tmp_path: Path) -> None:
+    database = open_database(NodeSettings(data_dir=tmp_path))
+    executor, ended, beats = Executor(database, tmp_path), threading.Event(), [0]
+    now, asked = [0.0], [0]
+
+    def clock() -> float:
+        asked[0] += 1
+        return now[0]
+
+    def count() -> None:
+        beats[0] += 1
+
+    executor.register()
+    beat = Heartbeat(executor, QUICK, count, ended.set, clock)
+    beat.start()
+    now[0] = 100.0  # old by now
+    before = beats[0]
+    wait_until(lambda: beats[0] > before + 1, 10)  # one of them was begun at that time
+    executors.drop(database)  # as if the database were away
+    before = asked[0]
+    wait_until(lambda: asked[0] > before + 3, 10)
+    assert not ended.is_set()
+    now[0] += QUICK.lost_after_s + 1
+    assert ended.wait(10)
+    beat.stop()
+    database.dispose()
