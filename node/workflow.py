@@ -33,6 +33,7 @@ WAITING_FOR_COMMITMENT = 16
 POLL_S = 0.5
 """How often the queues are looked at: for repetitions, and for what there was no room for."""
 POLL_COMMIT_S = 0.25
+"""The same for commitments, all of which go through their queue."""
 
 MAX_CRASHES = 5
 """A job during which so many workers died is given up."""
@@ -76,7 +77,7 @@ class JobWorkflows(DBOSConfiguredInstance):
         concurrency: jobs at a time in this worker.
     """
 
-    def __init__(self, work: JobWork, concurrency: int = 1) -> None:
+    def __init__(self, work: JobWork, concurrency: int) -> None:
         super().__init__("node")
         self.work = work
         self._concurrency = concurrency
@@ -92,7 +93,7 @@ class JobWorkflows(DBOSConfiguredInstance):
                 if not self._durable(MAKE, step, work):
                     return
         for destination in DBOS.run_step({"name": "destinations"}, self._destinations, job_id):
-            delivery = Work(job_id, run, 1, destination)
+            delivery = Work(job_id, run, 1, destination)  # one id either way: a repeat may differ
             if self._under_way[DELIVER, destination]:
                 self.enqueue(DELIVER, delivery)
             else:

@@ -49,7 +49,7 @@ class NcnnEngine:
         threads: processor threads; 0 takes every core.
 
     Raises:
-        EngineError: the network has something that ncnn is not given.
+        NotForThisEngine: the network has something that ncnn is not given.
     """
 
     def __init__(self, network: nn.Module, context: int, threads: int = 0) -> None:

@@ -32,11 +32,13 @@ time.sleep(600)
 
 
 class Clock:
-    """Seconds that grow when told to."""
+    """Seconds that grow when told to, and how often they were asked for."""
 
     now = 0.0
+    asked = 0
 
     def __call__(self) -> float:
+        self.asked += 1
         return self.now
 
 
@@ -178,27 +180,21 @@ def test_worker_that_cannot_beat_ends_before_others_take_over(tmp_path: Path) ->
 
 def test_a_worker_is_lost_by_the_time_since_its_last_beat_not_by_its_age(tmp_path: Path) -> None:
     database = open_database(NodeSettings(data_dir=tmp_path))
-    executor, ended, beats = Executor(database, tmp_path), threading.Event(), [0]
-    now, asked = [0.0], [0]
+    executor, ended, clock = Executor(database, tmp_path), threading.Event(), Clock()
 
-    def clock() -> float:
-        asked[0] += 1
-        return now[0]
-
-    def count() -> None:
-        beats[0] += 1
+    def beat_three_times() -> None:
+        before = clock.asked  # once a beat, be it in vain
+        wait_until(lambda: clock.asked > before + 3, 10)
 
     executor.register()
-    beat = Heartbeat(executor, QUICK, count, ended.set, clock)
+    beat = Heartbeat(executor, QUICK, lambda: None, ended.set, clock)
     beat.start()
-    now[0] = 100.0  # old by now
-    before = beats[0]
-    wait_until(lambda: beats[0] > before + 1, 10)  # one of them was begun at that time
+    clock.now = 100  # old by now
+    beat_three_times()
     executors.drop(database)  # as if the database were away
-    before = asked[0]
-    wait_until(lambda: asked[0] > before + 3, 10)
+    beat_three_times()
     assert not ended.is_set()
-    now[0] += QUICK.lost_after_s + 1
+    clock.now += QUICK.lost_after_s + 1
     assert ended.wait(10)
     beat.stop()
     database.dispose()
