@@ -6,6 +6,7 @@ PS3.3 C.8.2.1 (CT Image), C.7.5.1.1.2 (Pixel Padding).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +17,10 @@ from dicom_profiles.pixels import PaddingFacts, declared_padding, pixel_digest
 
 LARGEST_SLOPE = 1.0
 """Rounding costs half a slope, and values must come back to within 0.5 HU."""
-SIGNED_RANGE = (-0x8000, 0x7FFF)
-UNSIGNED_RANGE = (0, 0xFFFF)
+Limits: TypeAlias = tuple[int, int]
+"""Lowest and highest of some stored values."""
+SIGNED_RANGE: Limits = (-0x8000, 0x7FFF)
+UNSIGNED_RANGE: Limits = (0, 0xFFFF)
 
 
 @dataclass(frozen=True)
@@ -28,16 +31,14 @@ class CtEncoding:
         slope: Rescale Slope as written.
         intercept: Rescale Intercept as written.
         signed: whether stored values are two's complement.
-        keeps_rescale: whether slope and intercept are the source's.
     """
 
     slope: str
     intercept: str
     signed: bool
-    keeps_rescale: bool
 
     @property
-    def value_range(self) -> tuple[int, int]:
+    def value_range(self) -> Limits:
         """Lowest and highest value that can be stored."""
         return SIGNED_RANGE if self.signed else UNSIGNED_RANGE
 
@@ -46,13 +47,12 @@ class CtEncoding:
         """NumPy's name of the stored values."""
         return "<i2" if self.signed else "<u2"
 
-    def holds(self, lowest_hu: float, highest_hu: float) -> bool:
-        """Whether HU from lowest to highest can be stored."""
-        low, high = self.value_range
-        stored = [
+    def holds(self, lowest_hu: float, highest_hu: float, room: Limits) -> bool:
+        """Whether HU from lowest to highest can be stored within this room."""
+        lowest, highest = (
             (hu - float(self.intercept)) / float(self.slope) for hu in (lowest_hu, highest_hu)
-        ]
-        return low <= min(stored) and max(stored) <= high
+        )
+        return room[0] <= lowest and highest <= room[1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,18 +84,26 @@ def choose_encoding(source: Dataset, lowest_hu: float, highest_hu: float) -> CtE
         slope = "1"
     padding = declared_padding(source)
     signed = padding is None or padding[1] <= SIGNED_RANGE[1]
-    middle = "0" if signed else str(SIGNED_RANGE[0])  # as many HU below 0 as above
-    for candidate_slope, candidate_intercept in (
-        (slope, intercept), ("1", intercept), ("1", middle),
-    ):  # fmt: skip
-        keeps = candidate_slope == str(source.RescaleSlope) and candidate_intercept == intercept
-        encoding = CtEncoding(candidate_slope, candidate_intercept, signed, keeps)
-        if encoding.holds(lowest_hu, highest_hu):
+    low, high = room = _room(SIGNED_RANGE if signed else UNSIGNED_RANGE, padding)
+    middle = str(-((low + high + 1) // 2))  # as many HU below 0 as above
+    for rescale in ((slope, intercept), ("1", intercept), ("1", middle)):
+        encoding = CtEncoding(*rescale, signed)
+        if encoding.holds(lowest_hu, highest_hu, room):
             return encoding
     raise DerivedObjectError(
         "Values should fit 16 bits with 1 HU a step, got "
         f"{lowest_hu:.0f} to {highest_hu:.0f} HU; the pipeline's output is wrong."
     )
+
+
+def _room(value_range: Limits, padding: Limits | None) -> Limits:
+    """Where measured values may lie: beyond padding that reaches an end there is nothing."""
+    low, high = value_range
+    if padding is not None and padding[0] <= low:
+        low = padding[1] + 1
+    if padding is not None and padding[1] >= high:
+        high = padding[0] - 1
+    return low, high
 
 
 def store_slice(
@@ -131,39 +139,46 @@ def store(
     if padding is None and declared is None:  # most slices: nothing to restore, nothing to avoid
         return np.rint(exact, out=exact).astype(encoding.dtype), encoding
     stored = np.rint(exact).astype(np.int32)
-    mask = None if padding is None else _restore(stored, padding, encoding)
+    mask = None if padding is None else _restore(stored, padding, source, encoding)
     if declared is not None:
         _keep_out_of_padding(stored, exact, mask, declared)
-    elif mask is not None and not encoding.keeps_rescale:
-        fill = stored[mask] * float(source.RescaleSlope) + float(source.RescaleIntercept)
-        stored[mask] = np.rint((fill - float(intercept)) / float(slope))
     return stored.astype(encoding.dtype), encoding
 
 
 def _restore(
-    stored: npt.NDArray[np.int32], padding: PaddingFacts, encoding: CtEncoding
+    stored: npt.NDArray[np.int32], padding: PaddingFacts, source: Dataset, encoding: CtEncoding
 ) -> npt.NDArray[np.bool_]:
-    """Put the source's padding into stored values, in place; returns its mask."""
+    """Put the source's padding into stored values, in place; returns its mask.
+
+    Declared padding keeps its stored value, undeclared fill its HU, as far down as 16 bits go.
+    """
     mask = padding.restore(stored)
-    low, high = encoding.value_range
-    fill = stored[mask]
-    if int(fill.min()) < low or int(fill.max()) > high:
-        raise DerivedObjectError(
-            f"Padding should be within {low} to {high}, got {fill.min()} to {fill.max()}; the "
-            "source's padding does not fit its own encoding."
-        )
+    rescale = str(source.RescaleSlope), str(source.RescaleIntercept)
+    if rescale == (encoding.slope, encoding.intercept):
+        return mask
+    declared = declared_padding(source)
+    fill = mask if declared is None else mask & ~_within(stored, declared)
+    hu = stored[fill] * float(rescale[0]) + float(rescale[1])
+    again = np.rint((hu - float(encoding.intercept)) / float(encoding.slope))
+    stored[fill] = np.clip(again, *encoding.value_range)
     return mask
+
+
+def _within(stored: npt.NDArray[np.int32], limits: Limits) -> npt.NDArray[np.bool_]:
+    """Which values lie within limits."""
+    low, high = limits
+    return stored == low if low == high else (stored >= low) & (stored <= high)
 
 
 def _keep_out_of_padding(
     stored: npt.NDArray[np.int32],
     exact: npt.NDArray[np.float32],
     mask: npt.NDArray[np.bool_] | None,
-    declared: tuple[int, int],
+    declared: Limits,
 ) -> None:
     """Move measured pixels that would read as padding to the nearest value that does not."""
     low, high = declared
-    collides = stored == low if low == high else (stored >= low) & (stored <= high)
+    collides = _within(stored, declared)
     if mask is not None:
         collides &= ~mask
     if collides.any():

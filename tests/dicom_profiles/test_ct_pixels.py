@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from pydicom.dataset import Dataset
 
 from dicom_profiles.ct_pixels import choose_encoding, store
 from dicom_profiles.errors import DerivedObjectError
-from dicom_profiles.pixels import decode
+from dicom_profiles.pixels import NOT_A_CT_NUMBER_HU, declared_padding, decode
 from tests.synthetic import outside_field_of_view, phantom_slice, write_ct_dataset
 
 HU = arrays.arrays(np.float32, (3, 4), elements=st.floats(-3000, 30000, width=32))
@@ -133,3 +134,75 @@ def test_what_is_no_number_is_refused(bad: float) -> None:
 def test_what_no_16_bits_hold_is_refused() -> None:
     with pytest.raises(DerivedObjectError, match="should fit 16 bits"):
         choose_encoding(write_ct_dataset(), -40_000, 40_000)
+
+
+@st.composite
+def any_source(draw: st.DrawFn) -> Dataset:
+    """A slice of 3 x 4 with any pixels and rescale, and padding where and as wide as it likes."""
+    signed, bits = draw(st.booleans()), draw(st.sampled_from([12, 16]))
+    lowest, highest = (-0x8000, 0x7FFF) if signed else (0, 0xFFFF)
+    first = draw(st.integers(lowest, highest) | st.sampled_from([lowest, highest]))
+    limit = draw(st.integers(max(lowest, first - 2000), min(highest, first + 2000)))
+    measured = st.integers(lowest >> (16 - bits), highest >> (16 - bits))
+    padded = st.integers(min(first, limit), max(first, limit))
+    pixels = draw(arrays.arrays(np.int32, (3, 4), elements=measured | padded))
+    source = write_ct_dataset(
+        np.zeros((3, 4), np.float32),
+        BitsStored=bits,
+        HighBit=bits - 1,
+        PixelRepresentation=int(signed),
+        RescaleSlope=draw(st.sampled_from(["1", "0.1", "1.0", "2", "10", "32.1216"])),
+        RescaleIntercept=draw(st.sampled_from(["-1024", "0", "-8192", "-1000.5", "-32768"])),
+    )
+    source.PixelData = pixels.astype("<i2" if signed else "<u2").tobytes()
+    for keyword, value in (("PixelPaddingValue", first), ("PixelPaddingRangeLimit", limit)):
+        if draw(st.booleans()):
+            source.add_new(keyword, "SS" if signed else "US", value)
+    return source
+
+
+@given(
+    any_source(),
+    arrays.arrays(np.float32, (3, 4), elements=st.floats(-1100, 30_000, width=32)),
+)
+def test_metal_and_air_stay_and_padding_comes_back_whatever_the_source(
+    tmp_path_factory: pytest.TempPathFactory, source: Dataset, hu: npt.NDArray[np.float32]
+) -> None:
+    path = tmp_path_factory.mktemp("source") / "slice.dcm"
+    source.save_as(path, enforce_file_format=True)
+    facts = decode(path).facts.padding
+    pixels, encoding = store(hu, source, facts)
+    back = pixels * float(encoding.slope) + float(encoding.intercept)
+
+    dtype = "<i2" if source.PixelRepresentation else "<u2"
+    was = np.frombuffer(source.PixelData, dtype).reshape(3, 4).astype(int)
+    low, high = declared_padding(source) or (0x10000, 0x10000)
+    padded = (was >= low) & (was <= high)
+    np.testing.assert_array_equal(pixels[padded], was[padded])
+
+    fill = np.zeros_like(padded) if facts is None else facts.where((3, 4)) & ~padded
+    assert (back[fill] < NOT_A_CT_NUMBER_HU).all()
+
+    measured = ~padded & ~fill
+    assert not ((pixels >= low) & (pixels <= high))[measured].any()
+    beside = (pixels == low - 1) | (pixels == high + 1)  # moved out of the padding, maybe
+    width = (high - low + 2) / 2 * float(encoding.slope)
+    error = np.abs(back - hu)[measured]
+    assert (error <= np.where(beside[measured], max(0.5, width), 0.5) + 4e-3).all()
+
+
+@pytest.mark.parametrize(
+    ("first", "limit", "kept", "refused"),
+    [(63536, 65535, 62511, 63600), (65535, None, 64510, 64511), (-32768, -30000, -31023, -33000)],
+)
+def test_what_lies_in_padding_at_an_end_of_16_bits_never_comes_out_at_the_other(
+    first: int, limit: int | None, kept: float, refused: float
+) -> None:
+    source = write_ct_dataset(PixelRepresentation=int(first < 0))
+    for keyword, value in (("PixelPaddingValue", first), ("PixelPaddingRangeLimit", limit)):
+        if value is not None:
+            source.add_new(keyword, "SS" if first < 0 else "US", value)
+    pixels, encoding = store(np.array([[0.0, kept]], np.float32), source, None)
+    np.testing.assert_array_equal(pixels + float(encoding.intercept), [[0.0, kept]])
+    with pytest.raises(DerivedObjectError, match="should fit 16 bits"):
+        store(np.array([[0.0, refused]], np.float32), source, None)
