@@ -124,14 +124,8 @@ def _refer_to(ds: Dataset, derived: DerivedSeries, instances: list[str]) -> None
     series.SeriesInstanceUID = UID(derived.series_instance_uid)
     series.ReferencedImageSequence = references(derived.sop_class_uid, instances)
     ds.ReferencedSeriesSequence = Sequence([series])
-    # PS3.3 C.10.5, C.10.4, C.11.8: without a list an item applies to every image of the state.
-    for keyword in (
-        "GraphicAnnotationSequence",
-        "DisplayedAreaSelectionSequence",
-        "SoftcopyVOILUTSequence",
-    ):
-        for item in ds.get(keyword) or []:
-            item.pop("ReferencedImageSequence", None)
+    # PS3.3 C.10.5: without a list of its own the text lies over every image of the state.
+    del ds.GraphicAnnotationSequence[0].ReferencedImageSequence
 
 
 def _set_body_part(ds: Dataset, first: Dataset) -> None:

@@ -32,7 +32,8 @@ def test_validators_find_no_error(written: Written) -> None:
 def test_it_says_synthetic_over_every_image(label: Dataset, written: Written) -> None:
     (annotation,) = label.GraphicAnnotationSequence
     assert annotation.TextObjectSequence[0].UnformattedTextValue == "SYNTHETIC - NOT ACQUIRED"
-    assert "ReferencedImageSequence" not in annotation
+    applied = (annotation, *label.DisplayedAreaSelectionSequence, *label.SoftcopyVOILUTSequence)
+    assert not any("ReferencedImageSequence" in item for item in applied)  # so to all of them
     (series,) = label.ReferencedSeriesSequence
     named = {item.ReferencedSOPInstanceUID for item in series.ReferencedImageSequence}
     assert named == set(written.images.sop_instance_uids)
