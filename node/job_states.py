@@ -53,7 +53,13 @@ TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
     JobState.COMMITTED: frozenset(),
     JobState.REFUSED: frozenset({JobState.QUEUED}),
     JobState.HELD: frozenset({JobState.QUEUED, JobState.CANCELLED}),
-    JobState.FAILED: frozenset({JobState.QUEUED, JobState.CANCELLED}),
+    JobState.FAILED: frozenset(
+        {
+            JobState.QUEUED,
+            JobState.CANCELLED,
+            JobState.COMMITTED,  # a step repeated after a kill: what was refused is taken
+        }
+    ),
     JobState.CANCELLED: frozenset({JobState.QUEUED}),
 }
 """From each state to those that may follow it."""

@@ -108,7 +108,7 @@ class JobWork:
         self._alive = alive
         self._folders: dict[str, JobFolder] = {}
         self._folders_lock = threading.Lock()  # destinations are served by many threads
-        self._steps: Mapping[str, Callable[[Work, Job, Watch], None]] = {
+        self._steps: Mapping[str, Callable[[Work, Job, Watch], dict[str, Any]]] = {
             "gate": self._gate,
             "translate": self._translate,
             "write": self._write,
@@ -124,8 +124,8 @@ class JobWork:
             job = self._begin(step, work)
             watch = Watch(self.ledger, job, self._alive)
             watch.ask()
-            self._steps[step](work, job, watch)
-            self._note_time(job, step, time.monotonic() - began)
+            changes = self._steps[step](work, job, watch)
+            self._conclude(step, work, changes, time.monotonic() - began)
         except JobStopped:
             outcome = Outcome(go_on=False)
         except Ended as ended:
@@ -175,9 +175,10 @@ class JobWork:
             if is_old or not work.destination or error.state is JobState.CANCELLED:
                 raise JobStopped from error
 
-    def _note_time(self, job: Job, step: str, seconds: float) -> None:
-        timings = {**self.ledger.require(job.id).timings, step: round(seconds, 3)}
-        self.ledger.update(job.id, timings=timings, progress=1.0)
+    def _conclude(self, step: str, work: Work, changes: dict[str, Any], seconds: float) -> None:
+        """What a step came to and its time, at once: a killed worker leaves both or neither."""
+        timings = {**self.ledger.require(work.job_id).timings, step: round(seconds, 3)}
+        self._advance(work, timings=timings, progress=1.0, **changes)
 
     def _after(self, error: Exception, step: str, work: Work) -> Outcome:
         """Record an error and decide: again, later; or the end of the job."""
@@ -223,26 +224,27 @@ class JobWork:
             return
         self._advance(work, state=JobState.FAILED, reason=reason)
 
-    def _gate(self, work: Work, job: Job, watch: Watch) -> None:
+    def _gate(self, work: Work, job: Job, watch: Watch) -> dict[str, Any]:
         folder = self.folder(job.id)
         if folder.is_checked:
-            return  # an earlier run did all but send it; its sources may be gone
+            return {}  # an earlier run did all but send it; its sources may be gone
         folder.prepare(self._input(job))
         verdict = gate_step(folder)
         if not verdict.accepted:
             raise Ended(JobState.REFUSED, verdict.reason)
+        return {}
 
-    def _translate(self, work: Work, job: Job, watch: Watch) -> None:
+    def _translate(self, work: Work, job: Job, watch: Watch) -> dict[str, Any]:
         with self._pipelines.use(job.pipeline) as pipeline:
             watch.ask()
             record = translate_step(self.folder(job.id), pipeline, watch.progress)
-        self.ledger.update(job.id, qc=record)
+        return {"qc": record}
 
-    def _write(self, work: Work, job: Job, watch: Watch) -> None:
+    def _write(self, work: Work, job: Job, watch: Watch) -> dict[str, Any]:
         written = write_step(self.folder(job.id))
-        self.ledger.update(job.id, derived_series=[one.series_instance_uid for one in written])
+        return {"derived_series": [one.series_instance_uid for one in written]}
 
-    def _check(self, work: Work, job: Job, watch: Watch) -> None:
+    def _check(self, work: Work, job: Job, watch: Watch) -> dict[str, Any]:
         folder = self.folder(job.id)
         findings = [] if folder.is_checked else check_step(folder)
         if findings:
@@ -257,23 +259,24 @@ class JobWork:
             why = " ".join(record.get("reasons", ()))
             raise Ended(JobState.HELD, f"The quality is RED: {why} Release or cancel the job.")
         self.delivery.destinations(job)  # an unknown one fails here, before anything is sent
-        self._advance(work, state=JobState.WRITTEN)
         folder.discard_translated()
+        return {"state": JobState.WRITTEN}
 
-    def _dispatch(self, work: Work, job: Job, watch: Watch) -> None:
+    def _dispatch(self, work: Work, job: Job, watch: Watch) -> dict[str, Any]:
         folder = self.folder(job.id)
         self.delivery.dispatch(job, folder, work.destination, watch)
-        if self.delivery.everywhere(job, folder, DeliveryStatus.SENT):
-            self._advance(work, state=JobState.SENT, reason="")
+        sent = self.delivery.everywhere(job, folder, DeliveryStatus.SENT)
+        return {"state": JobState.SENT, "reason": ""} if sent else {}
 
-    def _commitment(self, work: Work, job: Job, watch: Watch) -> None:
+    def _commitment(self, work: Work, job: Job, watch: Watch) -> dict[str, Any]:
         folder = self.folder(job.id)
         self.delivery.dispatch(job, folder, work.destination, watch)
         self.delivery.commit(job, folder, work.destination, watch)
-        if self.delivery.everywhere(job, folder, DeliveryStatus.COMMITTED):
-            self._advance(work, state=JobState.COMMITTED, reason="")
-            with self._folders_lock:
-                self._folders.pop(job.id, None)
+        if not self.delivery.everywhere(job, folder, DeliveryStatus.COMMITTED):
+            return {}
+        with self._folders_lock:
+            self._folders.pop(job.id, None)
+        return {"state": JobState.COMMITTED, "reason": ""}
 
     def _input(self, job: Job) -> JobInput:
         """What is to be done, with the source instances as they lie below the data directory."""

@@ -23,13 +23,14 @@ from tests.servers import OrthancServer, free_port, run_orthanc, wait_until
 SLICES = 40
 OFTEN = 50
 READ = "association.StorageAssociation._fill < association.StorageAssociation._read_pdu"
+CONCLUDED = "commit jobs.JobLedger.update < work.JobWork._advance < work.JobWork._conclude"
 IN_THE_MIDDLE = {
     "gate": Point("replace part10.write_synced < part10.write_durable < folder.write_json"),
     "translate": Point(
         "fdatasync translate._write_npy < translate._keep_slices < translate.translate_step"
     ),
     "write": Point("replace part10.write_synced", SLICES // 2),
-    "check": Point("commit jobs.JobLedger.update < work.JobWork._advance < work.JobWork._check"),
+    "check": Point(CONCLUDED, 4),
     "dispatch": Point(f"recv {READ} < association.StorageAssociation._answer", SLICES // 2),
     "commitment": Point(
         "commit commitment.CommitmentLedger.ask < delivery.Delivery._by_commitment"
@@ -99,6 +100,16 @@ def test_worker_killed_in_each_step(site: Site, step: str) -> None:
         done = site.node.wait_for(job, JobState.COMMITTED)
     assert_there_once(site.node, site.pacs, done)
     assert before.items() <= ours(site.node, job).items()
+
+
+@pytest.mark.orthanc
+def test_worker_killed_when_all_is_committed(site: Site) -> None:
+    """Nothing of the job is done again, so all of it has to be in its row by then."""
+    job = site.node.make_job(SLICES)
+    kill_a_worker(site.node, Point(CONCLUDED, len(IN_THE_MIDDLE)))
+    done = site.node.ledger.require(job.id)
+    assert done.state is JobState.COMMITTED
+    assert set(done.timings) == set(IN_THE_MIDDLE)
 
 
 def kill_a_worker(node: JobNode, point: Point) -> None:

@@ -19,7 +19,7 @@ from pipelines.contract import Pipeline
 from tests.node.dispatch.scp import StorageSCP, storage_scp
 from tests.node.job_node import JobNode, job_node
 from tests.node.smoothing import Smoothing
-from tests.servers import free_port
+from tests.servers import OrthancServer, free_port
 
 MAKING = ("gate", "translate", "write", "check")
 
@@ -184,6 +184,21 @@ def test_one_failed_destination_keeps_its_reason(node: JobNode) -> None:
     assert do(work, job, "dispatch") == [Outcome(go_on=True)]
     now = node.ledger.require(job.id)
     assert (now.state, now.reason) == (JobState.FAILED, "another destination refuses")
+
+
+@pytest.mark.orthanc
+def test_what_was_refused_and_is_kept_after_all(node: JobNode, orthanc: OrthancServer) -> None:
+    """A worker was killed before DBOS knew of the refusal; the archive was mended meanwhile."""
+    job = node.make_job(4)
+    do(work_of(node), job, *MAKING)
+    node.ledger.update(job.id, state=JobState.FAILED, reason="pacs refused it for good")
+    (peer,) = node.config.peers
+    address = {"ae_title": orthanc.ae_title, "port": orthanc.dicom_port, "query": True}
+    mended = peer.model_copy(update=address)
+    node.config = node.config.model_copy(update={"peers": (mended,)})
+    assert [one.go_on for one in do(work_of(node), job, "dispatch", "commitment")] == [True, True]
+    now = node.ledger.require(job.id)
+    assert (now.state, now.reason) == (JobState.COMMITTED, "")
 
 
 def test_unknown_error_is_recorded_without_its_text(node: JobNode) -> None:
