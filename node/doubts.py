@@ -25,7 +25,7 @@ from node.dispatch.ledger import DeliveryLedger, DeliveryStatus
 from node.job_states import JobState
 from node.jobs import Job, JobLedger, WrongJobState
 from node.steps.folder import JobFolder, WrittenSeries
-from node.work import JOBS_FOLDER
+from node.work import JOBS_FOLDER, Work
 
 log = logging.getLogger(__name__)
 
@@ -40,14 +40,14 @@ class Doubts:
     Args:
         config: knows the peers.
         database: the node's tables.
-        deliver: puts the delivery of a job's present run to a destination into the queue.
+        deliver: begins a delivery.
     """
 
     def __init__(
         self,
         config: Config,
         database: Engine,
-        deliver: Callable[[Job, str], None],
+        deliver: Callable[[Work], None],
     ) -> None:
         self._config = config
         self._database = database
@@ -124,7 +124,7 @@ class Doubts:
             return
         again = self._ledger.deliver_again(job, reason, _settled(rows))
         for name in sorted({destination} | ledger.unconfirmed(job.id)):
-            self._deliver(again, name)
+            self._deliver(Work(again.id, again.run, destination=name))
 
     def _written(self, job: Job) -> list[WrittenSeries] | None:
         """What the job sent; None where its folder was deleted."""

@@ -199,7 +199,7 @@ class JobLedger:
         return self._run_again(job.id, "run again", {job.state}, *with_it, reason=reason)
 
     def deliver_again(self, job: Job, reason: str, *with_it: sa.Update) -> Job:
-        """Another run of a job that was over, from its dispatch on; the caller enqueues it."""
+        """Another run of a job that was over, from its dispatch on; the caller begins it."""
         return self._run_again(
             job.id,
             "sent again",

@@ -74,7 +74,7 @@ class Worker:
             recover=lambda: recover_workflows_of_the_dead(self.executor),
             end=_end_at_once,
         )
-        doubts = Doubts(config, database, self.workflows.enqueue_delivery)
+        doubts = Doubts(config, database, self.workflows.begin_delivery)
         self.retention = Retention(
             database,
             config.node.data_dir,

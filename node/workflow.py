@@ -93,11 +93,7 @@ class JobWorkflows(DBOSConfiguredInstance):
                 if not self._durable(MAKE, step, work):
                     return
         for destination in DBOS.run_step({"name": "destinations"}, self._destinations, job_id):
-            delivery = Work(job_id, run, 1, destination)  # one id either way: a repeat may differ
-            if self._under_way[DELIVER, destination]:
-                self.enqueue(DELIVER, delivery)
-            else:
-                self._begin(DELIVER, delivery)
+            self.begin_delivery(Work(job_id, run, 1, destination))
 
     @DBOS.workflow(name=DELIVER, max_recovery_attempts=MAX_CRASHES)
     def deliver(self, job_id: str, run: int, attempt: int, destination: str) -> None:
@@ -121,9 +117,15 @@ class JobWorkflows(DBOSConfiguredInstance):
         """Begin the present run of a job; where that has begun, be it elsewhere, do nothing."""
         self._begin(MAKE, Work(job.id, job.run))
 
-    def enqueue_delivery(self, job: Job, destination: str) -> None:
-        """Put the delivery of the present run to one destination into its queue."""
-        self.enqueue(DELIVER, Work(job.id, job.run, 1, destination))
+    def begin_delivery(self, work: Work) -> None:
+        """Begin a delivery; it waits in its queue while one to that destination is under way here.
+
+        Its id is the same either way: a repeat that decides otherwise starts nothing twice.
+        """
+        if self._under_way[DELIVER, work.destination]:
+            self.enqueue(DELIVER, work)
+        else:
+            self._begin(DELIVER, work)
 
     def enqueue(
         self, name: str, work: Work, delay_s: float | None = None, priority: int = 2

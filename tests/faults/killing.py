@@ -190,5 +190,5 @@ def sweep(config: Config) -> None:
 
 
 def look_into_doubts(config: Config) -> None:
-    """What a worker does now and then about late reports; nobody takes what it enqueues."""
-    Doubts(config, open_database(config.node), lambda _job, _name: None).look()
+    """What a worker does now and then about late reports; nobody begins what it would deliver."""
+    Doubts(config, open_database(config.node), lambda _work: None).look()

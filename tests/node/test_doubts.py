@@ -18,6 +18,7 @@ from node.doubts import MOST_RUNS, Doubts
 from node.jobs import Job, JobState
 from node.receiving.reports import SOME_FAILED, CommitmentReport, record_report
 from node.steps.folder import JobFolder, WrittenSeries
+from node.work import Work
 from tests.node.job_node import JobNode, job_node, receiving
 from tests.servers import OrthancServer, run_orthanc, wait_until
 
@@ -79,7 +80,7 @@ def status_of(node: JobNode, uid: str) -> str | None:
 def test_what_the_index_shows_stays_and_the_job_says_so(node: JobNode, job: Job, uid: str) -> None:
     report_lost(node, job, uid)
     delivered: list[str] = []
-    doubts = Doubts(node.config, node.database, lambda job, _name: delivered.append(job.id))
+    doubts = Doubts(node.config, node.database, lambda work: delivered.append(work.job_id))
     assert doubts.look() == 1
     assert doubts.look() == 0
     now = node.ledger.require(job.id)
@@ -92,7 +93,7 @@ def test_a_job_under_way_is_not_disturbed(node: JobNode, job: Job, uid: str) -> 
     report_lost(node, job, uid)
     with node.database.begin() as connection:
         connection.execute(jobs.update().values(finished=None, state="WRITTEN"))
-    assert Doubts(node.config, node.database, lambda _job, _name: None).look() == 0
+    assert Doubts(node.config, node.database, lambda _work: None).look() == 0
     with node.database.begin() as connection:
         connection.execute(jobs.update().values(finished=datetime.now(UTC), state="COMMITTED"))
 
@@ -102,7 +103,7 @@ def test_what_is_lost_again_and_again_is_a_persons_matter(
 ) -> None:
     other = over(node, 4, run=MOST_RUNS)
     contradict(node, other)
-    assert Doubts(node.config, node.database, lambda _job, _name: None).look() >= 1
+    assert Doubts(node.config, node.database, lambda _work: None).look() >= 1
     now = node.ledger.require(other.id)
     assert (now.state, "5th time" in now.reason) == (JobState.FAILED, True)
     assert node.ledger.retry(other.id).state is JobState.QUEUED
@@ -113,7 +114,7 @@ def test_what_was_deleted_here_is_made_again(node: JobNode) -> None:
     """Its folder went by retention; its sources may be here, or a person has to send them."""
     other = over(node, 5)
     contradict(node, other)
-    assert Doubts(node.config, node.database, lambda _job, _name: None).look() >= 1
+    assert Doubts(node.config, node.database, lambda _work: None).look() >= 1
     now = node.ledger.require(other.id)
     assert (now.state, now.run, now.finished) == (JobState.QUEUED, 1, None)
     assert "does not keep an object that it took; sending again" in now.reason
@@ -165,7 +166,7 @@ def test_an_older_promise_of_the_same_destination_counts_no_more(node: JobNode) 
         row = {"transaction_uid": "1.9", "job_id": other.id, "destination": "pacs"}
         promised = {"state": "COMMITTED", "failed": {}, "asked": datetime.now(UTC)}
         connection.execute(commitments.insert().values(**row, **promised))
-    Doubts(node.config, node.database, lambda _job, _name: None).look()
+    Doubts(node.config, node.database, lambda _work: None).look()
     assert node.ledger.require(other.id).state is JobState.WRITTEN
     assert not CommitmentLedger(node.database, node.config).asked_before(other.id, "pacs")
     node.ledger.cancel(other.id)
@@ -178,7 +179,7 @@ def test_two_reports_about_one_job_are_one_doubt(node: JobNode) -> None:
         row = {"transaction_uid": "1.10", "job_id": other.id, "destination": "pacs"}
         late = {"state": "CONTRADICTED", "failed": {"1.7": 1}, "asked": datetime.now(UTC)}
         connection.execute(commitments.insert().values(**row, **late))
-    doubts = Doubts(node.config, node.database, lambda _job, _name: None)
+    doubts = Doubts(node.config, node.database, lambda _work: None)
     assert doubts.look() >= 2
     now = node.ledger.require(other.id)
     assert (now.state, now.run) == (JobState.WRITTEN, 1)
@@ -192,7 +193,7 @@ def test_a_crash_while_it_is_sent_again_makes_no_second_doubt(node: JobNode) -> 
     """What is sent again is there then: the report is no reason to doubt that too."""
     other = late_report(node, 11, JobState.COMMITTED, {"pacs": DeliveryStatus.COMMITTED})
 
-    def killed(_job: Job, _name: str) -> None:
+    def killed(_work: Work) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -201,7 +202,7 @@ def test_a_crash_while_it_is_sent_again_makes_no_second_doubt(node: JobNode) -> 
     with node.database.begin() as connection:  # as after the run that a worker makes of it
         ended = {"finished": datetime.now(UTC), "state": "COMMITTED"}
         connection.execute(jobs.update().where(jobs.c.id == other.id).values(ended))
-    assert Doubts(node.config, node.database, lambda _job, _name: None).look() == 0
+    assert Doubts(node.config, node.database, lambda _work: None).look() == 0
     assert node.ledger.require(other.id).run == 1
 
 
@@ -210,7 +211,7 @@ def test_who_had_not_confirmed_is_asked_again_too(node: JobNode) -> None:
     statuses = {"pacs": DeliveryStatus.COMMITTED, "viewer": DeliveryStatus.SENT}
     other = late_report(node, 7, JobState.SENT, statuses)
     delivered: list[str] = []
-    Doubts(node.config, node.database, lambda _job, name: delivered.append(name)).look()
+    Doubts(node.config, node.database, lambda work: delivered.append(work.destination)).look()
     assert delivered == ["pacs", "viewer"]
     node.ledger.cancel(other.id)
 
@@ -239,7 +240,7 @@ def test_a_destination_that_answers_nonsense_keeps_no_other_waiting(node: JobNod
         url = f"http://127.0.0.1:{server.server_port}"
         odd = peer.model_copy(update={"send_by": "stow-rs", "dicomweb": url})
         config = node.config.model_copy(update={"peers": (odd,)})
-        Doubts(config, node.database, lambda job, _name: delivered.append(job.id)).look()
+        Doubts(config, node.database, lambda work: delivered.append(work.job_id)).look()
         server.shutdown()
     assert delivered == [jobs_made[1].id]
     assert node.ledger.require(jobs_made[0].id).state is JobState.COMMITTED
@@ -262,7 +263,7 @@ def test_who_has_no_index_is_believed(
         connection.execute(commitments.update().where(mine).values(failed={named: 1}))
     (peer,) = node.config.peers
     config = node.config.model_copy(update={"peers": (peer.model_copy(update={"query": False}),)})
-    Doubts(config, node.database, lambda _job, _name: None).look()
+    Doubts(config, node.database, lambda _work: None).look()
     failed = sa.select(deliveries.c.sop_instance_uid).where(
         deliveries.c.job_id == other.id, deliveries.c.status == DeliveryStatus.FAILED
     )
