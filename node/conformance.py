@@ -180,7 +180,9 @@ def _verification_and_storage_scp(config: Config) -> Lines:
 def _storage_scu(config: Config) -> Lines:
     yield "### 4.3 Storage SCU"
     yield ""
-    yield "One association a derived series, or as many at a time as `peers[].associations` says;"
+    yield "One association a derived series, or as many at a time as `peers[].associations` says."
+    yield "Each worker sends one job at a time to a destination, and all of them together one more,"
+    yield "from the queue. There is"
     yield "one presentation context for each pair of SOP class and transfer syntax that is really"
     yield "sent. Every instance's status is recorded; a"
     yield "repeat sends only what was not accepted. After a time-out an association is not reused."
