@@ -284,7 +284,7 @@ def open_existing_database(settings: NodeSettings) -> Engine:
 
 def _opened(settings: NodeSettings, *, make: bool) -> Engine:
     """With its tables up to date; tables are made only where that is asked for."""
-    engine = _engine(settings)
+    engine = unopened_database(settings)
     try:
         if not make:
             _refuse_without_tables(engine, settings)
@@ -315,7 +315,8 @@ def _refuse_without_tables(engine: Engine, settings: NodeSettings) -> None:
         )
 
 
-def _engine(settings: NodeSettings) -> Engine:
+def unopened_database(settings: NodeSettings) -> Engine:
+    """The database of a node that opens it elsewhere; it need not answer yet."""
     url = sa.make_url(database_url(settings))
     if url.get_backend_name() == "sqlite":
         engine = sa.create_engine(url, connect_args={"timeout": 60}, **ENGINE_SETTINGS)

@@ -1,7 +1,7 @@
 """Waiting for a database that does not answer: said in one sentence, tried until it does.
 
 The parts that need the database are started when it answers. Receivers need none: what a PACS
-sends is taken meanwhile.
+sends is taken meanwhile. The status page says what is waited for.
 """
 
 from __future__ import annotations
@@ -23,15 +23,22 @@ SAY_AFTER_S = 1.5
 SAY_AGAIN_S = 60.0
 PAUSE_S = 1.0
 
+AWAY = (OperationalError, InterfaceError)
+"""Errors of a database that does not answer, whatever it is asked."""
+
 
 class DatabaseWait:
     """Tries the database in a thread, so that one that hangs holds up nobody.
 
     Args:
         settings: which database.
+
+    Attributes:
+        is_said: whether it was said that it does not answer.
     """
 
     def __init__(self, settings: NodeSettings) -> None:
+        self.is_said = False
         self._settings = settings
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -59,6 +66,7 @@ class DatabaseWait:
             self._say_at = now + SAY_AGAIN_S
             facts = {"action": "database_awaited"}
             log.warning("%s; trying again until it does", self._sentence(), extra=facts)
+            self.is_said = True
         return False
 
     def doubt(self) -> None:
@@ -98,7 +106,7 @@ def log_failure(log_: logging.Logger, sentence: str, action: str, error: Excepti
         action: for machines.
         error: with which.
     """
-    if isinstance(error, OperationalError | InterfaceError):
+    if isinstance(error, AWAY):
         facts = {"action": action, "error": type(error).__name__}
         log_.warning("%s (the database: %s)", sentence, reason_of(error), extra=facts)
     else:

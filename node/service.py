@@ -113,8 +113,9 @@ class Service:
         """
         try:
             while True:
+                answers = self._database.answers()
                 for part in self.parts:
-                    self._watch(part)
+                    self._watch(part, answers)
                 if self._stopping.wait(WATCH_S):
                     return
         finally:
@@ -136,7 +137,7 @@ class Service:
         facts = {"action": "part_started", "part": part.name, "pid": process.pid}
         log.info("started %s", part.name, extra=facts)
 
-    def _watch(self, part: Part) -> None:
+    def _watch(self, part: Part, answers: bool) -> None:
         now = time.monotonic()
         if part.process is not None and part.process.exitcode is not None:
             if now - part.started > STEADY_S:
@@ -151,12 +152,13 @@ class Service:
             part.process, part.restart_at = None, now + part.pause_s
             part.pause_s = min(2 * part.pause_s, LONGEST_PAUSE_S)
             self._database.doubt()
-        if part.process is None and now >= part.restart_at and self._may_start(part):
+        if part.process is None and now >= part.restart_at and self._may_start(part, answers):
             self._start(part)
 
-    def _may_start(self, part: Part) -> bool:
-        """A part that needs the database waits until it answers."""
-        return part.name in WITHOUT_DATABASE or self._database.answers()
+    def _may_start(self, part: Part, answers: bool) -> bool:
+        """A part that needs the database waits for it; after a while the page says so to people."""
+        says_so = part.name == "web" and self._database.is_said
+        return answers or says_so or part.name in WITHOUT_DATABASE
 
     def _end(self) -> None:
         self._database.stop()

@@ -16,6 +16,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from node.config import Config
+from node.database_wait import AWAY, log_failure
 from node.jobs import JobLedger
 from node.spool import Spool
 from node.web import api, health, metrics, pages, reading, stow
@@ -27,6 +28,8 @@ from node.web.site import Site
 log = logging.getLogger(__name__)
 
 MACHINE_PATHS = ("/api/", "/dicom-web/", "/health/", "/metrics")
+
+RETRY_AFTER_S = 5
 
 ROUTES = (
     Route("/", pages.overview),
@@ -56,12 +59,16 @@ def create_app(config: Config, database: Engine) -> Starlette:
 
     Args:
         config: the node's configuration.
-        database: the node's tables, see `node.database.open_database`.
+        database: the node's tables; it need not answer yet.
     """
     app = Starlette(
         routes=[*ROUTES, Mount("/static", StaticFiles(directory=STATIC))],
         middleware=[Middleware(Guard, names=(config.web.host, *config.web.names))],
-        exception_handlers={HTTPException: _refused, Exception: _failed},
+        exception_handlers={
+            HTTPException: _refused,
+            **dict.fromkeys(AWAY, _awaiting_database),
+            Exception: _failed,
+        },
     )
     app.state.templates = make_templates()
     app.state.site = Site(
@@ -83,6 +90,15 @@ async def _refused(request: Request, error: Exception) -> Response:
         sentence = f"{sentence}: no {request.method} here; docs/status_page.md lists what there is."
     answer = await _answer(request, error.status_code, sentence)
     answer.headers.update(error.headers or {})
+    return answer
+
+
+async def _awaiting_database(request: Request, error: Exception) -> Response:
+    """It was not there at the start, or is gone; it may be back at any moment."""
+    log_failure(log, "A web request failed", "web_request_failed", error)
+    sentence = "The node waits for its database, which does not answer; try again in a moment."
+    answer = await _answer(request, 503, sentence)
+    answer.headers["Retry-After"] = str(RETRY_AFTER_S)
     return answer
 
 

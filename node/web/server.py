@@ -12,7 +12,7 @@ import uvicorn
 from sqlalchemy.engine import Engine
 
 from node.config import Config
-from node.database import open_database
+from node.database import unopened_database
 from node.web.address import site_address
 from node.web.app import create_app
 
@@ -56,12 +56,12 @@ def make_server(config: Config, database: Engine) -> Server:
 
 
 def main(config: Config) -> None:
-    """Serve until SIGTERM.
+    """Serve until SIGTERM, also while the database is away.
 
     Raises:
         SystemExit: the port cannot be opened.
     """
-    database = open_database(config.node)
+    database = unopened_database(config.node)  # the service opens it
     address = f"{site_address(config.web)}/"
     log.info("The status page is served", extra={"action": "web_started", "address": address})
     make_server(config, database).run()

@@ -6,7 +6,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from tests.node.web.conftest import refusal
+from tests.node.web.conftest import SendSeries, refusal
 from tests.node.web.world import World
 
 
@@ -41,10 +41,12 @@ def test_static_files_are_all_ours(client: httpx.Client) -> None:
     assert client.get("/static/../app.py").status_code == 404
 
 
-def test_our_own_fault_is_a_500_without_details(client: httpx.Client, world: World) -> None:
+def test_our_own_fault_is_a_500_without_details(
+    client: httpx.Client, world: World, send_series: SendSeries
+) -> None:
+    send_series()
     with world.database.begin() as connection:
-        connection.execute(sa.text("DROP TABLE conflicts"))
-        connection.execute(sa.text("DROP TABLE series"))
+        connection.execute(sa.text("UPDATE series SET evidence = 'no JSON'"))
     for path in ("/", "/api/studies"):
         answer = client.get(path)
         assert answer.status_code == 500

@@ -85,6 +85,7 @@ def test_not_ready_without_the_database(tmp_path: Path) -> None:
         database.dispose()  # PostgreSQL would wait for our idle connections
     try:
         assert failing(client) == {"database", "receiver", "worker"}
+        assert client.get("/").status_code == 503
         assert client.get("/health/live").status_code == 200
     finally:
         running.__exit__(None, None, None)

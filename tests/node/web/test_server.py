@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -32,17 +33,24 @@ def config_file(tmp_path: Path, web_port: int) -> Path:
     return path
 
 
-@pytest.fixture
-def process(config_file: Path, web_port: int, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+@contextlib.contextmanager
+def web(config_file: Path, port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """`vscanner web`, listening."""
     command = [sys.executable, "-m", "node", "web", "--config", str(config_file)]
-    with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, stderr=log) as started:
+    with log.open("wb") as output, subprocess.Popen(command, stderr=output) as started:
         try:
-            wait_until(lambda: listening(web_port), 60, "the status page")
+            wait_until(lambda: listening(port), 60, "the status page")
             yield started
         finally:
             if started.poll() is None:
                 os.kill(started.pid, signal.SIGTERM)
                 started.wait(30)
+
+
+@pytest.fixture
+def process(config_file: Path, web_port: int, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with web(config_file, web_port, tmp_path / "log") as started:
+        yield started
 
 
 def test_the_command_serves_and_ends_on_sigterm(
@@ -60,6 +68,25 @@ def test_the_command_serves_and_ends_on_sigterm(
     assert "web_started" in log
     assert "1.2.840.4711" not in log
     assert "Traceback" not in log
+
+
+def test_the_page_says_that_the_database_is_waited_for(
+    config_file: Path, web_port: int, tmp_path: Path
+) -> None:
+    obstacle = tmp_path / "data" / "node.sqlite"
+    obstacle.mkdir(parents=True)  # SQLite cannot open it
+    log, base = tmp_path / "log", f"http://127.0.0.1:{web_port}"
+    with web(config_file, web_port, log), httpx.Client(base_url=base, trust_env=False) as client:
+        for path in ("/", "/api/jobs", "/metrics"):
+            answer = client.get(path)
+            assert answer.status_code == 503
+            assert "waits for its database, which does not answer" in answer.text
+            assert int(answer.headers["Retry-After"]) > 0
+        assert client.get("/health/ready").status_code == 503
+        assert client.get("/health/live").status_code == 200
+        obstacle.rmdir()
+        wait_until(lambda: client.get("/").status_code == 200, 60, "the page")
+    assert "Traceback" not in log.read_text()
 
 
 def test_nothing_of_the_web_imports_torch() -> None:
