@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,8 +102,11 @@ def _view(volume: Voxels, deviation: float, grain: float, rng: np.random.Generat
     return series_features([slice_features(blocks(seen(i)), blocks(seen(i - 1))) for i in places])
 
 
-def known_inputs(volumes: list[Seen], amber: float = 0.0, red: float = 0.0) -> KnownInputs:
-    """Weighted mean and shrunk covariance of all views; views that do not tell all are left out."""
+def known_inputs(volumes: list[Seen]) -> KnownInputs:
+    """Weighted mean and shrunk covariance of all views; views that do not tell all are left out.
+
+    Without limits: those come of distances, which need this first.
+    """
     table = np.concatenate([seen.views for seen in volumes])
     weight = np.concatenate(
         [np.full(len(seen.views), seen.weight / len(seen.views)) for seen in volumes]
@@ -115,7 +119,7 @@ def known_inputs(volumes: list[Seen], amber: float = 0.0, red: float = 0.0) -> K
     diagonal = np.diag(np.diag(covariance))
     covariance = (1 - SHRINKAGE) * covariance + SHRINKAGE * diagonal
     covariance += LEAST_VARIANCE * np.eye(len(centre))
-    return KnownInputs(centre, np.linalg.inv(covariance), amber, red)
+    return KnownInputs(centre, np.linalg.inv(covariance), amber=math.inf, red=math.inf)
 
 
 def left_out_distances(volumes: list[Seen]) -> Table:

@@ -32,6 +32,7 @@ FEWEST_COUNTS = 1.0
 REFERENCE_PHOTONS = 1e5
 """Incident photons a ray of a scanner of which nothing is known."""
 
+AIR_HU = -1000.0
 SOFT_TISSUE_HU = (-50.0, 130.0)
 
 Slice = npt.NDArray[np.float32]
@@ -144,10 +145,10 @@ def soft_tissue(slice_hu: Slice) -> npt.NDArray[np.bool_]:
     return np.asarray(ndimage.binary_erosion(inside, iterations=4) & (slope < 4.0))
 
 
-def square(image: Slice, size: int, fill: float = -1000.0) -> Slice:
-    """Pad (rows, columns) on the right and below to (size, size)."""
+def square(image: Slice, size: int) -> Slice:
+    """Pad (rows, columns), HU, with air on the right and below to (size, size)."""
     rows, columns = image.shape
-    return np.pad(image, ((0, size - rows), (0, size - columns)), constant_values=fill)
+    return np.pad(image, ((0, size - rows), (0, size - columns)), constant_values=AIR_HU)
 
 
 def unsquare(image: Slice, shape: tuple[int, ...]) -> Slice:

@@ -66,7 +66,6 @@ def calibrate(
     slices_hu: Slice,
     spacing_mm: float,
     views: int = 360,
-    seed: int = 0,
     electronic: float = ELECTRONIC_PHOTONS,
 ) -> Scanner:
     """The scanner whose full dose has the noise power spectrum of the acquired slices.
@@ -75,13 +74,12 @@ def calibrate(
         slices_hu: (n, rows, columns), HU: a few slices of one series.
         spacing_mm: pixel spacing.
         views: number of views.
-        seed: of the simulated noise that is compared.
         electronic: electronic noise, in photons; what it is cannot be seen in one dose.
 
     Raises:
         CalibrationError: there is no flat soft tissue.
     """
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     beam = ParallelBeam(max(slices_hu.shape[1:]), spacing_mm, views)
     bare = Scanner(beam, Kernel(math.inf), electronic=electronic)
     samples = _samples(slices_hu, bare)

@@ -69,11 +69,11 @@ class Tube:
     round_ends: bool = False
     district: str = ""
 
-    def grown(self, by_mm: float, tissue: str, district: str = "") -> Tube:
-        """The same, wider or narrower by so much, of something else."""
+    def grown(self, by_mm: float, tissue: str) -> Tube:
+        """The same, wider by so much (narrower below 0), of another tissue of what it lies in."""
         (ax, ay), (bx, by) = self.radii
         radii = ((ax + by_mm, ay + by_mm), (bx + by_mm, by + by_mm))
-        return replace(self, tissue=tissue, radii=radii, district=district)
+        return replace(self, tissue=tissue, radii=radii, district="")
 
     def at(self, z: float) -> tuple[float, float, float, float]:
         """Centre and radii (x, y, rx, ry) in one slice."""

@@ -86,9 +86,9 @@ def by_lungs(series: str, slices: Slices, spacing_mm: float) -> Layer:
     return np.where((layers >= 1) & (layers <= LAYERS), layers, 0)
 
 
-def equal(count: int, layers: int = LAYERS) -> Layer:
+def equal(count: int) -> Layer:
     """`count` slices in layers of equal thickness, 1 at the feet."""
-    return 1 + np.arange(count) * layers // max(count, 1)
+    return 1 + np.arange(count) * LAYERS // max(count, 1)
 
 
 def read_table(path: Path) -> Table:

@@ -67,8 +67,6 @@ CHEST_WINDOW = DataRange(-1350, 150, "HU")
 """Centre -600, width 1500, as ldct-benchmark evaluates chests."""
 ABDOMEN_WINDOW = DataRange(-150, 250, "HU")
 """Centre 50, width 400."""
-BRAIN_WINDOW = DataRange(0, 80, "HU")
-"""Centre 40, width 80."""
 ALL_HU = DataRange(-math.inf, math.inf, "HU")
 """Nothing clipped."""
 ALL_SUV = DataRange(-math.inf, math.inf, "SUVbw")

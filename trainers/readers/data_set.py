@@ -88,12 +88,12 @@ def with_data(
     return both[0], both[1]
 
 
-def read_ct_side(source: str, role: str = "CT") -> list[TrainingSeries]:
+def read_ct_side(source: str) -> list[TrainingSeries]:
     """The CT series of one side, named so that no two are called the same."""
     side = read_side(source)
     return [
         replace(read_dicom(side.place(one), one.patient), name=name_of(one))
-        for one in side.series(role)
+        for one in side.series("CT")
     ]
 
 

@@ -10,17 +10,14 @@ import numpy as np
 from trainers.readers.series import TrainingSeries, cleaned
 
 
-def read_nifti(path: Path, patient: str | None = None) -> TrainingSeries:
+def read_nifti(path: Path) -> TrainingSeries:
     """Read one NIfTI file: slices from the feet up, rows from front to back, columns to the left.
 
     Args:
         path: `.nii` or `.nii.gz`, HU; its own axes may point wherever its affine says.
-        patient: who it is of; the part of the name before "_CT" when left out.
     """
     image = nibabel.as_closest_canonical(nibabel.load(path))
     columns_mm, _, slices_mm = (float(z) for z in image.header.get_zooms()[:3])
     voxels = np.asarray(image.dataobj, dtype=np.float32).transpose(2, 1, 0)[:, ::-1, ::-1]
     stem = path.name.split(".")[0]
-    return TrainingSeries(
-        stem, patient or stem.removesuffix("_CT"), cleaned(voxels), columns_mm, slices_mm
-    )
+    return TrainingSeries(stem, stem.removesuffix("_CT"), cleaned(voxels), columns_mm, slices_mm)
