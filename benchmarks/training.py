@@ -173,12 +173,7 @@ def page(
         before: load of the machine.
         took: by loop.
     """
-    device, images = torch.device(settings.device), settings.steps * settings.batch
-    rows = [
-        f"| {name} | {images / one.wall:.1f} | {took[NAMES[1]].wall / one.wall:.2f} | "
-        f"{1000 * one.processor / images:.1f} |"
-        for name, one in took.items()
-    ]
+    device = torch.device(settings.device)
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else processor_name()
     return "\n".join(
         [
@@ -194,7 +189,7 @@ def page(
             "",
             "| loop | images/s | beside the plain loop | processor time an image, ms |",
             "|---|---|---|---|",
-            *rows,
+            *rows_of(took, settings.steps * settings.batch),
             "",
             "Images/s are by the clock on the wall, and the machine had other work. Processor time "
             "is that of the process alone (a DataLoader's worker is another process): it hardly "
@@ -202,6 +197,16 @@ def page(
             "",
         ]
     )
+
+
+def rows_of(took: Mapping[str, Took], images: int) -> list[str]:
+    """A line of the table for each loop, which learnt so many images a turn."""
+    plain = took[NAMES[1]].wall
+    return [
+        f"| {name} | {images / one.wall:.1f} | {plain / one.wall:.2f} | "
+        f"{1000 * one.processor / images:.1f} |"
+        for name, one in took.items()
+    ]
 
 
 def main() -> None:

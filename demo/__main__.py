@@ -271,8 +271,7 @@ def await_job(sample: Sample, node: Node) -> dict[str, Any]:
     with Progress(*columns, console=console, transient=True) as bar:
         shown = bar.add_task("waiting for the series to be complete", total=1.0)
         while time.monotonic() < deadline:
-            jobs = requests.get(node.url + "/api/jobs", timeout=10).json()
-            for job in jobs["jobs"] if isinstance(jobs, dict) else jobs:
+            for job in requests.get(node.url + "/api/jobs", timeout=10).json():
                 if sample.series_uid not in job["source_series"]:
                     continue
                 if job["state"] in FINAL_STATES:
