@@ -5,6 +5,7 @@ The files:
     catalog.py       names, model cards and digests, without importing torch
     card.py          ModelCard: what a model is for and how well it did
     contract.py      what every pipeline offers: gate, translate, call
+    scanner.py       what they share of it; a pipeline adds how it translates
     gates.py         may a pipeline take these series? without torch
     errors.py        what can go wrong
     engines/         the ways to run a network: torch, OpenVINO, CUDA

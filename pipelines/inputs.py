@@ -1,4 +1,4 @@
-"""What a pipeline is given, held against what it asks for and against what it says of itself."""
+"""What a pipeline is given, held against its card and against what it says of itself."""
 
 from __future__ import annotations
 
@@ -8,43 +8,51 @@ from typing import TypeVar
 import numpy as np
 
 from dicom_profiles.volume import Volume
+from pipelines.card import ModelCard
 from pipelines.contract import Slice, SliceSource
 from pipelines.errors import InputError
 
 Input = TypeVar("Input")
 
 
-def only_input(inputs: Mapping[str, Input], key: str, unit: str, taker: str) -> Input:
-    """The one input of a pipeline that takes no other.
-
-    Args:
-        inputs: volumes or sources, by key.
-        key: of the input.
-        unit: that a volume has to be in; "1" for none.
-        taker: name of the pipeline.
+def taken(inputs: Mapping[str, Input], card: ModelCard) -> dict[str, Input]:
+    """The inputs in the order of the card; on the grid of the first lies the output.
 
     Raises:
-        InputError: it is missing or not alone, or in another unit.
+        InputError: they are none of the sets of inputs that the card names.
     """
-    if set(inputs) != {key}:
-        got = ", ".join(sorted(inputs)) or "nothing"
-        raise InputError(f"{taker} takes one input, {key!r}; got: {got}.")
-    given = inputs[key]
-    if isinstance(given, Volume):
-        refuse_other_units({key: given}, unit)
-    return given
+    for keys in card.accepted_sets:
+        if set(keys) == set(inputs):
+            return {key: inputs[key] for key in keys}
+    wanted = ", or ".join(" and ".join(keys) for keys in card.accepted_sets)
+    got = ", ".join(sorted(inputs)) or "nothing"
+    raise InputError(f"{card.name} takes {wanted}; got: {got}.")
 
 
-def refuse_other_units(volumes: Mapping[str, Volume], unit: str) -> None:
-    """Every volume has to be in this unit; "1" for none.
+def refuse_other_units(volumes: Mapping[str, Volume], card: ModelCard) -> None:
+    """Every volume has to be in the unit that the card names; "1" for none.
 
     Raises:
         InputError: one is in another.
     """
     for key, volume in volumes.items():
+        unit = card.inputs[key].unit
         if volume.unit != unit:
             wanted = "has no unit ('1')" if unit == "1" else f"should be in {unit}"
             raise InputError(f"Input {key!r} {wanted}, got a volume in {volume.unit!r}.")
+
+
+def refuse_empty(sources: Mapping[str, SliceSource]) -> None:
+    """Every source has to hold something.
+
+    Raises:
+        InputError: one has no slices, rows or columns.
+    """
+    for key, source in sources.items():
+        if 0 in source.shape:
+            raise InputError(
+                f"Input {key!r} should hold slices, rows and columns, got {source.shape}."
+            )
 
 
 def checked_slices(source: SliceSource) -> Iterator[Slice]:

@@ -5,44 +5,28 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Mapping
 from contextlib import closing
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
 import safetensors
 import safetensors.torch
 
-from dicom_profiles.volume import Volume
 from pipelines import catalog
-from pipelines.card import ModelCard
-from pipelines.cesm_vce import gate as gates
 from pipelines.cesm_vce.carry import carried
 from pipelines.cesm_vce.framing import SIZE, Framed, Plane, framed
 from pipelines.cesm_vce.generators import Generator as Network
 from pipelines.cesm_vce.network import build
 from pipelines.cesm_vce.quality import Calibration, QualityMeter, read_calibration
-from pipelines.contract import (
-    GateVerdict,
-    Parameters,
-    Progress,
-    QualityRecord,
-    Result,
-    Slice,
-    SliceSource,
-    Translation,
-    no_progress,
-)
+from pipelines.contract import Progress, QualityRecord, Slice, SliceSource, Translation
 from pipelines.engines.choose import Trial, choose_engine
 from pipelines.engines.engine import Engine
-from pipelines.errors import InputError, WeightsError
-from pipelines.in_memory import translated
-from pipelines.inputs import checked_slices, only_input
+from pipelines.errors import WeightsError
+from pipelines.inputs import checked_slices
 from pipelines.recording import AfterLastSlice, recorded
-
-if TYPE_CHECKING:
-    from dicom_profiles.source import Source
+from pipelines.scanner import Scanner
 
 NAME = "cesm_vce"
-INPUT, INPUT_UNIT = "LE", "1"
+INPUT = "LE"
 
 GENERATOR = "generator"
 """Key in the metadata of the weights: which network they are of."""
@@ -78,89 +62,53 @@ def network_of(weights: bytes) -> Network:
     return network
 
 
-class VirtualContrast:
-    """Predicts contrast enhancement; see `pipelines.contract.Pipeline`.
+@dataclass(frozen=True, eq=False)
+class VirtualContrast(Scanner):
+    """Predicts contrast enhancement.
 
-    Args:
-        card: the model card.
+    Attributes:
         engine: runs the network.
         calibration: what the model's inputs look like, and the limits of quality.
     """
 
-    def __init__(self, card: ModelCard, engine: Engine, calibration: Calibration) -> None:
-        self.card = card
-        self.engine = engine
-        self.calibration = calibration
+    engine: Engine
+    calibration: Calibration
 
-    def gate(self, inputs: Mapping[str, Source]) -> GateVerdict:
-        """Whether the mammogram is in the model's scope, from its header alone."""
-        return gates.gate(inputs, self.card)
-
-    def translate(
-        self,
-        inputs: Mapping[str, SliceSource],
-        parameters: Parameters | None = None,
-        progress: Progress = no_progress,
+    def start(
+        self, sources: Mapping[str, SliceSource], values: Mapping[str, float], progress: Progress
     ) -> Translation:
         """Start to translate `{"LE": source}`; each of its images is a mammogram of its own."""
-        source = only_input(inputs, INPUT, INPUT_UNIT, self.card.name)
-        if 0 in source.shape:
-            raise InputError(f"The mammogram should hold rows and columns, got {source.shape}.")
-        run = _Run(self, source, self.card.parameters_from(parameters), progress)
-        return Translation(run.images(), run.record)
+        record: AfterLastSlice[QualityRecord] = AfterLastSlice("The quality record")
+        return Translation(self._images(sources[INPUT], values, progress, record), record)
 
-    def __call__(
-        self, inputs: Mapping[str, Volume], parameters: Parameters | None = None
-    ) -> Result:
-        """Translate `{"LE": volume}` in memory; its values are grey values, bright is dense."""
-        grid = only_input(inputs, INPUT, INPUT_UNIT, self.card.name)
-        return translated(self, inputs, grid, parameters)
+    def _images(
+        self,
+        source: SliceSource,
+        values: Mapping[str, float],
+        progress: Progress,
+        record: AfterLastSlice[QualityRecord],
+    ) -> Generator[Slice, None, None]:
+        """The recombined images; the record is there before the last one is handed out."""
+        total = source.shape[0]
+        meter = QualityMeter(self.calibration)
+        model = self.card.identity(self.calibration.sha256)
+        for done, mammogram in enumerate(checked_slices(source), start=1):
+            around = framed(mammogram)
+            made, mirrored = self._both_answers(around)
+            meter.add(around, made, mirrored)
+            mean = np.asarray((made + mirrored) / 2, np.float32)
+            image = carried(mean, around, mammogram)
+            if done == total:
+                record.set(recorded(meter, values, model, self.engine.facts, total))
+            progress(done, total)
+            yield image
 
-    def both_answers(self, around: Framed) -> tuple[Plane, Plane]:
+    def _both_answers(self, around: Framed) -> tuple[Plane, Plane]:
         """What the network makes of a framed mammogram, as it is and mirrored (and back)."""
         slabs = (around.seen[None], np.ascontiguousarray(around.seen[None, :, ::-1]))
         with closing(self.engine.run(iter(slabs))) as batches:
             made, mirrored = (np.asarray(batch[0], np.float32) for batch in batches)
         return made, mirrored[:, ::-1]
-
-    def record(
-        self, meter: QualityMeter, values: Mapping[str, float], images: int
-    ) -> QualityRecord:
-        """The quality record of what has gone through."""
-        model = self.card.identity(self.calibration.sha256)
-        return recorded(meter, values, model, self.engine.facts, images)
-
-
-class _Run:
-    """One translation under way."""
-
-    def __init__(
-        self,
-        pipeline: VirtualContrast,
-        source: SliceSource,
-        values: Mapping[str, float],
-        progress: Progress,
-    ) -> None:
-        self._pipeline = pipeline
-        self._source = source
-        self._values = values
-        self._progress = progress
-        self.record: AfterLastSlice[QualityRecord] = AfterLastSlice("The quality record")
-
-    def images(self) -> Generator[Slice, None, None]:
-        """The recombined images; the record is there before the last one is handed out."""
-        total = self._source.shape[0]
-        meter = QualityMeter(self._pipeline.calibration)
-        for done, mammogram in enumerate(checked_slices(self._source), start=1):
-            around = framed(mammogram)
-            made, mirrored = self._pipeline.both_answers(around)
-            meter.add(around, made, mirrored)
-            mean = np.asarray((made + mirrored) / 2, np.float32)
-            image = carried(mean, around, mammogram)
-            if done == total:
-                self.record.set(self._pipeline.record(meter, self._values, total))
-            self._progress(done, total)
-            yield image
 
 
 def _trial_image() -> Plane:

@@ -7,26 +7,19 @@ there; the result is interpolated onto the CT's slices one by one.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
 
-from dicom_profiles.volume import Volume
 from pipelines import catalog
-from pipelines.card import ModelCard
 from pipelines.contract import (
     Companion,
-    GateVerdict,
-    Parameters,
     Progress,
     QualityRecord,
-    Result,
     Slice,
     SliceSource,
     Translation,
-    no_progress,
 )
-from pipelines.ct_to_pet import gate as gates
 from pipelines.ct_to_pet import quality
 from pipelines.ct_to_pet.districts import Districts
 from pipelines.ct_to_pet.grid import WorkingGrid
@@ -34,15 +27,12 @@ from pipelines.ct_to_pet.input_distance import Calibration, read_calibration
 from pipelines.ct_to_pet.network import quantities
 from pipelines.ct_to_pet.uptake import Uptake, UptakeModel
 from pipelines.ct_to_pet.weights import read_networks
-from pipelines.in_memory import translated
-from pipelines.inputs import checked_slices, only_input
+from pipelines.inputs import checked_slices
 from pipelines.recording import AfterLastSlice
-
-if TYPE_CHECKING:
-    from dicom_profiles.source import Source
+from pipelines.scanner import Scanner
 
 NAME = "ct_to_pet"
-INPUT, INPUT_UNIT = "CT", "HU"
+INPUT = "CT"
 DISTRICTS = "districts"
 """Name of the companion that holds the labels of the districts."""
 
@@ -58,42 +48,25 @@ def load(device: str = "auto", threads: int = 0) -> CtToPet:
     return CtToPet(card, model, read_calibration(catalog.folder(NAME)))
 
 
-class CtToPet:
-    """Guesses FDG uptake from CT; see `pipelines.contract.Pipeline`.
+@dataclass(frozen=True, eq=False)
+class CtToPet(Scanner):
+    """Guesses FDG uptake from CT, of any coverage.
 
-    Args:
-        card: the model card.
+    Attributes:
         model: the networks and their engines.
         calibration: what the model's inputs look like.
     """
 
-    def __init__(self, card: ModelCard, model: UptakeModel, calibration: Calibration) -> None:
-        self.card = card
-        self.model = model
-        self.calibration = calibration
+    model: UptakeModel
+    calibration: Calibration
 
-    def gate(self, inputs: Mapping[str, Source]) -> GateVerdict:
-        """Whether the series is in the model's scope, from its headers alone."""
-        return gates.gate(inputs, self.card)
-
-    def translate(
-        self,
-        inputs: Mapping[str, SliceSource],
-        parameters: Parameters | None = None,
-        progress: Progress = no_progress,
+    def start(
+        self, sources: Mapping[str, SliceSource], values: Mapping[str, float], progress: Progress
     ) -> Translation:
-        """Start to translate `{"CT": source}`; work happens while the slices are taken."""
-        source = only_input(inputs, INPUT, INPUT_UNIT, self.card.name)
-        grid = WorkingGrid.of(source.shape, source.affine)
-        run = _Run(self, source, grid, self.card.parameters_from(parameters), progress)
+        """Start to translate `{"CT": source}`."""
+        source = sources[INPUT]
+        run = _Run(self, source, WorkingGrid.of(source.shape, source.affine), values, progress)
         return Translation(run.slices(), run.record, run.companions)
-
-    def __call__(
-        self, inputs: Mapping[str, Volume], parameters: Parameters | None = None
-    ) -> Result:
-        """Translate `{"CT": volume}` in memory; any coverage will do."""
-        grid = only_input(inputs, INPUT, INPUT_UNIT, self.card.name)
-        return translated(self, inputs, grid, parameters)
 
 
 class _Run:

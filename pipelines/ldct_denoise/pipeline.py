@@ -5,40 +5,24 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import safetensors.torch
 
-from dicom_profiles.volume import Volume
 from pipelines import catalog
-from pipelines.card import ModelCard
-from pipelines.contract import (
-    GateVerdict,
-    Parameters,
-    Progress,
-    QualityRecord,
-    Result,
-    Slice,
-    SliceSource,
-    Translation,
-    no_progress,
-)
+from pipelines.contract import Progress, QualityRecord, Slice, SliceSource, Translation
 from pipelines.engines.choose import choose_engine
 from pipelines.engines.engine import Engine, Slab, read_ahead, slabs
-from pipelines.errors import InputError, WeightsError
-from pipelines.in_memory import translated
-from pipelines.inputs import checked_slices, only_input
-from pipelines.ldct_denoise import gate as gates
+from pipelines.errors import WeightsError
+from pipelines.inputs import checked_slices
 from pipelines.ldct_denoise.network import CONTEXT, DenoisingNetwork
 from pipelines.ldct_denoise.quality import Calibration, QualityMeter, read_calibration
 from pipelines.ldct_denoise.strength import blend, effective_strength
 from pipelines.recording import AfterLastSlice, recorded
-
-if TYPE_CHECKING:
-    from dicom_profiles.source import Source
+from pipelines.scanner import Scanner
 
 NAME = "ldct_denoise"
-INPUT, INPUT_UNIT = "CT", "HU"
+INPUT = "CT"
 
 SLABS_AHEAD = 4
 """Slabs that a thread reads and decodes while the network runs."""
@@ -60,45 +44,47 @@ def load(device: str = "auto", threads: int = 0) -> LowDoseCtDenoising:
     return LowDoseCtDenoising(card, engine, read_calibration(catalog.folder(NAME)))
 
 
-class LowDoseCtDenoising:
-    """Denoises low-dose CT; see `pipelines.contract.Pipeline`.
+@dataclass(frozen=True, eq=False)
+class LowDoseCtDenoising(Scanner):
+    """Denoises low-dose CT.
 
-    Args:
-        card: the model card.
+    Attributes:
         engine: runs the network.
         calibration: what the model's inputs look like, and the limits of quality.
     """
 
-    def __init__(self, card: ModelCard, engine: Engine, calibration: Calibration) -> None:
-        self.card = card
-        self.engine = engine
-        self.calibration = calibration
+    engine: Engine
+    calibration: Calibration
 
-    def gate(self, inputs: Mapping[str, Source]) -> GateVerdict:
-        """Whether the series is in the model's scope, from its headers alone."""
-        return gates.gate(inputs, self.card)
-
-    def translate(
-        self,
-        inputs: Mapping[str, SliceSource],
-        parameters: Parameters | None = None,
-        progress: Progress = no_progress,
+    def start(
+        self, sources: Mapping[str, SliceSource], values: Mapping[str, float], progress: Progress
     ) -> Translation:
-        """Start to denoise `{"CT": source}`; work happens while the slices are taken."""
-        source = only_input(inputs, INPUT, INPUT_UNIT, self.card.name)
-        if 0 in source.shape:
-            raise InputError(f"The CT should hold slices, rows and columns, got {source.shape}.")
-        run = _Run(self, source, self.card.parameters_from(parameters), progress)
-        return Translation(run.slices(), run.record)
+        """Start to denoise `{"CT": source}`."""
+        record: AfterLastSlice[QualityRecord] = AfterLastSlice("The quality record")
+        return Translation(self._slices(sources[INPUT], values, progress, record), record)
 
-    def __call__(
-        self, inputs: Mapping[str, Volume], parameters: Parameters | None = None
-    ) -> Result:
-        """Denoise `{"CT": volume}` in memory."""
-        grid = only_input(inputs, INPUT, INPUT_UNIT, self.card.name)
-        return translated(self, inputs, grid, parameters)
+    def _slices(
+        self,
+        source: SliceSource,
+        values: Mapping[str, float],
+        progress: Progress,
+        record: AfterLastSlice[QualityRecord],
+    ) -> Generator[Slice, None, None]:
+        """The denoised slices; the record is there before the last one is handed out."""
+        total = source.shape[0]
+        meter = QualityMeter(total, self.calibration)
+        model = self.card.identity(self.calibration.sha256)
+        strength = effective_strength(values["strength"], values["dose_share"])
+        with closing(self._pairs(source)) as pairs:
+            for done, (before, after) in enumerate(pairs, start=1):
+                blended = blend(before, after, strength)
+                meter.add(before, blended)
+                if done == total:
+                    record.set(recorded(meter, values, model, self.engine.facts, total))
+                progress(done, total)
+                yield blended
 
-    def pairs(self, source: SliceSource) -> Generator[tuple[Slice, Slice], None, None]:
+    def _pairs(self, source: SliceSource) -> Generator[tuple[Slice, Slice], None, None]:
         """Every slice before and after, in order; a thread reads ahead of the network."""
         under_way: deque[Slab] = deque()
 
@@ -113,41 +99,3 @@ class LowDoseCtDenoising:
         with closing(ready), closing(self.engine.run(noted(ready))) as batches:
             for outputs in batches:
                 yield from zip(under_way.popleft(), outputs, strict=True)
-
-    def record(
-        self, meter: QualityMeter, values: Mapping[str, float], slices: int
-    ) -> QualityRecord:
-        """The quality record of a series that has gone through."""
-        model = self.card.identity(self.calibration.sha256)
-        return recorded(meter, values, model, self.engine.facts, slices)
-
-
-class _Run:
-    """One translation under way."""
-
-    def __init__(
-        self,
-        pipeline: LowDoseCtDenoising,
-        source: SliceSource,
-        values: Mapping[str, float],
-        progress: Progress,
-    ) -> None:
-        self._pipeline = pipeline
-        self._source = source
-        self._values = values
-        self._progress = progress
-        self.record: AfterLastSlice[QualityRecord] = AfterLastSlice("The quality record")
-
-    def slices(self) -> Generator[Slice, None, None]:
-        """The denoised slices; the record is there before the last one is handed out."""
-        total = self._source.shape[0]
-        meter = QualityMeter(total, self._pipeline.calibration)
-        strength = effective_strength(self._values["strength"], self._values["dose_share"])
-        with closing(self._pipeline.pairs(self._source)) as pairs:
-            for done, (before, after) in enumerate(pairs, start=1):
-                blended = blend(before, after, strength)
-                meter.add(before, blended)
-                if done == total:
-                    self.record.set(self._pipeline.record(meter, self._values, total))
-                self._progress(done, total)
-                yield blended

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from pipelines.engines.choose import Trial, choose_engine
 from pipelines.engines.engine import Engine
-from pipelines.errors import InputError, WeightsError
+from pipelines.errors import WeightsError
 from pipelines.mr_to_ct.networks import Design, build
 from pipelines.mr_to_ct.stacked import Stacked
 
@@ -91,19 +91,6 @@ def load_models(weights: bytes, device: str, threads: int) -> dict[tuple[str, ..
         engine = choose_engine(whole, design.context, device, threads, _trial(design))
         models[design.inputs] = Model(name, design, engine)
     return models
-
-
-def model_for(models: Mapping[tuple[str, ...], Model], keys: set[str]) -> Model:
-    """The model whose inputs these are.
-
-    Raises:
-        InputError: no model takes exactly these.
-    """
-    for inputs, model in models.items():
-        if set(inputs) == keys:
-            return model
-    known = ", or ".join(" and ".join(inputs) for inputs in models)
-    raise InputError(f"mr_to_ct takes {known}; got: {', '.join(sorted(keys)) or 'nothing'}.")
 
 
 def _trial(design: Design) -> Trial:

@@ -5,31 +5,17 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from dicom_profiles.volume import Volume
 from pipelines import catalog
-from pipelines.card import ModelCard
-from pipelines.contract import (
-    GateVerdict,
-    Parameters,
-    Progress,
-    QualityRecord,
-    Result,
-    Slice,
-    SliceSource,
-    Translation,
-    no_progress,
-)
+from pipelines.contract import Progress, QualityRecord, Slice, SliceSource, Translation
 from pipelines.engines.engine import read_ahead, slabs
 from pipelines.errors import InputError
-from pipelines.in_memory import translated
-from pipelines.inputs import checked_slices, refuse_other_units
-from pipelines.mr_to_ct import gate as gates
-from pipelines.mr_to_ct.models import Model, load_models, model_for
+from pipelines.inputs import checked_slices
+from pipelines.mr_to_ct.models import Model, load_models
 from pipelines.mr_to_ct.outline import outside
 from pipelines.mr_to_ct.padding import filled, reach_of
 from pipelines.mr_to_ct.quality import (
@@ -42,9 +28,7 @@ from pipelines.mr_to_ct.scaling import bright_end, scaled
 from pipelines.mr_to_ct.stacked import stacked
 from pipelines.mr_to_ct.working_grid import WorkingGrid
 from pipelines.recording import AfterLastSlice, recorded
-
-if TYPE_CHECKING:
-    from dicom_profiles.source import Source
+from pipelines.scanner import Scanner
 
 NAME = "mr_to_ct"
 
@@ -75,49 +59,26 @@ def load(device: str = "auto", threads: int = 0) -> MrToCt:
     return MrToCt(card, models, read_calibration(catalog.folder(NAME)))
 
 
-class MrToCt:
-    """Makes CT of MR; see `pipelines.contract.Pipeline`.
+@dataclass(frozen=True, eq=False)
+class MrToCt(Scanner):
+    """Makes CT of MR.
 
-    Args:
-        card: the model card.
-        models: by the inputs that they take.
+    Attributes:
+        models: by the inputs that they take, which are the card's sets.
         calibration: what their inputs look like.
     """
 
-    def __init__(
-        self,
-        card: ModelCard,
-        models: Mapping[tuple[str, ...], Model],
-        calibration: Calibration,
-    ) -> None:
-        self.card = card
-        self.models = models
-        self.calibration = calibration
+    models: Mapping[tuple[str, ...], Model]
+    calibration: Calibration
 
-    def gate(self, inputs: Mapping[str, Source]) -> GateVerdict:
-        """Whether the series are in the models' scope, from their headers alone."""
-        return gates.gate(inputs, self.card)
-
-    def translate(
-        self,
-        inputs: Mapping[str, SliceSource],
-        parameters: Parameters | None = None,
-        progress: Progress = no_progress,
+    def start(
+        self, sources: Mapping[str, SliceSource], values: Mapping[str, float], progress: Progress
     ) -> Translation:
         """Start to translate `{"IP": …, "OOP": …}`, `{"IP": …}` or `{"T1": …}`."""
-        model = model_for(self.models, set(inputs))
-        sources = [inputs[key] for key in model.design.inputs]
-        _refuse_other_grids(sources)
-        run = _Run(self, model, sources, self.card.parameters_from(parameters), progress)
+        given = list(sources.values())
+        _refuse_other_grids(given)
+        run = _Run(self, self.models[tuple(sources)], given, values, progress)
         return Translation(run.slices(), run.record)
-
-    def __call__(
-        self, inputs: Mapping[str, Volume], parameters: Parameters | None = None
-    ) -> Result:
-        """Translate volumes in memory; the output lies on the grid of the first of them."""
-        refuse_other_units(inputs, "1")
-        grid = inputs[model_for(self.models, set(inputs)).design.inputs[0]]
-        return translated(self, inputs, grid, parameters)
 
 
 class _Run:
@@ -211,11 +172,9 @@ class _Run:
 
 
 def _refuse_other_grids(sources: list[SliceSource]) -> None:
-    """All modalities have to lie on one grid, and to hold something."""
-    first = sources[0]
-    if 0 in first.shape:
-        raise InputError(f"The MR should hold slices, rows and columns, got {first.shape}.")
-    for other in sources[1:]:
+    """All modalities have to lie on one grid."""
+    first, *others = sources
+    for other in others:
         if other.shape != first.shape:
             raise InputError(f"The phases should have one shape, got {first.shape}, {other.shape}.")
         corner = np.array([*other.shape, 1], np.float64)

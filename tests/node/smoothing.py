@@ -12,49 +12,36 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.ndimage import uniform_filter
 
-from dicom_profiles.source import Source
-from dicom_profiles.volume import Volume
 from pipelines import catalog
 from pipelines.card import ModelCard
 from pipelines.contract import (
     EngineFacts,
-    GateVerdict,
-    Parameters,
     Progress,
     QualityRecord,
-    Result,
     Slice,
     SliceSource,
     Translation,
-    no_progress,
 )
-from pipelines.gates import gate
+from pipelines.scanner import Scanner
 
 ENGINE = EngineFacts("box filter", "cpu", "any", "fp32", {}, 0.0)
 
 
-@dataclass
-class Smoothing:
+@dataclass(frozen=True, eq=False)
+class Smoothing(Scanner):
     """Smooths every slice; the quality is RED at a strength up to 0.5.
 
     Attributes:
         pause_s: waits so long at every slice, as a slow network would.
     """
 
-    pause_s: float = 0.0
     card: ModelCard = field(default_factory=lambda: catalog.card("ldct_denoise"))
+    pause_s: float = 0.0
 
-    def gate(self, inputs: Mapping[str, Source]) -> GateVerdict:
-        return gate(self.card.name, inputs)
-
-    def translate(
-        self,
-        inputs: Mapping[str, SliceSource],
-        parameters: Parameters | None = None,
-        progress: Progress = no_progress,
+    def start(
+        self, sources: Mapping[str, SliceSource], values: Mapping[str, float], progress: Progress
     ) -> Translation:
-        source = inputs["CT"]
-        values = self.card.parameters_from(parameters)
+        source = sources["CT"]
 
         def slices() -> Generator[Slice, None, None]:
             for done, image in enumerate(source.slices(), start=1):
@@ -74,8 +61,3 @@ class Smoothing:
             slices=source.shape[0],
         )
         return Translation(slices(), lambda: record)
-
-    def __call__(
-        self, inputs: Mapping[str, Volume], parameters: Parameters | None = None
-    ) -> Result:
-        raise NotImplementedError("the node streams")

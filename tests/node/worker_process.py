@@ -16,4 +16,4 @@ if __name__ == "__main__":
     parser.add_argument("--pause-s", type=float, default=0.0)
     arguments = parser.parse_args()
     set_up_logging()
-    run(load_config(arguments.config), lambda _name: Smoothing(arguments.pause_s))
+    run(load_config(arguments.config), lambda _name: Smoothing(pause_s=arguments.pause_s))

@@ -8,9 +8,10 @@ import numpy.typing as npt
 import pytest
 
 from dicom_profiles.volume import Volume
+from pipelines import catalog
 from pipelines.contract import Slice, VolumeSource
 from pipelines.errors import InputError
-from pipelines.inputs import checked_slices, only_input, refuse_other_units
+from pipelines.inputs import checked_slices, refuse_empty, refuse_other_units, taken
 
 
 def volume(unit: str = "HU") -> Volume:
@@ -30,26 +31,35 @@ class Claiming:
         return iter(self.given)
 
 
-def test_the_one_input_is_handed_out() -> None:
-    ct = volume()
-    assert only_input({"CT": ct}, "CT", "HU", "scanner") is ct
-    source = VolumeSource(volume("1"))  # sources were checked by the gate
-    assert only_input({"CT": source}, "CT", "HU", "scanner") is source
+def test_inputs_come_in_the_order_of_the_card() -> None:
+    inputs = {"OOP": volume("1"), "IP": volume("1")}
+    found = taken(inputs, catalog.card("mr_to_ct"))
+    assert list(found) == ["IP", "OOP"]
+    assert found == inputs
 
 
 @pytest.mark.parametrize(
     ("keys", "got"), [((), "nothing"), (("MR",), "MR"), (("MR", "CT"), "CT, MR")]
 )
 def test_other_inputs_are_refused_by_name(keys: tuple[str, ...], got: str) -> None:
-    with pytest.raises(InputError, match=f"^scanner takes one input, 'CT'; got: {got}.$"):
-        only_input({key: volume() for key in keys}, "CT", "HU", "scanner")
+    with pytest.raises(InputError, match=f"^ldct_denoise takes CT; got: {got}.$"):
+        taken(dict.fromkeys(keys, volume()), catalog.card("ldct_denoise"))
+    with pytest.raises(InputError, match="takes IP and OOP, or IP, or T1; got: OOP"):
+        taken({"OOP": volume()}, catalog.card("mr_to_ct"))
 
 
 def test_another_unit_is_refused() -> None:
     with pytest.raises(InputError, match="'CT' should be in HU, got a volume in '1'"):
-        only_input({"CT": volume("1")}, "CT", "HU", "scanner")
+        refuse_other_units({"CT": volume("1")}, catalog.card("ldct_denoise"))
     with pytest.raises(InputError, match=r"'OOP' has no unit \('1'\), got a volume in 'HU'"):
-        refuse_other_units({"IP": volume("1"), "OOP": volume("HU")}, "1")
+        refuse_other_units({"IP": volume("1"), "OOP": volume("HU")}, catalog.card("mr_to_ct"))
+
+
+@pytest.mark.parametrize("shape", [(0, 3, 4), (2, 0, 4), (2, 3, 0)])
+def test_what_holds_nothing_is_refused(shape: tuple[int, int, int]) -> None:
+    refuse_empty({"CT": Claiming((1, 1, 1), [])})
+    with pytest.raises(InputError, match="'LE' should hold slices, rows and columns, got"):
+        refuse_empty({"CT": Claiming((2, 3, 4), []), "LE": Claiming(shape, [])})
 
 
 def test_slices_pass_unchanged() -> None:

@@ -100,7 +100,7 @@ def test_air_alone_is_red(scanner: Pipeline) -> None:
 
 
 def test_wrong_inputs_are_refused(scanner: Pipeline) -> None:
-    with pytest.raises(InputError, match="one input"):
+    with pytest.raises(InputError, match="takes CT; got: MR"):
         scanner({"MR": thigh()})
     with pytest.raises(InputError, match="HU"):
         scanner({"CT": Volume(thigh().voxels, thigh().affine, "1")})

@@ -192,8 +192,8 @@ def test_memory_does_not_grow_with_the_series(scanner: LowDoseCtDenoising) -> No
 @pytest.mark.parametrize(
     ("inputs", "sentence"),
     [
-        ({}, "takes one input, 'CT'; got: nothing"),
-        ({"MR": volume(phantom(3))}, "takes one input, 'CT'; got: MR"),
+        ({}, "takes CT; got: nothing"),
+        ({"MR": volume(phantom(3))}, "takes CT; got: MR"),
         ({"CT": volume(phantom(3)), "T1": volume(phantom(3))}, "got: CT, T1"),
         ({"CT": volume(phantom(3), "SUVbw")}, "should be in HU, got a volume in 'SUVbw'"),
         ({"CT": volume(phantom(3)[:0])}, "should hold slices"),

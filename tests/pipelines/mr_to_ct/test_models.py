@@ -6,8 +6,8 @@ import safetensors.torch
 import torch
 
 from pipelines.engines.engine import slabs
-from pipelines.errors import InputError, WeightsError
-from pipelines.mr_to_ct.models import load_models, model_for, read_networks, written
+from pipelines.errors import WeightsError
+from pipelines.mr_to_ct.models import load_models, read_networks, written
 from pipelines.mr_to_ct.networks import Design, build
 
 DESIGNS = {
@@ -33,7 +33,7 @@ def test_each_engine_computes_what_the_network_does(weights: bytes) -> None:
     models = load_models(weights, "cpu", 1)
     network = read_networks(weights)["in_n_out"][1].eval()
     images = np.random.default_rng(0).random((1, 2, 40, 36)).astype(np.float32)
-    model = model_for(models, {"OOP", "IP"})
+    model = models["IP", "OOP"]
     (batch,) = model.engine.run(slabs([images.reshape(80, 36)], 0, 1))
     with torch.no_grad():
         wanted = network(torch.from_numpy(images))[0, 0].numpy()
@@ -44,12 +44,6 @@ def test_the_fast_engines_are_proven(weights: bytes) -> None:
     models = load_models(weights, "cpu", 1)
     assert models["T1",].engine.facts.name == "ncnn"
     assert all(model.engine.facts.largest_difference <= 0.5 for model in models.values())
-
-
-@pytest.mark.parametrize("keys", [set(), {"OOP"}, {"IP", "T1"}])
-def test_other_inputs_have_no_model(weights: bytes, keys: set[str]) -> None:
-    with pytest.raises(InputError, match="IP and OOP, or T1"):
-        model_for(load_models(weights, "cpu", 1), keys)
 
 
 def test_other_weights_are_refused(weights: bytes) -> None:

@@ -12,6 +12,7 @@ import pytest
 from dicom_profiles.volume import Volume
 from pipelines import catalog, load
 from pipelines.contract import Pipeline
+from pipelines.mr_to_ct.models import read_networks
 from trainers.dual_echo import simulate_dual_echo
 from trainers.metrics.intensity import mae
 from trainers.metrics.measurement import ALL_HU, Mask
@@ -41,6 +42,12 @@ def error(output: npt.NDArray[np.float32], truth: npt.NDArray[np.float32]) -> fl
 def test_the_weights_are_those_on_the_card() -> None:
     assert catalog.verify("mr_to_ct") == catalog.card("mr_to_ct").weights.sha256
     assert catalog.weights_path("mr_to_ct").stat().st_size < 6_000_000
+
+
+def test_there_is_a_model_for_every_set_of_inputs_on_the_card() -> None:
+    networks = read_networks(catalog.weights_path("mr_to_ct").read_bytes())
+    named = {design.inputs for design, _ in networks.values()}
+    assert named == set(catalog.card("mr_to_ct").accepted_sets)
 
 
 def test_both_phases_beat_one_where_the_truth_is_known(
