@@ -14,9 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.ct_to_pet.input_distance import FEATURES, Features, KnownGroup, body_features
+from pipelines.ct_to_pet.input_distance import FEATURES, KnownGroup, body_features
+from pipelines.features import Features
 from trainers.ct_pet_bank import read_bank
 from trainers.readers.ct_pet import CubePair
+from trainers.training.script import exit_code
 
 SHRINKAGE = 0.2
 """How much of the covariance is taken from its diagonal: few patients know few correlations."""
@@ -92,4 +94,4 @@ def calibration(groups: Sequence[KnownGroup], farthest: float) -> dict[str, obje
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(exit_code(main))

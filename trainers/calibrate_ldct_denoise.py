@@ -25,14 +25,10 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from dicom_profiles.reading import read_series
+from pipelines.features import Features, series_features
 from pipelines.ldct_denoise.blocks import blocks
-from pipelines.ldct_denoise.input_distance import (
-    FEATURES,
-    Features,
-    KnownInputs,
-    series_features,
-    slice_features,
-)
+from pipelines.ldct_denoise.input_distance import FEATURES, KnownInputs, slice_features
+from trainers.training.script import exit_code
 
 SEED = 20260101
 SLICES = 6  # looked at in each view of a volume
@@ -171,4 +167,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(exit_code(main))

@@ -26,18 +26,15 @@ from torch import Tensor, nn
 
 from pipelines import catalog
 from pipelines.calibration import CALIBRATION_FILE
+from pipelines.features import series_features
 from pipelines.mr_to_ct.models import read_networks, written
 from pipelines.mr_to_ct.networks import Design
 from pipelines.mr_to_ct.pipeline import NAME
-from pipelines.mr_to_ct.quality import (
-    BODY_ABOVE,
-    FEATURES,
-    series_features,
-    slice_features,
-)
+from pipelines.mr_to_ct.quality import BODY_ABOVE, FEATURES, slice_features
 from trainers.mr_ct_patches import Stack, every_slice, stack_of
 from trainers.mr_ct_sources import read_source
 from trainers.mr_to_ct import design_of, read_settings
+from trainers.training.script import exit_code
 
 LEAST_VARIANCE = 0.02
 """Added to each feature's variance: few series are known, and others differ more."""
@@ -140,4 +137,4 @@ def pin(folder: Path, content: bytes) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(exit_code(main))

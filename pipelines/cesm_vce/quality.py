@@ -1,6 +1,5 @@
 """The quality record's figures and the traffic light.
 
-GREEN: nothing unusual. AMBER: look before use. RED: the node holds the result for a person.
 The mammogram is held against those that the model knows (Mahalanobis distance of a few features),
 and the network is asked twice, the second time mirrored: where both answers differ it is unsure.
 """
@@ -16,11 +15,8 @@ from scipy import ndimage
 
 from pipelines.calibration import calibration_values
 from pipelines.cesm_vce.framing import SIZE, Framed, Plane
-
-GREEN, AMBER, RED = "GREEN", "AMBER", "RED"
-
-Features = npt.NDArray[np.float64]
-"""(len(FEATURES),) float64."""
+from pipelines.features import Features, mahalanobis
+from pipelines.lights import GREEN, NO_NUMBERS, light_of, unfamiliar, verdict_of
 
 FEATURES = ("size", "at_wall", "at_front", "tone", "fine", "coarse")
 """In this order: log odds of the breast's share of the square; shares of the chest wall's and of
@@ -55,8 +51,7 @@ class Calibration:
 
     def distance(self, features: Features) -> float:
         """Mahalanobis distance."""
-        away = features - self.centre
-        return float(np.sqrt(away @ self.precision @ away))
+        return mahalanobis(features, self.centre, self.precision)
 
 
 def read_calibration(folder: Path) -> Calibration:
@@ -148,31 +143,13 @@ class QualityMeter:
     def verdict(self) -> tuple[str, tuple[str, ...]]:
         """The light and a sentence for everything that is not green, worst first."""
         known = self.calibration
-        findings: list[tuple[str, str]] = []
-        if not self.finite:
-            findings.append((RED, "The result holds values that are no numbers."))
-        light = _light(self.input_distance(), known.amber_distance, known.red_distance)
-        if light != GREEN:
-            how = "unlike" if light == RED else "unusual beside"
-            findings.append(
-                (
-                    light,
-                    f"The mammogram is {how} those that the model knows (distance "
-                    f"{self.input_distance():.1f}; usual is up to {known.amber_distance:.1f}).",
-                )
-            )
+        findings = [] if self.finite else [NO_NUMBERS]
+        findings += unfamiliar(
+            self.input_distance(), known.amber_distance, known.red_distance, "The mammogram is"
+        )
         unsure = self.figures["unsureness"]
-        light = _light(unsure, known.amber_unsureness, known.red_unsureness)
+        light = light_of(unsure, known.amber_unsureness, known.red_unsureness)
         if light != GREEN:
-            findings.append(
-                (
-                    light,
-                    f"The model is unsure: mirrored it gives values that differ by {unsure:.3f}.",
-                )
-            )
-        findings.sort(key=lambda finding: finding[0] != RED)
-        return (findings[0][0] if findings else GREEN), tuple(text for _, text in findings)
-
-
-def _light(value: float, amber: float, red: float) -> str:
-    return RED if value > red else AMBER if value > amber else GREEN
+            sentence = f"The model is unsure: mirrored it gives values that differ by {unsure:.3f}."
+            findings.append((light, sentence))
+        return verdict_of(findings)

@@ -17,9 +17,7 @@ import numpy.typing as npt
 
 from pipelines.calibration import calibration_values
 from pipelines.ct_to_pet.body import Mask
-
-Features = npt.NDArray[np.float64]
-"""(len(FEATURES),) float64."""
+from pipelines.features import Features, mahalanobis
 
 FEATURES = ("gas", "fat", "soft", "bone", "fat_hu", "soft_hu", "unevenness")
 """Log odds of four shares; median HU of fat and of soft tissue / 10; log of texture's median."""
@@ -53,8 +51,7 @@ class KnownGroup:
 
     def distance(self, features: Features) -> float:
         """Mahalanobis distance."""
-        away = features - self.centre
-        return float(np.sqrt(away @ self.precision @ away))
+        return mahalanobis(features, self.centre, self.precision)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """The quality record's figures and the traffic light of a synthetic PET.
 
-GREEN: nothing unusual. AMBER: look before use. RED: the node holds the result for a person. Every
-light comes with its sentence. PET from CT is a guess from anatomy: no figure here says that an
+PET from CT is a guess from anatomy: no figure here says that an
 uptake is right, only that nothing visible speaks against the way it was made.
 """
 
@@ -15,10 +14,10 @@ import numpy as np
 from pipelines.ct_to_pet.body import Mask
 from pipelines.ct_to_pet.districts import Districts, shares
 from pipelines.ct_to_pet.grid import CUBE_MM, Cubes
-from pipelines.ct_to_pet.input_distance import Calibration, Features
+from pipelines.ct_to_pet.input_distance import Calibration
 from pipelines.ct_to_pet.stitching import seam
-
-GREEN, AMBER, RED = "GREEN", "AMBER", "RED"
+from pipelines.features import Features
+from pipelines.lights import AMBER, NO_NUMBERS, RED, Finding, unfamiliar, verdict_of
 
 LEAST_DISTRICT_SHARE = 0.01
 """A district with less of the body than this is not worth a warning."""
@@ -35,9 +34,6 @@ SEAM = {AMBER: 1.6, RED: 3.0}
 
 DIFFER = "District models and single model differ by {:.0%} of the mean SUV."
 SEAM_SHOWS = "A seam shows where districts meet: {:.1f} times as steep as beside it."
-
-Finding = tuple[str, str]
-"""A light and its sentence."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,13 +81,11 @@ def verdict(
     made: Made, measured: Mapping[str, float], distance: float, calibration: Calibration
 ) -> tuple[str, tuple[str, ...]]:
     """The light and a sentence for everything that is not green, worst first."""
-    findings = [*_body(measured), *_input(distance, calibration), *_plausible(measured)]
+    findings = _body(measured) + unfamiliar(distance, calibration.amber, calibration.red)
+    findings += _plausible(measured)
     if not np.isfinite(made.suv).all():
-        findings.append((RED, "The result holds values that are no numbers."))
-    findings += _untaught(made, measured)
-    findings.sort(key=lambda finding: finding[0] != RED)
-    light = findings[0][0] if findings else GREEN
-    return light, tuple(sentence for _, sentence in findings)
+        findings.append(NO_NUMBERS)
+    return verdict_of(findings + _untaught(made, measured))
 
 
 def _body(measured: Mapping[str, float]) -> list[Finding]:
@@ -99,20 +93,6 @@ def _body(measured: Mapping[str, float]) -> list[Finding]:
     if litres >= SMALLEST_BODY_L:
         return []
     return [(RED, f"Hardly a body is to be seen ({litres:.2f} l); nothing can be said of uptake.")]
-
-
-def _input(distance: float, calibration: Calibration) -> list[Finding]:
-    if distance <= calibration.amber:
-        return []
-    light = RED if distance > calibration.red else AMBER
-    how = "unlike" if light == RED else "unusual beside"
-    return [
-        (
-            light,
-            f"The images are {how} those that the model knows (distance {distance:.1f}; usual is "
-            f"up to {calibration.amber:.1f}).",
-        )
-    ]
 
 
 def _plausible(measured: Mapping[str, float]) -> list[Finding]:

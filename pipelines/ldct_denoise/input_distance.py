@@ -12,10 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.features import Features, mahalanobis
 from pipelines.ldct_denoise.blocks import Blocks
-
-Features = npt.NDArray[np.float64]
-"""(len(FEATURES),) float64; NaN where a slice does not tell."""
 
 FEATURES = (
     "air_share",
@@ -63,8 +61,7 @@ class KnownInputs:
 
     def distance(self, features: Features) -> float:
         """Mahalanobis distance; a feature that is not known counts as usual."""
-        away = np.nan_to_num(features - self.centre, nan=0.0)
-        return float(np.sqrt(away @ self.precision @ away))
+        return mahalanobis(features, self.centre, self.precision)
 
 
 def slice_features(now: Blocks, before: Blocks | None) -> Features:
@@ -83,15 +80,6 @@ def slice_features(now: Blocks, before: Blocks | None) -> Features:
         fine = np.quantile(np.maximum(now.fine[body], LEAST_DEVIATION_HU), 0.25)
         noise = np.log([even, uneven / even, fine / even])
     return np.concatenate([shares, noise, [_likeness(now, before)]])
-
-
-def series_features(slices: list[Features]) -> Features:
-    """Describe a series by the mean over its slices, of those that tell."""
-    table = np.array(slices)
-    known = np.isfinite(table)
-    counts = known.sum(axis=0)
-    sums = np.where(known, table, 0.0).sum(axis=0)
-    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
 def _shares(now: Blocks) -> Features:

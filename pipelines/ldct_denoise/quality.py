@@ -1,9 +1,4 @@
-"""The quality record's figures and the traffic light.
-
-GREEN: nothing unusual. AMBER: look before use. RED: the node holds the result for a person.
-Every light comes with its sentence. All figures are gathered slice by slice in bounded memory.
-"""
-
+"""The quality record's figures and the traffic light, gathered slice by slice, memory bounded."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -13,20 +8,14 @@ import numpy as np
 
 from pipelines.calibration import calibration_values
 from pipelines.contract import Slice
+from pipelines.features import Features, series_features
 from pipelines.ldct_denoise.anatomy import Shifts, edges_kept, noise
 from pipelines.ldct_denoise.blocks import Blocks, block_means, blocks
-from pipelines.ldct_denoise.input_distance import (
-    FEATURES,
-    Features,
-    KnownInputs,
-    series_features,
-    slice_features,
-)
+from pipelines.ldct_denoise.input_distance import FEATURES, KnownInputs, slice_features
+from pipelines.lights import GREEN, NO_NUMBERS, light_of, unfamiliar, verdict_of
 
 SAMPLED_SLICES = 32
 """Slices of a series that are looked at closely; the others only by their block means."""
-
-GREEN, AMBER, RED = "GREEN", "AMBER", "RED"
 
 
 @dataclass(frozen=True)
@@ -48,7 +37,7 @@ class Limit:
         value, amber, red = abs(figure), self.amber, self.red
         if self.low:
             value, amber, red = -figure, -amber, -red
-        return RED if value > red else AMBER if value > amber else GREEN
+        return light_of(value, amber, red)
 
 
 def _shift(tissue: str, amber: float, red: float) -> Limit:
@@ -158,29 +147,12 @@ class QualityMeter:
 
     def verdict(self) -> tuple[str, tuple[str, ...]]:
         """The light and a sentence for everything that is not green, worst first."""
-        findings = [*self._input_findings()]
+        known = self._known
+        findings = [] if self._shifts.finite else [NO_NUMBERS]
+        findings += unfamiliar(self.input_distance(), known.amber, known.red)
         measured = self.measurements()
         for name, limit in LIMITS.items():
             light = limit.light(measured[name]) if name in measured else GREEN
             if light != GREEN:
                 findings.append((light, limit.sentence.format(measured[name])))
-        findings.sort(key=lambda finding: finding[0] != RED)
-        light = findings[0][0] if findings else GREEN
-        return light, tuple(sentence for _, sentence in findings)
-
-    def _input_findings(self) -> list[tuple[str, str]]:
-        findings = []
-        if not self._shifts.finite:
-            findings.append((RED, "The result holds values that are no numbers."))
-        distance = self.input_distance()
-        if distance > self._known.amber:
-            light = RED if distance > self._known.red else AMBER
-            how = "unlike" if light == RED else "unusual beside"
-            findings.append(
-                (
-                    light,
-                    f"The images are {how} those that the model knows (distance "
-                    f"{distance:.1f}; usual is up to {self._known.amber:.1f}).",
-                )
-            )
-        return findings
+        return verdict_of(findings)

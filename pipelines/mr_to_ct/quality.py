@@ -1,6 +1,5 @@
 """The quality record's figures and the traffic light.
 
-GREEN: nothing unusual. AMBER: look before use. RED: the node holds the result for a person.
 The input is held against those that the model knows (Mahalanobis distance of a few features); the
 outline of the body has to be the same before and after; tissue has to have its CT number, and most
 of it has to lie where there is an image; and the network is asked a second time, mirrored: where
@@ -18,11 +17,17 @@ import numpy.typing as npt
 
 from pipelines.calibration import calibration_values
 from pipelines.contract import Slice
-
-GREEN, AMBER, RED = "GREEN", "AMBER", "RED"
-
-Features = npt.NDArray[np.float64]
-"""(len(FEATURES),) float64; NaN where a slice does not tell."""
+from pipelines.features import Features, mahalanobis, series_features
+from pipelines.lights import (
+    AMBER,
+    GREEN,
+    NO_NUMBERS,
+    RED,
+    Finding,
+    light_of,
+    unfamiliar,
+    verdict_of,
+)
 
 FEATURES = ("body", "dark", "middle", "contrast", "grain", "phases")
 """In this order: share of the image that is body (log odds); share of the body that is dark (log
@@ -71,8 +76,7 @@ class KnownInputs:
 
     def distance(self, features: Features) -> float:
         """Mahalanobis distance; a feature that is not known counts as usual."""
-        away = np.nan_to_num(features - self.centre, nan=0.0)
-        return float(np.sqrt(away @ self.precision @ away))
+        return mahalanobis(features, self.centre, self.precision)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,14 +132,6 @@ def slice_features(images: npt.NDArray[np.float32]) -> Features:
             phases,
         ]
     )
-
-
-def series_features(slices: list[Features]) -> Features:
-    """Describe a series by the mean over its slices, of those that tell; NaN where none does."""
-    table = np.array(slices)
-    counts = np.isfinite(table).sum(axis=0)
-    sums = np.where(np.isfinite(table), table, 0.0).sum(axis=0)
-    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
 @dataclass
@@ -210,30 +206,16 @@ class QualityMeter:
     def verdict(self) -> tuple[str, tuple[str, ...]]:
         """The light and a sentence for everything that is not green, worst first."""
         findings = [(AMBER, remark) for remark in self.remarks]
-        findings += [*self._input_findings(), *self._output_findings()]
-        findings.sort(key=lambda finding: finding[0] != RED)
-        return (findings[0][0] if findings else GREEN), tuple(text for _, text in findings)
+        known = self.known
+        findings += unfamiliar(self.input_distance(), known.amber_distance, known.red_distance)
+        return verdict_of([*findings, *self._output_findings()])
 
-    def _input_findings(self) -> list[tuple[str, str]]:
-        known, distance = self.known, self.input_distance()
-        light = _light(distance, known.amber_distance, known.red_distance)
-        if light == GREEN:
-            return []
-        how = "unlike" if light == RED else "unusual beside"
-        sentence = (
-            f"The images are {how} those that the model knows (distance {distance:.1f}; usual is "
-            f"up to {known.amber_distance:.1f})."
-        )
-        return [(light, sentence)]
-
-    def _output_findings(self) -> list[tuple[str, str]]:
-        findings = []
-        if not self.finite:
-            findings.append((RED, "The result holds values that are no numbers."))
+    def _output_findings(self) -> list[Finding]:
+        findings = [] if self.finite else [NO_NUMBERS]
         if not np.isfinite(self._features).any():
             findings.append((RED, "No slice of the MR shows a body; nothing can be said of a CT."))
         agree = self.outlines_agree()
-        light = _light(1 - agree, 1 - FEWEST_SURE, 1 - FEWEST_AGREEING)
+        light = light_of(1 - agree, 1 - FEWEST_SURE, 1 - FEWEST_AGREEING)
         if light != GREEN:
             findings.append(
                 (light, f"The body's outline is another one than in the MR (Dice {agree:.2f}).")
@@ -249,16 +231,12 @@ class QualityMeter:
             )
         unsure = self.measurements()["unsureness_hu"]
         known = self.known
-        light = _light(unsure, known.amber_unsureness_hu, known.red_unsureness_hu)
+        light = light_of(unsure, known.amber_unsureness_hu, known.red_unsureness_hu)
         if light != GREEN:
             findings.append(
                 (light, f"The model is unsure: mirrored it differs by {unsure:.0f} HU in the body.")
             )
         return findings
-
-
-def _light(value: float, amber: float, red: float) -> str:
-    return RED if value > red else AMBER if value > amber else GREEN
 
 
 def _log_odds(share: float) -> float:

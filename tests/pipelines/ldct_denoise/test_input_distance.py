@@ -4,14 +4,7 @@ import numpy as np
 import pytest
 
 from pipelines.ldct_denoise.blocks import blocks
-from pipelines.ldct_denoise.input_distance import (
-    FEATURES,
-    KnownInputs,
-    series_features,
-    slice_features,
-)
-
-SIZE = len(FEATURES)
+from pipelines.ldct_denoise.input_distance import FEATURES, slice_features
 
 
 def feature(name: str, image: np.ndarray, before: np.ndarray | None = None) -> float:
@@ -50,18 +43,3 @@ def test_likeness_is_high_for_neighbours_and_low_for_noise() -> None:
         abs(feature("likeness", body(0) * 0 + body(80, 1) - body(0), body(80, 2) - body(0))) < 0.3
     )
     assert np.isnan(feature("likeness", body(20)))
-
-
-def test_a_series_is_the_mean_of_the_slices_that_tell() -> None:
-    table = [np.array([1.0, np.nan]), np.array([3.0, np.nan]), np.array([np.nan, np.nan])]
-    np.testing.assert_array_equal(series_features(table), [2.0, np.nan])
-
-
-def test_distance_is_that_of_mahalanobis_and_forgives_what_is_not_known() -> None:
-    known = KnownInputs(np.ones(SIZE), np.eye(SIZE) * 4, amber=1, red=2)
-    assert known.distance(np.ones(SIZE)) == 0
-    away = np.ones(SIZE)
-    away[3] += 3
-    assert known.distance(away) == pytest.approx(6)
-    away[3] = np.nan
-    assert known.distance(away) == 0
