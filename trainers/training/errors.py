@@ -4,6 +4,7 @@ The tree:
 
     TrainingError
     ├── SettingsError      a knob has a value that cannot be used here
+    ├── SourceError        a source is of no kind that we know, is not there, or holds nothing
     ├── StepError          an optimiser step was not given what it was opened for
     └── CheckpointError    a checkpoint is missing, or is of another run
 """
@@ -11,12 +12,16 @@ The tree:
 from __future__ import annotations
 
 
-class TrainingError(Exception):
+class TrainingError(ValueError):
     """A training run cannot go on."""
 
 
 class SettingsError(TrainingError):
     """A knob has a value that cannot be used here."""
+
+
+class SourceError(TrainingError):
+    """A source is of no kind that we know, is not there, or holds nothing."""
 
 
 class StepError(TrainingError):
