@@ -1,4 +1,5 @@
 """The quality record's figures and the traffic light, gathered slice by slice, memory bounded."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
