@@ -3,103 +3,109 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
+from node import queue_records
 from node.database import jobs
-from node.jobs import JobState
+from node.jobs import Job, JobState
+from node.queue_records import ENDED, prune_workflows
+from tests.node.dbos_tables import dbos_table, launched, record, recorded
 from tests.node.dispatch.scp import StorageSCP, storage_scp
 from tests.node.job_node import JobNode, empty, job_node
 from tests.servers import wait_until
 
-LONG_AGO = datetime.now(UTC) - timedelta(days=30)
+NOW = datetime.now(UTC)
+LONG_AGO = NOW - timedelta(days=30)
 
 
-@pytest.fixture(scope="module")
-def scp() -> Iterator[StorageSCP]:
-    with storage_scp() as running:
-        yield running
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def node(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[JobNode]:
+    """A node whose DBOS is launched in this process."""
+    url = "sqlite" if request.param == "sqlite" else request.getfixturevalue("postgresql")
+    with job_node(tmp_path, StorageSCP(port=1), url) as made:
+        empty(made.database)
+        with launched(made):
+            yield made
 
 
-@contextmanager
-def of_dbos(node: JobNode, table: str) -> Iterator[tuple[Connection, str]]:
-    """A connection to DBOS's database, and the name of one of its tables there."""
-    url, name = node.config.node.database, f"dbos.{table}"
-    if url == "sqlite":
-        url, name = f"sqlite:///{node.config.node.data_dir / 'dbos.sqlite'}", table
-    engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
-    with engine.begin() as connection:
-        yield connection, name
-    engine.dispose()
-
-
-def recorded(node: JobNode, table: str = "workflow_status", status: str = "") -> list[str]:
-    """Workflow ids in one of DBOS's tables; where asked for, those of a status."""
-    with of_dbos(node, table) as (connection, name):
-        only = f"WHERE status = '{status}'" if status else ""
-        query = sa.text(f"SELECT workflow_uuid FROM {name} {only}")
-        return [row[0] for row in connection.execute(query)]
-
-
-def age_records(node: JobNode) -> None:
-    """All workflows began long ago."""
-    with of_dbos(node, "workflow_status") as (connection, name):
-        milliseconds = int(LONG_AGO.timestamp() * 1000)
-        connection.execute(sa.text(f"UPDATE {name} SET created_at = {milliseconds}"))
-
-
-def prune(node: JobNode) -> None:
-    """A worker that has just started sweeps."""
-    node.workers[-1].terminate()
-    assert node.workers[-1].wait(60) == 0
-    worker = node.start_worker()
-    wait_until(
-        lambda: "workflows_pruned" in (node.folder / "worker-1.log").read_text(),
-        90,
-        "the records to be deleted",
-    )
-    worker.terminate()
-    assert worker.wait(60) == 0
-
-
-def check_that_only_old_records_go(node: JobNode) -> None:
-    old, fresh, held = (node.make_job(slices) for slices in (8, 9, 10))
-    node.start_worker()
-    for job in (old, fresh, held):
-        node.wait_for(job, JobState.SENT, JobState.COMMITTED)
-    # make, deliver, commit of each job: after the end of the job comes that of its last workflow
-    wait_until(lambda: len(recorded(node, status="SUCCESS")) == 9, 90, "all workflows to end")
-    assert all(node.ledger.require(job.id).finished for job in (old, fresh, held))
+def change(node: JobNode, job: Job, **values: Any) -> None:
     with node.database.begin() as connection:
-        rows: dict[str, dict[str, Any]] = {
-            old.id: {"finished": LONG_AGO},
-            held.id: {"finished": None, "state": JobState.HELD, "started": LONG_AGO},
-        }
-        for job_id, values in rows.items():
-            connection.execute(jobs.update().where(jobs.c.id == job_id).values(**values))
-    age_records(node)
-    prune(node)
-    left = {one.partition(".")[0] for one in recorded(node)}
-    assert left == {fresh.id, held.id}
-    assert len(recorded(node)) == 6
-    assert not any(old.id in one for one in recorded(node, "operation_outputs"))
-    assert node.ledger.require(old.id).run == old.run  # the job stays, and is not run again
-    assert node.job_of([uid for uids in old.sources.values() for uid in uids]).id == old.id
+        connection.execute(jobs.update().where(jobs.c.id == job.id).values(**values))
 
 
-def test_sqlite(tmp_path: Path, scp: StorageSCP) -> None:
-    with job_node(tmp_path, scp) as node:
-        check_that_only_old_records_go(node)
+def prune(node: JobNode) -> int:
+    return prune_workflows(node.database, node.config.retention, NOW)
 
 
-@pytest.mark.postgresql
-def test_postgresql(postgresql: str, tmp_path: Path, scp: StorageSCP) -> None:
-    with job_node(tmp_path, scp, postgresql) as node:
-        empty(node.database)
-        check_that_only_old_records_go(node)
+def test_what_ended_goes_and_what_may_go_on_stays(node: JobNode) -> None:
+    job = node.make_job(2)
+    change(node, job, state="COMMITTED", finished=LONG_AGO)
+    under_way = ["PENDING", "ENQUEUED", "DELAYED"]
+    for number, status in enumerate([*ENDED, *under_way]):
+        record(node, f"{job.id}.{number}", status, LONG_AGO)
+    assert prune(node) == len(ENDED)
+    kept = {f"{job.id}.{number}" for number in range(len(ENDED), len(ENDED) + len(under_way))}
+    assert set(recorded(node)) == set(recorded(node, "operation_outputs")) == kept
+    assert prune(node) == 0
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"state": "SENT", "finished": None},
+        {"state": "COMMITTED", "finished": NOW - timedelta(days=1)},
+    ],
+    ids=["under way", "ended yesterday"],
+)
+def test_workflows_of_a_job_that_may_need_them_stay(node: JobNode, values: dict[str, Any]) -> None:
+    job = node.make_job(2)
+    change(node, job, **values)
+    record(node, f"{job.id}.0", "SUCCESS", LONG_AGO)
+    assert prune(node) == 0
+    assert recorded(node) == [f"{job.id}.0"]
+
+
+def test_of_a_job_that_nobody_knows_only_what_is_old_goes(node: JobNode) -> None:
+    """Another node's, or one whose tables were lost."""
+    record(node, "unknown.0", "SUCCESS", LONG_AGO)
+    record(node, "unknown.1", "SUCCESS", NOW)
+    assert prune(node) == 1
+    assert recorded(node) == ["unknown.1"]
+
+
+def test_many_are_looked_through_a_few_at_a_time(
+    node: JobNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_records, "AT_ONCE", 2)
+    kept, gone = node.make_job(2), node.make_job(3)
+    change(node, kept, finished=None)
+    change(node, gone, state="COMMITTED", finished=LONG_AGO)
+    for number in range(3):
+        for job in (kept, gone):
+            record(node, f"{job.id}.{number}", "SUCCESS", LONG_AGO + timedelta(seconds=number))
+    assert prune(node) == 3
+    assert {one.partition(".")[0] for one in recorded(node)} == {kept.id}
+
+
+def test_a_worker_does_it(tmp_path: Path) -> None:
+    with storage_scp() as scp, job_node(tmp_path, scp) as node:
+        job = node.make_job(8)
+        worker = node.start_worker()
+        node.wait_for(job, JobState.SENT)
+        # make, deliver, commit: after the end of the job comes that of its last workflow
+        wait_until(lambda: len(recorded(node, status="SUCCESS")) == 3, 90, "the workflows to end")
+        worker.terminate()
+        assert worker.wait(60) == 0
+        change(node, job, finished=LONG_AGO)
+        with dbos_table(node, "workflow_status") as (connection, name):
+            milliseconds = int(LONG_AGO.timestamp() * 1000)
+            connection.execute(sa.text(f"UPDATE {name} SET created_at = {milliseconds}"))
+        node.start_worker()
+        wait_until(lambda: not recorded(node), 90, "the records to be deleted")
+        now = node.ledger.require(job.id)
+        assert (now.state, now.run) == (JobState.SENT, job.run)  # it stays, and is not run again

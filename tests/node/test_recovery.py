@@ -3,24 +3,122 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from node.database import deliveries, jobs
-from node.jobs import JobState
+from node.heartbeat import Executor
+from node.jobs import Job, JobLedger, JobState
+from node.recovery import reconcile, recover_workflows_of_the_dead
+from tests.node.dbos_tables import dbos_table, launched, record, recorded
 from tests.node.dispatch.scp import StorageSCP, storage_scp
-from tests.node.job_node import empty, job_node
+from tests.node.job_node import JobNode, empty, job_node
+from tests.servers import wait_until
 
 PAUSE = ("--pause-s", "0.05")
+NOW = datetime.now(UTC)
 
 
 @pytest.fixture(scope="module")
 def scp() -> Iterator[StorageSCP]:
     with storage_scp() as running:
         yield running
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def node(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[JobNode]:
+    """A node whose DBOS is launched in this process."""
+    url = "sqlite" if request.param == "sqlite" else request.getfixturevalue("postgresql")
+    with job_node(tmp_path, StorageSCP(port=1), url) as made:
+        empty(made.database)
+        with launched(made):
+            yield made
+
+
+def change(node: JobNode, job: Job, **values: Any) -> Job:
+    with node.database.begin() as connection:
+        connection.execute(jobs.update().where(jobs.c.id == job.id).values(**values))
+    return node.ledger.require(job.id)
+
+
+@pytest.mark.parametrize("state", ["QUEUED", "RUNNING", "WRITTEN", "SENT"])
+def test_a_job_without_a_workflow_runs_again(node: JobNode, state: str) -> None:
+    job = change(node, node.make_job(2), state=state, enqueued_run=2, run=2)
+    record(node, f"{job.id}.1", "ENQUEUED", NOW)  # of another run
+    record(node, f"{job.id}.2", "SUCCESS", NOW)
+    reconcile(node.ledger)
+    now = node.ledger.require(job.id)
+    assert (now.state, now.run, now.has_begun) == (JobState.QUEUED, 3, False)
+
+
+@pytest.mark.parametrize("status", ["PENDING", "ENQUEUED", "DELAYED"])
+def test_a_job_with_a_workflow_is_left_alone(node: JobNode, status: str) -> None:
+    job = change(node, node.make_job(2), state="WRITTEN", enqueued_run=2, run=2)
+    record(node, f"{job.id}.2", "SUCCESS", NOW)
+    record(node, f"{job.id}.2.pacs.deliver", status, NOW)
+    reconcile(node.ledger)
+    assert node.ledger.require(job.id) == job
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"state": "QUEUED"},
+        {"state": "QUEUED", "run": 1, "enqueued_run": 0},
+        {"state": "SENT", "enqueued_run": 0, "finished": datetime.now(UTC)},
+        {"state": "FAILED", "enqueued_run": 0, "finished": datetime.now(UTC)},
+    ],
+    ids=["new", "retried", "not confirmed", "failed"],
+)
+def test_a_job_that_needs_no_workflow_is_left_alone(node: JobNode, values: dict[str, Any]) -> None:
+    job = change(node, node.make_job(2), **values)
+    reconcile(node.ledger)
+    assert node.ledger.require(job.id) == job
+
+
+def test_a_job_of_which_worker_after_worker_died_fails(node: JobNode) -> None:
+    job = change(node, node.make_job(2), state="RUNNING", enqueued_run=0)
+    record(node, f"{job.id}.0", "MAX_RECOVERY_ATTEMPTS_EXCEEDED", NOW)
+    reconcile(node.ledger)
+    now = node.ledger.require(job.id)
+    assert (now.state, now.run) == (JobState.FAILED, 0)
+    assert "5 workers died while they worked on this job" in now.reason
+    assert now.finished
+
+
+def test_a_job_that_goes_on_while_it_is_looked_at_is_left_alone(node: JobNode) -> None:
+    """Its last workflow ended between the look at the row and the look at the workflows."""
+    job = change(node, node.make_job(2), state="SENT", enqueued_run=0)
+
+    class Late(JobLedger):
+        def under_way(self) -> Sequence[Job]:
+            found = super().under_way()
+            change(node, job, state="COMMITTED", finished=datetime.now(UTC))
+            return found
+
+    reconcile(Late(node.database))
+    now = node.ledger.require(job.id)
+    assert (now.state, now.run) == (JobState.COMMITTED, 0)
+
+
+def test_only_work_of_the_dead_is_taken_over(node: JobNode) -> None:
+    living = Executor(node.database, node.config.node.data_dir)
+    living.register()
+    for executor in (living.id, "dead", "this-process"):
+        record(node, executor, "SUCCESS", NOW)
+    with dbos_table(node, "workflow_status") as (connection, name):
+        begun = f"UPDATE {name} SET status = 'PENDING', executor_id = workflow_uuid"
+        connection.execute(sa.text(f"{begun} WHERE workflow_uuid != 'this-process'"))
+    recover_workflows_of_the_dead(living)
+    done = {"dead", "this-process"}
+    wait_until(lambda: set(recorded(node, status="SUCCESS")) == done, 30, "the dead one's work")
+    assert recorded(node, status="PENDING") == [living.id]
+    living.remove(living.id)
 
 
 def test_lost_queue_is_made_again(tmp_path: Path, scp: StorageSCP) -> None:
