@@ -9,6 +9,8 @@ from email.utils import collapse_rfc2231_value
 from typing import Any
 
 HEADER_LIMIT_BYTES = 16_384
+LONGEST_CONTENT_TYPE = 1000
+"""Characters; the time that its parser takes grows with their square."""
 
 
 class MultipartError(ValueError):
@@ -38,11 +40,17 @@ Event = PartStart | PartData | PartEnd
 
 
 def parse_content_type(header: str) -> tuple[str, dict[str, str]]:
-    """Media type in lower case, and its parameters."""
+    """Media type in lower case, and its parameters; empty where nobody can read it."""
+    if len(header) > LONGEST_CONTENT_TYPE:
+        return "", {}
     message = Message()
     message["content-type"] = header
-    pairs = message.get_params(failobj=[("", "")])
-    return str(pairs[0][0]).lower(), {name.lower(): _plain(value) for name, value in pairs[1:]}
+    try:
+        (kind, _), *pairs = message.get_params(failobj=[])
+        parameters = {name.lower(): _plain(value) for name, value in pairs}
+    except (TypeError, ValueError):  # a parameter in parts that do not fit together
+        return "", {}
+    return kind.lower(), parameters
 
 
 def _plain(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
@@ -16,6 +17,7 @@ from node.web.multipart import (
     PartStart,
     parse_content_type,
     read_parts,
+    read_parts_of,
 )
 
 Part = tuple[dict[str, str], bytes]
@@ -97,6 +99,22 @@ def test_nonsense_is_refused(body: bytes) -> None:
         parse(body, [10] * 1000)
 
 
+def test_what_stands_around_the_parts_is_not_kept() -> None:
+    """16 MB before and after them: it is read past, in the memory of a chunk or two."""
+    around = [b"x" * 65_536] * 256
+    tracemalloc.start()
+    events = list(read_parts_of([*around, b"\r\n--b\r\n\r\ndata\r\n--b--", *around], "b"))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert events == [PartStart({}), PartData(b"data"), PartEnd()]
+    assert peak < 1_000_000
+
+
+def test_an_answer_that_breaks_off_is_refused() -> None:
+    with pytest.raises(MultipartError, match="breaks off"):
+        list(read_parts_of([b"--b\r\n\r\ncut sh"], "b"))
+
+
 @pytest.mark.parametrize("boundary", ["", "x" * 71, "é"])
 def test_boundaries_have_1_to_70_characters(boundary: str) -> None:
     with pytest.raises(MultipartError, match="1 to 70"):
@@ -107,6 +125,7 @@ def test_content_types() -> None:
     kind, parameters = parse_content_type('Multipart/Related; type="application/dicom"; boundary=x')
     assert kind == "multipart/related"
     assert parameters == {"type": "application/dicom", "boundary": "x"}
+    assert parse_content_type("A/b; Boundary=X") == ("a/b", {"boundary": "X"})
 
 
 @pytest.mark.parametrize(
@@ -121,6 +140,19 @@ def test_content_types() -> None:
 def test_parameters_in_parts_or_with_a_character_set(header: str, boundary: str) -> None:
     """RFC 2231: to our parser a tuple, which is no text."""
     assert parse_content_type(header)[1]["boundary"] == boundary
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "a/b; x*=1; x*0=2",
+        f"a/b; x*{'9' * 900}=1; x*=2",
+        "a/b; x*=\0''%ff",
+        'a/b; x="' + ";" * 60_000,  # seconds, for everybody who waits for this process
+    ],
+)
+def test_a_content_type_that_nobody_can_read_is_empty(header: str) -> None:
+    assert parse_content_type(header) == ("", {})
 
 
 @given(st.text(st.sampled_from("abc;=*'\"%0123é \\/"), max_size=40))
