@@ -48,28 +48,33 @@ class DicomWebArchive:
         self._session = session_for(peer)
 
     def studies(self, question: Question) -> Iterator[str]:
-        """Study Instance UIDs, page after page."""
+        """Study Instance UIDs, page after page, until one is empty.
+
+        An archive may give fewer than we ask for (PS3.18 8.3.4.4), or ignore `offset`.
+        """
         seen: set[str] = set()
         for modality in question.modalities or ("",):
-            offset = 0
-            while True:
-                asked = {"limit": str(PAGE), "offset": str(offset)}
-                asked |= {"StudyDate": question.dates} if question.dates else {}
-                asked |= {"ModalitiesInStudy": modality} if modality else {}
-                found = self._found("studies", asked)
-                new = [str(one.StudyInstanceUID) for one in found]
-                yield from (uid for uid in new if uid not in seen)
-                offset += len(found)
-                if len(found) < PAGE or seen.issuperset(new):  # some archives ignore `offset`
-                    break
-                seen.update(new)
-            seen.update(new)
+            asked = {"limit": str(PAGE)}
+            asked |= {"StudyDate": question.dates} if question.dates else {}
+            asked |= {"ModalitiesInStudy": modality} if modality else {}
+            offset, before = 0, [""]
+            while (page := self._page({**asked, "offset": str(offset)})) not in ([], before):
+                yield from (uid for uid in dict.fromkeys(page) if uid and uid not in seen)
+                seen.update(page)
+                offset, before = offset + len(page), page
+
+    def _page(self, asked: dict[str, str]) -> list[str]:
+        return [str(one.get("StudyInstanceUID", "")) for one in self._found("studies", asked)]
 
     def series(self, study_instance_uid: str) -> list[SeriesSummary]:
         """The series of a study."""
         asked = {"includefield": ",".join(SUMMARY_KEYWORDS)}
         found = self._found(f"studies/{study_instance_uid}/series", asked)
-        return [SeriesSummary(study_instance_uid, str(one.SeriesInstanceUID), one) for one in found]
+        return [
+            SeriesSummary(study_instance_uid, str(one.SeriesInstanceUID), one)
+            for one in found
+            if one.get("SeriesInstanceUID")
+        ]
 
     def fetch(self, series: SeriesSummary, folder: Path) -> int:
         """Put every instance of a series into a folder."""

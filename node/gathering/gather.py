@@ -6,6 +6,8 @@ Gathering again goes on where it was: the names of what is kept depend on salt a
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import logging
 import shutil
 from collections import Counter
@@ -26,7 +28,7 @@ from dicom_profiles.data_set import (
 )
 from dicom_profiles.deidentification import METHOD, deidentified, encoded
 from dicom_profiles.errors import ProfileError
-from dicom_profiles.part10 import FolderWriter
+from dicom_profiles.part10 import PART_SUFFIX, FolderWriter
 from dicom_profiles.pseudonyms import Pseudonyms
 from node.gathering.archive import Archive, Question
 from node.gathering.errors import GatherError
@@ -85,11 +87,14 @@ class Gathering:
             question: which studies.
             limit: studies to keep; 0 for all.
             tell: gets a sentence after each study.
+
+        Raises:
+            GatherError: the archive does not answer, or another process gathers here.
         """
         self._places.data_set.mkdir(parents=True, exist_ok=True)
         write_data_set(self.data_set, self._places.data_set)
         kept = 0
-        try:
+        with self._alone():
             for number, study in enumerate(self._archive.studies(question), 1):
                 series = list(self._of_study(study))
                 self.data_set = self.data_set.joined(series, self._left_out)
@@ -98,9 +103,28 @@ class Gathering:
                 tell(f"study {number}: {len(series)} series kept; {kept} studies so far")
                 if limit and kept >= limit:
                     break
-        finally:
-            shutil.rmtree(self._places.aside, ignore_errors=True)
         return self.data_set
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Have the folder for fetched images to ourselves; it is gone afterwards.
+
+        Raises:
+            GatherError: another process gathers there, and would mix its patients with ours.
+        """
+        aside = self._places.aside
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        with aside.with_name(f"{aside.name}.lock").open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise GatherError(
+                    f"Another process gathers in {aside}; wait until it has ended."
+                ) from error
+            try:
+                yield
+            finally:
+                shutil.rmtree(aside, ignore_errors=True)
 
     def _of_study(self, study: str) -> Iterator[KeptSeries]:
         """Fetch and keep what is wanted of a study."""
@@ -131,7 +155,7 @@ class Gathering:
         )
 
     def _keep(self, chosen: Chosen) -> KeptSeries:
-        """De-identify every instance of a stack, then write them all.
+        """De-identify every instance of a stack; what was kept of it before is there until then.
 
         Raises:
             ProfileError: one of them cannot be kept, so none is.
@@ -144,15 +168,18 @@ class Gathering:
             chosen.role if chosen.number == 1 else f"{chosen.role}-{chosen.number}",
         )
         whole = self._places.data_set / folder
-        shutil.rmtree(whole, ignore_errors=True)
+        part = whole.with_name(f"{whole.name}{PART_SUFFIX}")
+        shutil.rmtree(part, ignore_errors=True)
         try:
-            with FolderWriter(whole) as writer:
+            with FolderWriter(part) as writer:
                 for index in range(len(chosen.instances)):
                     ds = self._deidentified(chosen, index)
                     writer.write(f"{ds.SOPInstanceUID}.dcm", encoded(ds))
-        except ProfileError:
-            shutil.rmtree(whole, ignore_errors=True)
+        except BaseException:
+            shutil.rmtree(part, ignore_errors=True)
             raise
+        shutil.rmtree(whole, ignore_errors=True)
+        part.rename(whole)
         return self._row(chosen, first, folder)
 
     def _row(self, chosen: Chosen, first: Dataset, folder: Path) -> KeptSeries:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,9 +9,11 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
+from dicom_profiles.data_set import DataSet, changed_series, read_data_set
 from dicom_profiles.pseudonyms import Pseudonyms
 from node.config import Config, RouteSettings
 from node.gathering.archive import Question, SeriesSummary
+from node.gathering.errors import GatherError
 from node.gathering.gather import Gathering, Places
 from node.gathering.wanted import choose, wanted_for
 from tests.mammograms import write_mammogram
@@ -53,14 +57,18 @@ class FolderArchive:
         return len(paths)
 
 
+def gather_into(folder: Path, archive: FolderArchive) -> DataSet:
+    """Gather what there is into `set`."""
+    wanted = wanted_for("ldct_denoise", Config(), ALSO, unpaired=True)
+    places = Places(folder / "set", folder / "node" / "aside")
+    gathering = Gathering(archive, wanted, Pseudonyms(b"s" * 32), places)
+    return gathering.gather(Question(), 0, lambda _: None)
+
+
 def test_every_mammogram_of_a_series_is_kept_and_pairs_are_found(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     a_study(tmp_path / "in")
-    wanted = wanted_for("ldct_denoise", Config(), ALSO, unpaired=True)
-    pseudonyms = Pseudonyms(b"s" * 32)
-    places = Places(tmp_path / "set", tmp_path / "aside")
-    gathering = Gathering(FolderArchive(tmp_path / "in"), wanted, pseudonyms, places)
-    data_set = gathering.gather(Question(), 0, lambda _: None)
+    data_set = gather_into(tmp_path, FolderArchive(tmp_path / "in"))
     assert sorted(series.role for series in data_set.series) == ["LE"] * 4 + ["REC"] * 4
     assert len({series.folder for series in data_set.series}) == 8
     split = data_set.series[0].split
@@ -118,11 +126,49 @@ def test_a_mammogram_without_a_word_on_burned_in_text_is_left_out(tmp_path: Path
         ds = pydicom.dcmread(path)
         del ds.BurnedInAnnotation
         ds.save_as(path)
-    wanted = wanted_for("ldct_denoise", Config(), ALSO, unpaired=True)
-    places = Places(tmp_path / "set", tmp_path / "aside")
-    archive = FolderArchive(tmp_path / "in")
-    gathering = Gathering(archive, wanted, Pseudonyms(b"s" * 32), places)
-    data_set = gathering.gather(Question(), 0, lambda _: None)
+    data_set = gather_into(tmp_path, FolderArchive(tmp_path / "in"))
     assert data_set.series == ()
     assert data_set.left_out["Burned In Annotation (0028,0301) does not say NO."] == 8
     assert list((tmp_path / "set").iterdir()) == [tmp_path / "set" / "dataset.json"]
+
+
+def test_what_was_kept_stays_whole_when_it_cannot_be_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "in").mkdir()
+    a_study(tmp_path / "in")
+    archive = FolderArchive(tmp_path / "in")
+    kept = gather_into(tmp_path, archive)
+    fsync, calls = os.fsync, iter(range(1000))
+
+    def full_disk(descriptor: int) -> None:
+        if next(calls) > 2:  # the list of the set, the first series and its folder
+            raise OSError(errno.ENOSPC, "No space left on device")
+        fsync(descriptor)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full_disk)
+        with pytest.raises(OSError, match="No space"):
+            gather_into(tmp_path, archive)
+    assert read_data_set(tmp_path / "set") == kept
+    assert changed_series(kept, tmp_path / "set") == []
+    assert list((tmp_path / "set").rglob("*.part")) == []
+    assert gather_into(tmp_path, archive) == kept
+
+
+def test_nobody_else_gathers_meanwhile(tmp_path: Path) -> None:
+    """Who empties the folder, or fetches into it, would mix the patients of two studies."""
+
+    class SlowArchive(FolderArchive):
+        def fetch(self, series: SeriesSummary, folder: Path) -> int:
+            (folder / "fetched").touch()
+            with pytest.raises(GatherError, match="Another process"):
+                gather_into(tmp_path, FolderArchive(self.folder))
+            assert (folder / "fetched").exists()
+            return super().fetch(series, folder)
+
+    (tmp_path / "in").mkdir()
+    a_study(tmp_path / "in")
+    assert len(gather_into(tmp_path, SlowArchive(tmp_path / "in")).series) == 8
+    assert not (tmp_path / "node" / "aside").exists()
+    assert len(gather_into(tmp_path, FolderArchive(tmp_path / "in")).series) == 8
