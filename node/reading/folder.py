@@ -129,7 +129,7 @@ def find_reading(data_dir: Path, name: str) -> ReadingFolder:
         UnknownReading: there is none.
     """
     folder = data_dir / READINGS / name
-    if not re.match(NAME_PATTERN, name) or not (folder / STUDY).is_file():
+    if not re.fullmatch(NAME_PATTERN, name) or not (folder / STUDY).is_file():
         raise UnknownReading("There is no such reading here; was the whole link copied?")
     return ReadingFolder(folder)
 
@@ -142,4 +142,4 @@ def all_readings(data_dir: Path) -> list[ReadingFolder]:
 
 
 def _named(path: Path) -> bool:
-    return re.match(NAME_PATTERN, path.name) is not None
+    return re.fullmatch(NAME_PATTERN, path.name) is not None

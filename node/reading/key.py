@@ -16,6 +16,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
+from dicom_profiles.part10 import sync_folder
 from node.reading.errors import ReadingError, WrongKey
 from node.reading.study import Record, Study
 
@@ -87,6 +88,7 @@ def write_key(key: Key, path: Path) -> None:
         file.write(key.to_bytes())
         file.flush()
         os.fsync(file.fileno())
+    sync_folder(path.parent)
 
 
 def open_key(path: Path, study: Study) -> Key:

@@ -124,7 +124,7 @@ def make_reading(
 
 
 def _refuse_name(root: Path, name: str) -> None:
-    if not re.match(NAME_PATTERN, name):
+    if not re.fullmatch(NAME_PATTERN, name):
         raise ReadingError(
             f"A reading's name has small letters, digits and hyphens, up to 63; got {name!r}."
         )

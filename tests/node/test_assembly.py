@@ -95,6 +95,7 @@ def test_evidence(facts: SeriesFacts, seconds: float, kind: EvidenceKind | None)
         (replace(FACTS, can_ask=True, answer=answer(120)), 2, False),
         (replace(FACTS, can_ask=True, answer=answer(120)), 1 + ASK_AGAIN_S, True),
         (replace(FACTS, can_ask=True, answer=answer(None)), 3, False),
+        (replace(FACTS, can_ask=True, answer=answer(None)), 1 + ASK_AGAIN_S, False),
     ],
 )
 def test_when_the_sender_is_asked(facts: SeriesFacts, seconds: float, asks: bool) -> None:
@@ -159,6 +160,7 @@ def test_a_folder_is_all_there_is() -> None:
     evidence = folder_evidence(12, GAP)
     assert evidence.findings == (GAP.finding,)
     assert evidence.sentence == "The folder holds 12 images."
+    assert folder_evidence(1, Positions()).findings == ()
 
 
 @pytest.mark.parametrize(

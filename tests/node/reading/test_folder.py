@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -75,6 +76,14 @@ def test_readings_are_found_by_their_name_only(made: Made) -> None:
     assert find_reading(data_dir, "chest-1").study == made.reading.study
     assert [each.study.name for each in all_readings(data_dir)] == ["chest-1"]
     assert all_readings(data_dir / "elsewhere") == []
-    for name in ("chest-2", "..", "../readings/chest-1", "CHEST-1"):
+    for name in ("chest-2", "..", "../readings/chest-1", "CHEST-1", "chest-1\n"):
         with pytest.raises(UnknownReading):
             find_reading(data_dir, name)
+
+
+def test_only_whole_readings_are_listed_by_name(made: Made) -> None:
+    root = made.reading.folder.parent
+    for name in (".chest-2.part", "Chest-2", "chest-2\n", "chest-3", "chest-0"):
+        shutil.copytree(made.reading.folder, root / name)
+    (root / "chest-3" / "study.json").unlink()
+    assert [each.folder.name for each in all_readings(root.parent)] == ["chest-0", "chest-1"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from itertools import product
 from pathlib import Path
 
@@ -35,6 +36,35 @@ def test_a_key_is_never_overwritten(made: Made) -> None:
     key = open_key(made.key, made.reading.study)
     with pytest.raises(ReadingError, match="never overwritten"):
         write_key(key, made.key)
+
+
+def test_a_key_is_synced_name_and_all(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reading appears after it; without its key it is worth nothing."""
+    key = open_key(made.key, made.reading.study)
+    synced, fsync = [], os.fsync
+
+    def note(descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        synced.append((path, path.is_file() and path.read_bytes() == key.to_bytes()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    write_key(key, tmp_path / "again.key")
+    assert synced == [(tmp_path / "again.key", True), (tmp_path, False)]
+
+
+def test_a_digest_alone_makes_no_key(made: Made, tmp_path: Path) -> None:
+    """Somebody changed `study.json` so that its digest fits another file, or other cases."""
+    study = made.reading.study
+    for changes in ({"name": "chest-2"}, {"cases": study.cases[1:]}):
+        with pytest.raises(WrongKey, match="other cases"):
+            open_key(made.key, study.model_copy(update=changes))
+    (tmp_path / "no.key").write_bytes(b"{}")
+    digest = hashlib.sha256(b"{}").hexdigest()
+    with pytest.raises(WrongKey, match="is no key"):
+        open_key(tmp_path / "no.key", study.model_copy(update={"key_sha256": digest}))
 
 
 def test_the_digest_cannot_be_guessed_back_to_the_truth(made: Made) -> None:

@@ -89,8 +89,9 @@ def test_names_are_taken_once_and_lead_nowhere_else(
     root = made.reading.folder.parent
     with pytest.raises(ReadingError, match="a reading chest-1 already"):
         reading_of(dicom, root, tmp_path / "again.key")
-    with pytest.raises(ReadingError, match="small letters"):
-        reading_of(dicom, root, tmp_path / "out.key", name="../chest")
+    for name in ("../chest", "chest-2\n", "-chest", "c" * 64):
+        with pytest.raises(ReadingError, match="small letters"):
+            reading_of(dicom, root, tmp_path / "out.key", name=name)
     assert not (tmp_path / "again.key").exists()
 
 
