@@ -120,7 +120,7 @@ jobs = sa.Table(
     "jobs",
     metadata,
     sa.Column("id", sa.String(64), primary_key=True),  # f(sources, pipeline, model, parameters)
-    sa.Column("state", sa.String(16), nullable=False, index=True),  # jobs.JobState
+    sa.Column("state", sa.String(16), nullable=False),  # jobs.JobState
     sa.Column("route", sa.String, nullable=False),
     sa.Column("pipeline", sa.String, nullable=False),
     sa.Column("model", sa.String, nullable=False, index=True),  # name@version
@@ -144,9 +144,10 @@ jobs = sa.Table(
     sa.Column("evidence", sa.JSON, nullable=False),
     sa.Column("qc", sa.JSON, nullable=False),
     sa.Column("timings", sa.JSON, nullable=False),  # seconds by step
-    sa.Column("created", UTCDateTime, nullable=False),
+    sa.Column("created", UTCDateTime, nullable=False, index=True),
     sa.Column("started", UTCDateTime),
-    sa.Column("finished", UTCDateTime),
+    sa.Column("finished", UTCDateTime, index=True),
+    sa.Index("ix_jobs_state_created", "state", "created"),
 )
 
 deliveries = sa.Table(

@@ -17,8 +17,8 @@ from node.errors import NodeError
 
 log = logging.getLogger(__name__)
 
-TABLES_VERSION = 2
-"""Raise it with every table or column that is added. 1: before versions were counted."""
+TABLES_VERSION = 3
+"""Raise it with every table, column or index that is added. 1: before versions were counted."""
 
 NAME = "tables"
 

@@ -21,6 +21,7 @@ from node.jobs import (
     UnknownSource,
     WrongJobState,
 )
+from tests.node.query_plans import asked
 from tests.node.test_job_records import REQUEST, UIDS
 
 
@@ -185,6 +186,17 @@ def test_list_by_state_and_model(ledger: JobLedger) -> None:
     assert ledger.list(JobState.FAILED) == []
     assert ledger.list(model="other@1") == []
     assert [j.id for j in ledger.list(model=REQUEST.model)] == [job.id]
+
+
+@pytest.mark.parametrize("state", [None, JobState.COMMITTED])
+def test_the_newest_are_found_without_reading_all(
+    ledger: JobLedger, state: JobState | None
+) -> None:
+    """Rows of jobs stay for good, ten kilobytes each."""
+    with asked(ledger.database) as plans:
+        ledger.list(state)
+    assert plans
+    assert not any("TEMP B-TREE FOR ORDER BY" in step for step in plans)
 
 
 def test_json_is_the_contract(ledger: JobLedger) -> None:

@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from node.counters import add_counts
 from node.database import series
+from tests.node.query_plans import asked
 from tests.node.web.conftest import SendSeries
 from tests.node.web.world import TIMINGS, World
 
@@ -28,6 +29,13 @@ def test_an_empty_node_has_its_figures(client: httpx.Client) -> None:
         assert found[f"vscanner_{name}",] == 0
     assert found["vscanner_disk_free_bytes",] > 0
     assert found["vscanner_jobs", "COMMITTED"] == 0
+
+
+def test_a_scrape_reads_few_of_all_jobs(client: httpx.Client, world: World) -> None:
+    with asked(world.database) as plans:
+        scrape(client)
+    assert any("ix_jobs_finished" in step for step in plans)
+    assert not any("TEMP B-TREE FOR ORDER BY" in step for step in plans)
 
 
 def test_the_figures_are_those_of_the_tables(
