@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from pipelines.cesm_vce.network import FoldedUNet
 from trainers.cesm_pairs import Pairs, read_source, seen_of
 from trainers.cesm_readout import solve
+from trainers.training.script import exit_code
 
 
 @dataclass(frozen=True)
@@ -105,4 +106,4 @@ def measured(iodine: str, network: torch.nn.Module, train: Pairs, test: Pairs) -
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(exit_code(main))

@@ -22,6 +22,7 @@ from trainers.drawn_breast import Iodine, draw_breast
 from trainers.dual_energy import image_breast
 from trainers.readers.cdd_cesm import MammogramPair, read_cdd_cesm, read_excerpt
 from trainers.readers.gathered_mammograms import read_gathered_mammograms
+from trainers.training.errors import SourceError
 from trainers.training.patches import corner_around, cut
 
 WITHOUT_IODINE = 0.2
@@ -107,6 +108,9 @@ def read_source(source: str, kept: Path, seed: int = 1) -> Pairs:
         source: see above.
         kept: folder of prepared pairs.
         seed: of simulated pairs.
+
+    Raises:
+        SourceError: it is of another kind.
     """
     place, _, share = source.partition("@")
     kind, _, rest = place.partition(":")
@@ -117,7 +121,7 @@ def read_source(source: str, kept: Path, seed: int = 1) -> Pairs:
         return load(file, float(share or 1))
     readers = {"cdd": read_cdd_cesm, "excerpt": read_excerpt, "set": read_gathered_mammograms}
     if kind not in readers:
-        raise ValueError(f"A source is simulated:, null:, cdd:, excerpt: or set:, got {source!r}.")
+        raise SourceError(f"A source is simulated:, null:, cdd:, excerpt: or set:, got {source!r}.")
     pairs = framed_pairs((pair, None) for pair in readers[kind](Path(rest)))
     return replace(pairs, share=float(share or 1))
 

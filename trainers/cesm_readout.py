@@ -23,6 +23,7 @@ from pipelines.cesm_vce.network import FOLD, START_LOG_ODDS, FoldedUNet
 from pipelines.cesm_vce.pipeline import GENERATOR
 from trainers.cesm_pairs import Pairs, read_source, varied
 from trainers.training.checkpoint import save_weights
+from trainers.training.script import exit_code
 
 RIDGE = 1e-3
 """Of the mean square of the features."""
@@ -119,4 +120,4 @@ def linear_log_odds(display: Tensor) -> Tensor:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(exit_code(main))

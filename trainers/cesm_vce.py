@@ -46,6 +46,7 @@ from trainers.training.card import write_card
 from trainers.training.learner import Learner
 from trainers.training.rates import Rate, warm_cosine
 from trainers.training.run import WEIGHTS, Run
+from trainers.training.script import exit_code
 from trainers.training.settings import RunSettings, add_options, knob, settings_from
 
 METHODS = ("folded_unet", "autoencoder", "pix2pix", "cyclegan", "lesion_cyclegan")
@@ -92,7 +93,8 @@ def main() -> None:
     )
     parser.add_argument("--train", nargs="+", default=[], metavar="SOURCE")
     parser.add_argument("--validate", nargs="*", default=[], metavar="SOURCE")
-    parser.add_argument("--hold-out", nargs="*", default=[], metavar="PATIENT", help="not used")
+    parser.add_argument("--hold-out", nargs="*", default=[], metavar="PATIENT",
+                        help="patients of the sources that are not trained on")  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, help="weights, checkpoint, TensorBoard")
     parser.add_argument("--kept", type=Path, help="folder of prepared pairs (default OUT/pairs)")
     parser.add_argument("--start", type=Path, metavar="WEIGHTS", help="start from these weights")
@@ -349,4 +351,4 @@ def validate(network: nn.Module, held_out: list[Pairs]) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(exit_code(main))

@@ -16,6 +16,7 @@ from trainers.readers.ct_pet import CtPetPair, CubePair, on_cubes, resampled_lab
 from trainers.readers.data_set import name_of, read_side
 from trainers.readers.sts_pet import read_sts_pet
 from trainers.readers.suv import read_ct, read_suv
+from trainers.training.errors import SourceError
 from trainers.whole_body import draw_body, simulate
 
 
@@ -40,12 +41,19 @@ def read_bank(sources: Sequence[str], folder: Path, leave_out: Sequence[str] = (
             `WEIGHT=` before it when it is to be drawn more often than its size says.
         folder: where pairs on cubes are kept.
         leave_out: patients that are not to be in it.
+
+    Raises:
+        SourceError: a source is of another kind.
     """
     pairs: list[CubePair] = []
     shares: list[float] = []
     for source in sources:
         weight, _, place = source.rpartition("=")
         kind, _, where = place.partition(":")
+        if kind not in KINDS or not where:
+            raise SourceError(
+                f"A source is one of {', '.join(KINDS)}, a colon and a place; got {source!r}."
+            )
         found = [pair for pair in KINDS[kind](where, folder) if pair.patient not in leave_out]
         pairs += found
         shares += [float(weight or len(found)) / len(found)] * len(found) if found else []

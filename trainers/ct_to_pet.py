@@ -51,10 +51,12 @@ from trainers.losses.replay import ReplayBuffer
 from trainers.patch_critic_3d import PatchCritic3d
 from trainers.readers.data_set import add_data_option, with_data
 from trainers.training.card import write_card
+from trainers.training.errors import SourceError
 from trainers.training.feeding import Batch
 from trainers.training.learner import Learner
 from trainers.training.rates import warm_cosine
 from trainers.training.run import WEIGHTS, Run
+from trainers.training.script import exit_code
 from trainers.training.settings import RunSettings, add_options, knob, settings_from
 
 NEARLY_AIR = -1.5
@@ -120,6 +122,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(f"--district is of {sorted(known)}, --method one of {tuple(METHODS)}")
     folder = given.bank or given.out / "bank"
     bank = read_bank(train_on, folder, [*given.leave_out, *given.validate])
+    if not bank.pairs:
+        raise SourceError(f"No pair of CT and PET is left to train on in {', '.join(train_on)}.")
     held_out = [
         pair for pair in read_bank(given.train, folder, given.leave_out).pairs
         if pair.patient in given.validate
@@ -360,4 +364,4 @@ def validated(
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(exit_code(main))

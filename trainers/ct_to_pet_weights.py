@@ -21,6 +21,7 @@ from pipelines.ct_to_pet.weights import NetworkFacts, to_bytes
 from trainers.ct_to_pet import OVERLAP
 from trainers.training.checkpoint import load_checkpoint
 from trainers.training.run import BEST, CHECKPOINT, WEIGHTS
+from trainers.training.script import exit_code
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -77,4 +78,4 @@ def read_run(run: str, simulated_only: bool) -> tuple[NetworkFacts, dict[str, to
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(exit_code(main))

@@ -40,6 +40,7 @@ from scipy.ndimage import (
 from torch.nn import functional
 
 from trainers.readers.mr_ct import MrCtSeries, Slices, read_ct, save_prepared
+from trainers.training.script import exit_code
 
 # --- what tissue is, from its CT number ---------------------------------------------------------
 FAT_HU, FAT_SHARE = -105.0, 0.92
@@ -309,4 +310,4 @@ def _water_decay(ct: Slices) -> Slices:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(exit_code(main))

@@ -52,6 +52,7 @@ from trainers.training.feeding import Batch, Drawn
 from trainers.training.learner import Learner
 from trainers.training.rates import warm_cosine
 from trainers.training.run import WEIGHTS, Run
+from trainers.training.script import exit_code
 from trainers.training.settings import RunSettings, add_options, knob, settings_from
 
 
@@ -319,4 +320,4 @@ def validate(run: Run, network: nn.Module, held_out: list[Stack]) -> tuple[float
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(exit_code(main))

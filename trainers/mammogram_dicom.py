@@ -31,6 +31,7 @@ from dicom_profiles.uids import derive_uid
 from trainers.drawn_breast import FIELD_CM, Iodine, draw_breast
 from trainers.dual_energy import image_breast
 from trainers.readers.cdd_cesm import read_excerpt
+from trainers.training.script import exit_code
 
 DARKEST, BRIGHTEST = 1400, 3400
 """Stored values of tissue in a 12-bit image for presentation; air is 0."""
@@ -175,4 +176,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(exit_code(main))

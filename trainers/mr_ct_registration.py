@@ -25,6 +25,8 @@ from tqdm import tqdm
 from trainers.mr_ct_patches import AIR_HU, BONE_ABOVE_HU
 from trainers.mr_ct_sources import read_source
 from trainers.readers.mr_ct import MrCtSeries, save_prepared
+from trainers.training.errors import SourceError
+from trainers.training.script import exit_code
 
 SEEN_HU = (-300.0, 800.0)
 AROUND_MM = 18.0
@@ -63,7 +65,7 @@ def aligned(series: MrCtSeries, seed: int = 1) -> tuple[MrCtSeries, Alignment]:
         seed: of the pixels that are compared.
     """
     if series.ct is None:
-        raise ValueError(f"{series.patient} should have an MR and a CT; it has no CT to align.")
+        raise SourceError(f"{series.patient} should have an MR and a CT; it has no CT to align.")
     size = (series.slice_mm, series.pixel_mm, series.pixel_mm)
     near = _near_bone(series.ct, size)
     if not near.any():
@@ -135,13 +137,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)
     found = (series for source in options.sources for series in read_source(source, options.seed))
+    pairs = 0
     for series in tqdm(found, unit="pair"):
         kept, result = aligned(series, options.seed)
         save_prepared(kept, options.out)
+        pairs += 1
         information = f"mutual information {result.before:.3f} to {result.after:.3f}"
         tqdm.write(f"{series.patient}: moved {result.moved_mm:.1f} mm, {information}")
+    if not pairs:
+        raise SourceError(f"No pair of MR and CT was found in {', '.join(options.sources)}.")
     return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(exit_code(main))

@@ -12,6 +12,7 @@ from trainers.readers.chaos import read_chaos
 from trainers.readers.data_set import name_of, read_side
 from trainers.readers.mr_ct import MrCtSeries, read_ct, read_prepared, read_t1
 from trainers.readers.sts import read_sts, read_sts_patient
+from trainers.training.errors import SourceError
 
 MR_SETS = (("IP", "OOP"), ("T1",), ("T2",))
 """Roles of a gathered data set whose images lie on one grid, the first one leading."""
@@ -23,10 +24,15 @@ def read_source(source: str, seed: int) -> Iterator[MrCtSeries]:
     Args:
         source: `prefix:place`, see `SOURCES`.
         seed: of what is simulated.
+
+    Raises:
+        SourceError: it has another prefix.
     """
     prefix, _, place = source.partition(":")
     if prefix not in SOURCES or not place:
-        raise ValueError(f"A source is one of {', '.join(SOURCES)}, then a place; got {source!r}.")
+        raise SourceError(
+            f"A source is one of {', '.join(SOURCES)}, a colon and a place; got {source!r}."
+        )
     yield from SOURCES[prefix](place, seed)
 
 

@@ -47,10 +47,12 @@ from trainers.mr_ct_sources import read_source
 from trainers.patch_critic import PatchCritic
 from trainers.readers.data_set import add_data_option, with_data
 from trainers.training.card import write_card
+from trainers.training.errors import SettingsError, SourceError
 from trainers.training.feeding import Batch, Drawn
 from trainers.training.learner import Learner
 from trainers.training.rates import flat_then_linear, warm_cosine
 from trainers.training.run import WEIGHTS, Run
+from trainers.training.script import exit_code
 from trainers.training.settings import RunSettings, add_options, knob, settings_from
 
 CONFIGURATIONS = Path(__file__).parent / "configurations" / "mr_to_ct"
@@ -111,10 +113,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.set_defaults(**configured(named.configuration))
     given = parser.parse_args(argv)
     train_on, validate_on = with_data(given.train, given.validate, given.data)
+    if not train_on:
+        parser.error("there is nothing to train on; name --train SOURCE or --data DIR")
     settings = settings_from(given, Settings)
     stacks, held_out = read_stacks(train_on, settings), read_stacks(validate_on, settings)
     if not stacks:
-        parser.error("there is nothing to train on; name --train SOURCE or --data DIR")
+        raise SourceError(f"No image of {given.configuration} was found in {', '.join(train_on)}.")
     with Run(settings, given.out) as run:
         mode = make_mode(run, settings)
         if given.resume:
@@ -149,14 +153,17 @@ def configured(configuration: str) -> dict[str, Any]:
         configuration: a name in `configurations/mr_to_ct`, or a path.
 
     Raises:
-        ValueError: there is a key that is no setting.
+        SettingsError: there is no such configuration, or a key of it is no setting.
     """
     path = CONFIGURATIONS / f"{configuration}.yaml"
     path = path if path.exists() else Path(configuration)
+    if not path.is_file():
+        known = ", ".join(sorted(one.stem for one in CONFIGURATIONS.glob("*.yaml")))
+        raise SettingsError(f"--configuration is a file or one of {known}, got {configuration!r}.")
     values: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     unknown = sorted(set(values) - {one.name for one in fields(Settings)})
     if unknown:
-        raise ValueError(f"{path.name} has no setting {unknown[0]!r}; see Settings.")
+        raise SettingsError(f"{path.name} has {unknown[0]!r}, which is no setting; see --help.")
     if "samples" in values:
         values["samples"] = tuple(tuple(sample) for sample in values["samples"])
     for key in ("inputs", "window_hu"):
@@ -395,4 +402,4 @@ def pictures(network: nn.Module, batch: Batch) -> dict[str, Tensor]:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(exit_code(main))

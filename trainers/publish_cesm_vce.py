@@ -30,6 +30,7 @@ from pipelines.cesm_vce.network import GENERATORS, build
 from pipelines.cesm_vce.pipeline import GENERATOR, NAME
 from pipelines.cesm_vce.quality import FEATURES, features_of
 from trainers.cesm_pairs import GAMMAS, Pairs, read_source
+from trainers.training.script import exit_code
 
 DRAWS = 60
 """Inputs drawn from each source."""
@@ -120,4 +121,4 @@ def pin(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(exit_code(main))

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from pipelines.mr_to_ct.networks import build
 from trainers.mr_to_ct import design_of, read_settings
+from trainers.training.script import exit_code
 
 NOISE = 0.02
 """Relative; without it both halves of a doubled layer would learn the same for ever."""
@@ -75,4 +76,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(exit_code(main))

@@ -20,6 +20,7 @@ from trainers.cesm_pairs import (
     varied,
 )
 from trainers.readers.cdd_cesm import MammogramPair
+from trainers.training.errors import SourceError
 
 
 def some_pairs(count: int = 2) -> Pairs:
@@ -77,7 +78,7 @@ def test_an_excerpt_is_a_source_and_patients_can_be_held_out(tmp_path: Path) -> 
 
 
 def test_another_source_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="simulated:, null:"):
+    with pytest.raises(SourceError, match="simulated:, null:"):
         read_source("dicom:/x", tmp_path)
 
 

@@ -13,6 +13,7 @@ from trainers import ct_to_pet, ct_to_pet_weights
 from trainers.ct_pet_bank import Bank
 from trainers.ct_pet_patches import Cutting, draw_patches
 from trainers.readers.ct_pet import CubePair
+from trainers.training.errors import SourceError
 from trainers.training.run import Run
 
 
@@ -91,3 +92,14 @@ def test_method_trains_and_is_served(tmp_path: Path, method: str) -> None:
     stored = read["legs"]
     wanted = "residual_unet" if method == "residual_unet" else "generator"
     assert (stored.facts.backbone, stored.facts.steps) == (wanted, 2)
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [("nowhere", "one of sts, autopet, simulated, set"), ("sts:nowhere", "No pair of CT and PET")],
+)
+def test_a_source_of_no_kind_or_without_pairs_is_refused(
+    tmp_path: Path, source: str, sentence: str
+) -> None:
+    with pytest.raises(SourceError, match=sentence):
+        ct_to_pet.main(["--train", source, "--out", str(tmp_path)])

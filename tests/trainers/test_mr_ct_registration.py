@@ -10,6 +10,7 @@ from scipy.ndimage import gaussian_filter, shift
 from trainers import mr_ct_registration
 from trainers.mr_ct_registration import aligned
 from trainers.readers.mr_ct import MrCtSeries, read_prepared, save_prepared
+from trainers.training.errors import SourceError
 
 PIXEL_MM, SLICE_MM = 1.0, 3.0
 MOVED_MM = np.array([0.0, 7.0, -5.0])
@@ -82,3 +83,8 @@ def test_the_command_keeps_what_the_trainer_reads(
     (kept,) = read_prepared(tmp_path / "out")
     assert bone_shared(kept, thigh()) > 0.85
     assert "thigh: moved" in capsys.readouterr().out
+
+
+def test_sources_without_a_pair_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="No pair of MR and CT"):
+        mr_ct_registration.main(["--from", f"sts:{tmp_path}", "--out", str(tmp_path / "out")])

@@ -9,6 +9,7 @@ from tests.dual_echo import write_dual_echo
 from tests.synthetic import write_ct_series
 from trainers.mr_ct_sources import SOURCES, read_source
 from trainers.readers.mr_ct import MrCtSeries, save_prepared
+from trainers.training.errors import SourceError
 
 
 def test_a_ct_and_its_simulations(tmp_path: Path) -> None:
@@ -31,5 +32,5 @@ def test_a_t1_series_and_kept_pairs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("source", ["nonsense:/a", "ct:", "/a/folder"])
 def test_what_is_no_source_is_refused(source: str) -> None:
-    with pytest.raises(ValueError, match="one of " + ", ".join(SOURCES)):
+    with pytest.raises(SourceError, match="one of " + ", ".join(SOURCES)):
         list(read_source(source, 1))

@@ -28,6 +28,7 @@ from trainers.mr_to_ct import (
     validate,
 )
 from trainers.readers.mr_ct import MrCtSeries, save_prepared
+from trainers.training.errors import SettingsError
 from trainers.training.run import WEIGHTS, Run
 
 PAPER = {
@@ -80,8 +81,13 @@ def test_the_papers_width_and_losses_are_the_defaults() -> None:
 def test_an_unknown_setting_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "odd.yaml"
     path.write_text("title: odd\nwidht: 3\n")
-    with pytest.raises(ValueError, match="widht"):
+    with pytest.raises(SettingsError, match="widht"):
         read_settings(str(path), {})
+
+
+def test_an_unknown_configuration_is_answered_with_those_that_there_are() -> None:
+    with pytest.raises(SettingsError, match=r"one of .*in_n_out.*, got 'in_and_out'"):
+        read_settings("in_and_out", {})
 
 
 def pair_of_phases() -> Stack:

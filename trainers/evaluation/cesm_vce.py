@@ -27,7 +27,7 @@ from pipelines.cesm_vce.quality import read_calibration
 from pipelines.engines.torch_engine import TorchEngine
 from trainers.cesm_generators import read_generator
 from trainers.cesm_pairs import Pairs, read_source, seen_of, simulated
-from trainers.evaluation.case import OURS, Case, Evaluation, Method, View, Voxels
+from trainers.evaluation.case import OURS, Case, Evaluation, EvaluationError, Method, View, Voxels
 from trainers.evaluation.command import add_run_option, evaluate, runs_of
 from trainers.evaluation.measures import by_slice, compared, mean_value
 from trainers.metrics.intensity import mae, psnr, rmse
@@ -55,7 +55,7 @@ def cases(place: str, options: argparse.Namespace) -> Iterator[Case]:
         return
     readers = {"cdd": read_cdd_cesm, "excerpt": read_excerpt}
     if kind not in readers:
-        raise ValueError(f"A place is simulated:, null:, cdd: or excerpt:, got {place!r}.")
+        raise EvaluationError(f"A place is simulated:, null:, cdd: or excerpt:, got {place!r}.")
     for pair in readers[kind](Path(rest)):
         yield case(pair, "real", "CDD-CESM")
 

@@ -108,7 +108,13 @@ def add_run_option(parser: argparse.ArgumentParser) -> None:
 
 
 def runs_of(options: argparse.Namespace) -> dict[str, Path]:
-    """Folders of runs by the names that they have in the report."""
+    """Folders of runs by the names that they have in the report.
+
+    Raises:
+        EvaluationError: one has no name.
+    """
+    if wrong := [one for one in options.run if "=" not in one]:
+        raise EvaluationError(f"--run wants NAME=FOLDER, got {wrong[0]!r}.")
     return {name: Path(folder) for name, folder in (one.split("=", 1) for one in options.run)}
 
 

@@ -8,7 +8,7 @@ which it is scored (centre 50 width 400; centre -600 width 1500), `a=` what the 
 Writes the JSON and Markdown named by --out. A training record that the JSON already holds stays in
 it; `trainers.evaluation.ldct_denoise_report` puts the figures into report and model card.
 
-With --data instead of --series it is the evaluation that every pipeline has (docs/evaluation.md):
+Without --series or --phantom it is the evaluation that every pipeline has (docs/evaluation.md):
 
     python -m trainers.evaluation.ldct_denoise --data test:/data/a --out results/low_dose
 """
@@ -33,6 +33,7 @@ from trainers.evaluation.low_dose_table import SEED, WINDOWS, Row, table
 from trainers.evaluation.phantom import PhantomResult, evaluate_phantom
 from trainers.evaluation.simulation_check import check_simulation
 from trainers.low_dose import ELECTRONIC_PHOTONS
+from trainers.training.script import exit_code
 
 SHIPPED = Path(__file__).parents[2] / "pipelines" / "ldct_denoise" / "weights.safetensors"
 DOSES = (0.1, 0.25, 0.5)
@@ -44,7 +45,7 @@ console = Console(stderr=True, highlight=False)
 def main(argv: Sequence[str] | None = None) -> int:
     """Read the command line, measure, write."""
     given = sys.argv[1:] if argv is None else argv
-    if "--data" in given:
+    if not {"--series", "--phantom"}.intersection(given):
         return evaluate(EVALUATION, given)
     parser = tables_parser()
     arguments = parser.parse_args(given)
@@ -154,4 +155,4 @@ def markdown(rows: Sequence[Row], phantom: Sequence[PhantomResult]) -> str:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(exit_code(main))

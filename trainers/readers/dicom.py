@@ -10,6 +10,7 @@ import numpy as np
 from dicom_profiles.reading import read_instances, read_series
 from dicom_profiles.volume import Volume
 from trainers.readers.series import TrainingSeries, cleaned
+from trainers.training.errors import SourceError
 
 
 class PairError(ValueError):
@@ -22,7 +23,12 @@ def read_dicom(folder: Path, patient: str | None = None) -> TrainingSeries:
     Args:
         folder: DICOM files of one series.
         patient: who it is of; the folder's name when left out (never read from the header).
+
+    Raises:
+        SourceError: there is no such folder.
     """
+    if not folder.is_dir():
+        raise SourceError(f"A file or a folder of DICOM files is wanted, {folder} does not exist.")
     return _training_series(read_series(folder), folder, patient or folder.name)
 
 

@@ -13,17 +13,22 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor, distributed, nn
 
+from pipelines.engines.choose import device_of
+
 
 class Processes:
     """Who we are among the processes of a run; alone, every call is a no-op.
 
     Args:
-        device: `auto`, `cpu` or `cuda`; under `torchrun` each process takes its own GPU.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`; under `torchrun` each process takes its own GPU.
+
+    Raises:
+        EngineError: there is no such device.
     """
 
     def __init__(self, device: str) -> None:
-        on_gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
-        self.device = torch.device(("cuda" if device == "auto" else device) if on_gpu else "cpu")
+        self.device = torch.device(device_of(device))
+        on_gpu = self.device.type == "cuda"
         self.rank, self.count, self._ours = 0, 1, False
         if "RANK" not in os.environ:
             return

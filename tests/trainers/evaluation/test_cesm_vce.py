@@ -14,7 +14,7 @@ from tests.mammograms import breast
 from tests.trainers.test_cesm_pairs import some_pairs
 from trainers.cesm_generators import Size, facts_of, generator_of
 from trainers.cesm_pairs import save
-from trainers.evaluation.case import OURS
+from trainers.evaluation.case import OURS, EvaluationError
 from trainers.evaluation.cesm_vce import (
     DISPLAY,
     EVALUATION,
@@ -66,7 +66,7 @@ def test_places_are_sources(tmp_path: Path) -> None:
     assert simulated.group == "simulated"
     assert simulated.name == "simulated 5.0"
     assert null.group == "simulated, iodine independent"
-    with pytest.raises(ValueError, match="simulated:, null:"):
+    with pytest.raises(EvaluationError, match="simulated:, null:"):
         list(cases("dicom:/x", options))
 
 

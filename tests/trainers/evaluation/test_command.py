@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.trainers.evaluation.toy import TOY
-from trainers.evaluation.case import Evaluation
-from trainers.evaluation.command import evaluate, settings_of, split_and_place
+from trainers.evaluation.case import Evaluation, EvaluationError
+from trainers.evaluation.command import evaluate, runs_of, settings_of, split_and_place
 
 
 class Tags(HTMLParser):
@@ -148,3 +148,9 @@ def test_methods_that_do_not_fit_are_refused(
 ) -> None:
     assert evaluate(broken, ["--data", "2", "--out", str(tmp_path / "x")]) == 1
     assert sentence in capsys.readouterr().err
+
+
+def test_a_run_has_a_name_and_a_folder() -> None:
+    assert runs_of(Namespace(run=["narrow=runs/a"])) == {"narrow": Path("runs/a")}
+    with pytest.raises(EvaluationError, match="wants NAME=FOLDER, got 'runs/a'"):
+        runs_of(Namespace(run=["runs/a"]))

@@ -32,3 +32,10 @@ def test_a_window_that_is_unknown_is_refused(capsys: pytest.CaptureFixture[str])
     with pytest.raises(SystemExit):
         main(["--series", "knee:/data", "--out", "x"])
     assert "abdomen:PATH or chest:PATH" in capsys.readouterr().err
+
+
+def test_help_is_that_of_the_one_evaluation_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "vscanner evaluate ldct_denoise" in (said := capsys.readouterr().out)
+    assert "--data" in said

@@ -9,6 +9,7 @@ from tests.synthetic import write_ct_series
 from tests.trainers.readers.dose_pairs import pair
 from trainers.readers.dicom import PairError, read_dicom, read_dicom_pair
 from trainers.readers.series import LOWEST_HU
+from trainers.training.errors import SourceError
 
 
 def test_a_folder_of_dicom(tmp_path: Path) -> None:
@@ -33,3 +34,8 @@ def test_a_pair_on_two_grids_is_refused(tmp_path: Path) -> None:
     pair(tmp_path, low_slices=5)
     with pytest.raises(PairError, match="one grid"):
         read_dicom_pair(tmp_path / "low", tmp_path / "full")
+
+
+def test_a_folder_that_is_not_there_is_called_so(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="nowhere does not exist"):
+        read_dicom(tmp_path / "nowhere")

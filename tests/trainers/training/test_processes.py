@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 
+from pipelines.errors import EngineError
 from trainers.training.processes import Processes
 
 
@@ -16,3 +18,9 @@ def test_alone_nothing_is_sent() -> None:
     with processes.first_goes_first():
         processes.wait()
     processes.leave()
+
+
+@pytest.mark.parametrize("device", ["tpu", "cuda:99"])
+def test_a_device_that_is_not_there_is_refused(device: str) -> None:
+    with pytest.raises(EngineError, match=device):
+        Processes(device)
