@@ -10,7 +10,7 @@ from tests.node.reading.conftest import Made
 
 def test_answers_leave_without_the_truth_until_the_key_is_opened(made: Made) -> None:
     order = made.reading.study.order_of("R2")
-    for judgement, seconds in (("cannot_tell", 2.5), ("synthetic", 4)):
+    for judgement, seconds in (("cannot_tell", 2.5), ("real", 1), ("synthetic", 3)):
         fields = {"case": order[1], "judgement": judgement, "seconds": seconds}
         made.reading.give("R2", Answer.model_validate({**fields, "given": datetime.now(UTC)}))
     blind = to_json(made.reading, None)
@@ -19,10 +19,12 @@ def test_answers_leave_without_the_truth_until_the_key_is_opened(made: Made) -> 
     (row,) = blind["answers"]
     wanted = {
         **{"reader": "R2", "case": order[1], "position": 2, "judgement": "synthetic"},
-        **{"first_judgement": "cannot_tell", "revisions": 2, "seconds": 6.5},
+        **{"first_judgement": "cannot_tell", "revisions": 3, "seconds": 6.5},
     }
     assert {name: row[name] for name in wanted} == wanted
-    opened = to_json(made.reading, made.reading.open_with(made.key, unfinished=True))
+    key = made.reading.open_with(made.key, unfinished=True)
+    opened = to_json(made.reading, key)
+    assert opened["opened"] == key.opened.isoformat()
     truths = [case["truth"] for case in opened["cases"].values()]
     assert sorted(truths) == ["real", "real", "synthetic", "synthetic"]
     assert json.loads(json.dumps(opened)) == opened

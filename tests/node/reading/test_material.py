@@ -39,6 +39,23 @@ def test_a_scout_is_a_stack_of_its_own_and_a_localizer_none(tmp_path: Path) -> N
     assert [one.source.shape[0] for one in found] == [6]
 
 
+def test_a_patient_without_an_id_is_the_study(tmp_path: Path) -> None:
+    folder = write_real(tmp_path, "P1", PatientID="", study_uid="1.2.5")
+    (one,) = find_candidates([folder], [])
+    assert one.patient == "1.2.5"
+
+
+def test_what_is_not_whole_is_refused(tmp_path: Path) -> None:
+    folder = write_real(tmp_path / "P1", "P1")
+    paths = sorted(folder.glob("*.dcm"))
+    paths[2].unlink()
+    with pytest.raises(UnfitMaterial, match="cannot be a case"):
+        find_candidates([folder], [])
+    paths[3].write_bytes(paths[3].read_bytes()[:400])
+    with pytest.raises(UnfitMaterial, match="P1: "):
+        find_candidates([folder], [])
+
+
 def test_words_in_the_pixels_are_refused(tmp_path: Path) -> None:
     folder = write_real(tmp_path, "P1", BurnedInAnnotation="YES")
     with pytest.raises(UnfitMaterial, match="burned into its pixels"):
