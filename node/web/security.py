@@ -97,10 +97,7 @@ class Guard:
         self.names = tuple(names)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
+        """Serve one request; `node.web.server` lets in nothing but HTTP."""
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

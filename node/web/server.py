@@ -48,6 +48,7 @@ def make_server(config: Config, database: Engine) -> Server:
         log_config=None,  # node.logs has set up logging
         log_level="warning",  # that it runs is said by our own line
         lifespan="off",
+        ws="none",  # what would pass by the guard
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=KEEP_ALIVE_S,

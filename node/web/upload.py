@@ -183,7 +183,8 @@ class Upload:
         if len(self._head) < end:
             return
         meta = read_file_meta(bytes(self._head[:end]), end)
-        if not _may_be_repeated(meta.sop_class_uid, meta.sop_instance_uid):
+        uids = (meta.sop_class_uid, meta.sop_instance_uid, meta.transfer_syntax_uid)
+        if not all(map(_may_be_repeated, uids)):
             raise UnreadableDataset("The File Meta Information needs UIDs, got other text.")
         self._meta = meta
         self._file = self._spool.incoming.begin(self._facts(meta))
@@ -235,9 +236,9 @@ def failure_reason(error: Exception) -> int:
     return MISMATCH if isinstance(error, InstanceMismatch) else CANNOT_UNDERSTAND
 
 
-def _may_be_repeated(*uids: str) -> bool:
-    """Whether these can be UIDs, so that answer and log may name them."""
-    return all(len(uid) <= LONGEST_UID and uid.isascii() and uid.isprintable() for uid in uids)
+def _may_be_repeated(uid: str) -> bool:
+    """Whether it can be a UID, so that answer and log may name it."""
+    return len(uid) <= LONGEST_UID and uid.isascii() and uid.isprintable()
 
 
 def _reference(sop_class_uid: str, sop_instance_uid: str) -> dict[str, Any]:

@@ -28,7 +28,8 @@ from tests.node.web.world import World
     ],
 )
 def test_known_hosts(host: str, known: bool) -> None:
-    assert is_known_host(host, ["scanner.hospital.example"]) is known
+    for name in ("scanner.hospital.example", "Scanner.Hospital.Example."):
+        assert is_known_host(host, [name]) is known
 
 
 @pytest.mark.parametrize(
@@ -63,6 +64,10 @@ def test_a_foreign_page_cannot_cancel_a_job(
     assert world.job_of(uid).state == "QUEUED"
 
 
+def test_a_link_of_another_page_leads_here(client: httpx.Client) -> None:
+    assert client.get("/", headers={"sec-fetch-site": "cross-site"}).status_code == 200
+
+
 def test_every_answer_carries_the_headers(client: httpx.Client) -> None:
     for path in ("/", "/api/jobs", "/no/such/page", "/static/style.css", "/health/live"):
         headers = client.get(path).headers
@@ -71,6 +76,7 @@ def test_every_answer_carries_the_headers(client: httpx.Client) -> None:
         assert "unsafe" not in policy
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-frame-options"] == "DENY"
+        assert headers["cache-control"] == "no-store"
 
 
 def test_a_rebound_name_is_turned_away_but_monitoring_is_not(client: httpx.Client) -> None:

@@ -84,14 +84,17 @@ def test_another_kind_of_part_is_refused(upload: Upload) -> None:
     assert [failed.reason for failed in upload.result.failed] == [0xC000]
 
 
-def test_a_uid_that_is_none_is_named_nowhere(upload: Upload) -> None:
+@pytest.mark.parametrize("which", ["MediaStorageSOPInstanceUID", "TransferSyntaxUID"])
+def test_a_uid_that_is_none_is_named_nowhere(
+    upload: Upload, which: str, caplog: pytest.LogCaptureFixture
+) -> None:
     ds = write_ct_dataset()
-    odd = dicom_of(ds).replace(
-        ds.SOPInstanceUID.encode(), b"SECRET\x01".ljust(len(ds.SOPInstanceUID)), 1
-    )
+    data, uid = dicom_of(ds), str(ds.file_meta[which].value)
+    odd = data.replace(uid.encode(), b"SECRET\n".ljust(len(uid)), 1)
     take(upload, PartStart({}), PartData(odd), PartEnd())
     (failed,) = upload.result.failed
     assert (failed.reason, failed.sop_instance_uid) == (CANNOT_UNDERSTAND, "")
+    assert "SECRET" not in caplog.text
 
 
 def test_a_body_of_nothing_but_refusals_ends(upload: Upload) -> None:
