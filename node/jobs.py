@@ -35,15 +35,12 @@ __all__ = [
     "PRIORITIES",
     "RETRIABLE",
     "Job",
-    "JobError",
     "JobLedger",
     "JobRequest",
     "JobState",
     "UnknownJob",
     "UnknownSource",
     "WrongJobState",
-    "job_id",
-    "source_digests",
 ]
 
 UIDS_IN_ONE_QUERY = 500
@@ -70,7 +67,7 @@ class JobLedger:
             The job, and whether it was made now.
         """
         with self.database.begin() as connection:
-            digests = source_digests(connection, request)
+            digests = _source_digests(connection, request)
             row = _first_row(request, job_id(request, digests), state, reason)
             found = _select(connection, row["id"])
             if found:
@@ -250,7 +247,7 @@ class JobLedger:
         return self.require(job_id)
 
 
-def source_digests(connection: Connection, request: JobRequest) -> dict[str, str]:
+def _source_digests(connection: Connection, request: JobRequest) -> dict[str, str]:
     """SHA-256 of the data set of every source instance, as the spool recorded it."""
     uids = sorted({uid for sources in request.sources.values() for uid in sources})
     digests: dict[str, str] = {}

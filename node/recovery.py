@@ -49,8 +49,8 @@ def _is_orphan(job: Job) -> bool:
 
 
 def _help(ledger: JobLedger, job: Job) -> None:
-    now = ledger.get(job.id)
-    if now is None or (now.state, now.run, now.finished) != (job.state, job.run, job.finished):
+    now = ledger.require(job.id)
+    if (now.state, now.run, now.finished) != (job.state, job.run, job.finished):
         return  # it went on while we looked
     try:
         if _workflows(job, ["MAX_RECOVERY_ATTEMPTS_EXCEEDED"]):

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine
 
 from node.config import NodeSettings
 from node.database import instances, jobs, open_database
-from node.job_states import CANCELLABLE, RETRIABLE, TRANSITIONS
+from node.job_states import CANCELLABLE, RETRIABLE, TRANSITIONS, UNDER_WAY
 from node.jobs import (
     JobLedger,
     JobState,
@@ -169,6 +169,73 @@ def test_waiting_in_order_of_urgency(ledger: JobLedger) -> None:
     ledger.cancel(waiting[0].id)
     ledger.retry(waiting[0].id)
     assert [job.priority for job in ledger.waiting()] == [1, 2, 3]
+
+
+ALSO = jobs.update().values(route="also")
+"""What else is changed at the same moment."""
+
+
+def test_a_job_that_lost_its_workflow_runs_again(ledger: JobLedger) -> None:
+    job, _ = ledger.create(REQUEST)
+    ledger.update(job.id, state=JobState.RUNNING, step="write", attempts=3, progress=0.5)
+    before = ledger.require(job.id)
+    ledger.mark_begun(before)
+    after = ledger.run_again(before, "It was lost.", ALSO)
+    assert (after.state, after.run, after.reason) == (JobState.QUEUED, 1, "It was lost.")
+    assert (after.step, after.attempts, after.progress) == ("", 0, 0.0)
+    assert after.route == "also"
+    assert not after.has_begun
+    with pytest.raises(WrongJobState, match="cannot be run again: it is QUEUED"):
+        ledger.run_again(before, "once more", jobs.update().values(route="twice"))
+    assert ledger.require(job.id) == after
+
+
+def test_what_was_over_is_delivered_again(ledger: JobLedger) -> None:
+    job, _ = ledger.create(REQUEST)
+    put(ledger, job.id, JobState.COMMITTED)
+    before = ledger.require(job.id)
+    after = ledger.deliver_again(before, "Some was lost.", ALSO)
+    assert (after.state, after.run, after.finished) == (JobState.WRITTEN, 1, None)
+    assert (after.reason, after.route) == ("Some was lost.", "also")
+    assert after.has_begun  # nobody is to make it once more
+    with pytest.raises(WrongJobState, match="sent again"):
+        ledger.deliver_again(before, "once more")
+
+
+def test_what_was_over_fails_unless_it_has_gone_on(ledger: JobLedger) -> None:
+    job, _ = ledger.create(REQUEST)
+    put(ledger, job.id, JobState.COMMITTED)
+    before = ledger.require(job.id)
+    ledger.give_up(before, "Lost again and again.")
+    failed = ledger.require(job.id)
+    assert (failed.state, failed.reason) == (JobState.FAILED, "Lost again and again.")
+    assert failed.finished
+    ledger.retry(job.id)
+    ledger.give_up(before, "late")
+    assert ledger.require(job.id).state is JobState.QUEUED
+
+
+def test_what_is_under_way_and_what_is_not(ledger: JobLedger) -> None:
+    job, _ = ledger.create(REQUEST)
+    found = {}
+    for state in JobState:
+        put(ledger, job.id, state)
+        found[state] = [one.id for one in ledger.under_way()]
+    assert {state for state, ids in found.items() if ids} == UNDER_WAY
+    put(ledger, job.id, JobState.SENT)
+    ledger.update(job.id, finished=datetime.now(UTC))
+    assert not ledger.under_way()  # not to be confirmed: nothing more happens
+
+
+def test_of_several_runs_only_the_present_one_may_change_the_row(ledger: JobLedger) -> None:
+    job, _ = ledger.create(REQUEST)
+    put(ledger, job.id, JobState.FAILED)
+    ledger.retry(job.id)
+    with pytest.raises(WrongJobState):
+        ledger.update(job.id, of_run=0, state=JobState.RUNNING)
+    ledger.update(job.id, of_run=1, state=JobState.RUNNING)
+    ledger.mark_begun(job)  # of the run before
+    assert not ledger.require(job.id).has_begun
 
 
 def test_finished_is_set_and_cleared(ledger: JobLedger) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import signal
@@ -98,15 +99,18 @@ def test_a_job_that_goes_on_while_it_is_looked_at_is_left_alone(node: JobNode) -
     class Late(JobLedger):
         def under_way(self) -> Sequence[Job]:
             found = super().under_way()
-            change(node, job, state="COMMITTED", finished=datetime.now(UTC))
+            change(node, job, finished=datetime.now(UTC), reason="Not confirmed.")
             return found
 
     reconcile(Late(node.database))
     now = node.ledger.require(job.id)
-    assert (now.state, now.run) == (JobState.COMMITTED, 0)
+    assert (now.state, now.run, now.reason) == (JobState.SENT, 0, "Not confirmed.")
 
 
-def test_only_work_of_the_dead_is_taken_over(node: JobNode) -> None:
+def test_only_work_of_the_dead_is_taken_over(
+    node: JobNode, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "node.recovery")
     living = Executor(node.database, node.config.node.data_dir)
     living.register()
     for executor in (living.id, "dead", "this-process"):
@@ -118,6 +122,10 @@ def test_only_work_of_the_dead_is_taken_over(node: JobNode) -> None:
     done = {"dead", "this-process"}
     wait_until(lambda: set(recorded(node, status="SUCCESS")) == done, 30, "the dead one's work")
     assert recorded(node, status="PENDING") == [living.id]
+    recover_workflows_of_the_dead(living)
+    (said,) = caplog.records
+    assert "took over the work of dead workers" in said.getMessage()
+    assert vars(said)["executors"] == 1
     living.remove(living.id)
 
 
