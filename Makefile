@@ -2,9 +2,10 @@
 #
 #   make run          node + demonstration PACS + sample study; stays up until Ctrl-C
 #   make run ONCE=1   the same, ends by itself: exit 0 when the derived series is in the PACS
+#   make run PACS=qrscp   the same with pynetdicom's small PACS, although Orthanc is installed
 #   make test         everything: linters, types, all tests against real servers, WORKERS=2 at a time
 #   make viewer       the demonstration's derived series in OHIF, tried in Chromium
-#   make bench        figures beside named rivals, in one run
+#   make bench        figures beside named rivals, in one run; one of them: .venv/bin/python -m benchmarks NAME
 #   make setup        only .venv/ with the pinned packages and the command .venv/bin/vscanner
 #
 # Another build of PyTorch than PyPI's, which brings CUDA (4 GB more than a CPU build):
