@@ -7,9 +7,10 @@ stamps its own time and the same inputs shall give the same bytes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
@@ -17,12 +18,28 @@ from pydicom.uid import UID
 
 from dicom_profiles import uids
 from dicom_profiles.derived import PREFIX, DerivedSeries, identification, series_number
+from dicom_profiles.equipment import (
+    DEVICE_SERIAL_NUMBER,
+    MANUFACTURER,
+    MODEL_NAME,
+    SOFTWARE_VERSION,
+)
 from dicom_profiles.inherited import EMPTY_WHEN_ABSENT, STUDY_TAGS, empty_elements
 from dicom_profiles.part10 import ElementEncoder, FileEncoder, FolderWriter
 from dicom_profiles.provenance import Derivation
 
 UNSET_UID = "2.25.0"
 """Stands in until the content is known, from which the UID is then derived."""
+OURS: Mapping[str, Any] = {
+    "series_number": 1,
+    "sop_instance_uid": UNSET_UID,
+    "instance_number": 1,
+    "manufacturer": MANUFACTURER,
+    "manufacturer_model_name": MODEL_NAME,
+    "software_versions": SOFTWARE_VERSION,
+    "device_serial_number": DEVICE_SERIAL_NUMBER,
+}
+"""What highdicom asks of every object; `write_companions` sets all of it anew."""
 
 
 @dataclass(frozen=True)

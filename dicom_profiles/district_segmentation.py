@@ -17,14 +17,9 @@ from pydicom.sr.coding import Code
 from pydicom.uid import SegmentationStorage
 
 from dicom_profiles import codes
-from dicom_profiles.companions import UNSET_UID, CompanionKind, lent, write_companions
+from dicom_profiles.companions import OURS, CompanionKind, lent, write_companions
 from dicom_profiles.derived import DerivedSeries, synthesis_time
-from dicom_profiles.equipment import (
-    DEVICE_SERIAL_NUMBER,
-    MANUFACTURER,
-    MODEL_NAME,
-    SOFTWARE_VERSION,
-)
+from dicom_profiles.equipment import MODEL_NAME
 from dicom_profiles.errors import DerivedObjectError
 from dicom_profiles.provenance import Derivation
 from dicom_profiles.series import SourceSeries
@@ -76,15 +71,9 @@ def write_districts(
         segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
         segment_descriptions=_descriptions(present, derivation),
         series_instance_uid=DISTRICTS.series_uid(images.series_instance_uid),
-        series_number=1,
-        sop_instance_uid=UNSET_UID,
-        instance_number=1,
-        manufacturer=MANUFACTURER,
-        manufacturer_model_name=MODEL_NAME,
-        software_versions=SOFTWARE_VERSION,
-        device_serial_number=DEVICE_SERIAL_NUMBER,
         content_label="DISTRICTS",
         content_description="Body districts used by the pipeline",
+        **OURS,
     )
     settle(ds, source, derivation)
     return replace(

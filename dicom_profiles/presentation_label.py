@@ -16,14 +16,8 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import UID, GrayscaleSoftcopyPresentationStateStorage
 
-from dicom_profiles.companions import UNSET_UID, CompanionKind, lent, references, write_companions
+from dicom_profiles.companions import OURS, CompanionKind, lent, references, write_companions
 from dicom_profiles.derived import PREFIX, DerivedSeries, synthesis_time
-from dicom_profiles.equipment import (
-    DEVICE_SERIAL_NUMBER,
-    MANUFACTURER,
-    MODEL_NAME,
-    SOFTWARE_VERSION,
-)
 from dicom_profiles.inherited import UNPAIRED_BODY_PARTS
 from dicom_profiles.provenance import Derivation
 from dicom_profiles.reading import read_header
@@ -88,19 +82,13 @@ def _state(
     ds: Dataset = pr.GrayscaleSoftcopyPresentationState(
         referenced_images=[lender],
         series_instance_uid=LABEL.series_uid(derived.series_instance_uid),
-        series_number=1,
-        sop_instance_uid=UNSET_UID,
-        instance_number=1,
-        manufacturer=MANUFACTURER,
-        manufacturer_model_name=MODEL_NAME,
-        software_versions=SOFTWARE_VERSION,
-        device_serial_number=DEVICE_SERIAL_NUMBER,
         content_label=PREFIX,
         content_description="Label for synthetic images",
         content_creator_name="VSCANNER^Node",
         graphic_annotations=[pr.GraphicAnnotation([lender], layer, text_objects=[text])],
         graphic_layers=[layer],
         voi_lut_transformations=[_window(first)],
+        **OURS,
     )
     _refer_to(ds, derived, instances)
     _set_body_part(ds, first)

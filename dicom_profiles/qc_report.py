@@ -20,7 +20,7 @@ from pydicom.sr.coding import Code
 from pydicom.uid import UID, Comprehensive3DSRStorage
 
 from dicom_profiles import codes, uids
-from dicom_profiles.companions import UNSET_UID, CompanionKind, references, write_companions
+from dicom_profiles.companions import OURS, CompanionKind, references, write_companions
 from dicom_profiles.derived import DerivedSeries, synthesis_time
 from dicom_profiles.equipment import DEVICE_SERIAL_NUMBER, MANUFACTURER, MODEL_NAME, NODE_DEVICE_UID
 from dicom_profiles.provenance import Derivation
@@ -81,12 +81,9 @@ def _document(images: DerivedSeries, header: Dataset, derivation: Derivation) ->
         evidence=[_evidence_header(header)],
         content=_report(images, header, derivation),
         series_instance_uid=REPORT.series_uid(images.series_instance_uid),
-        series_number=1,
-        sop_instance_uid=UNSET_UID,
-        instance_number=1,
-        manufacturer=MANUFACTURER,
         is_complete=True,
         is_final=False,
+        **OURS,
     )
 
 

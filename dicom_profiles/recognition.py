@@ -96,22 +96,28 @@ def without_localizers(
     return slices, localizers
 
 
-def recognise_low_dose_ct(headers: Sequence[Dataset]) -> Recognition:
-    """Tell whether the headers of one series are those of an original low-dose axial CT."""
+def other_than_axial_ct(headers: Sequence[Dataset]) -> Recognition | None:
+    """What the headers of one series are, unless they are those of an original axial CT."""
     if not headers:
         return Recognition("other", 1.0, ("There are no instances.",))
-    first = headers[0]
-    if any(is_synthetic(header) for header in headers):
-        signs = next(signs for header in headers if (signs := synthetic_signs(header)))
+    signs = next((signs for header in headers if (signs := synthetic_signs(header))), None)
+    if signs:
         return Recognition("synthetic", 1.0, tuple(signs))
-    if first.get("SOPClassUID") != CTImageStorage or first.get("Modality") != "CT":
+    if headers[0].get("SOPClassUID") != CTImageStorage or headers[0].get("Modality") != "CT":
         return Recognition("other", 1.0, ("The instances are no CT images.",))
-    for header in headers:
-        reason = not_a_slice(header)
-        if reason:
-            kind = "localizer" if "LOCALIZER" in reason else "reformat"
-            return Recognition(kind, 1.0, (reason,))
-    score, reasons = _low_dose_score(first)
+    reason = next((reason for header in headers if (reason := not_a_slice(header))), None)
+    if reason:
+        kind = "localizer" if "LOCALIZER" in reason else "reformat"
+        return Recognition(kind, 1.0, (reason,))
+    return None
+
+
+def recognise_low_dose_ct(headers: Sequence[Dataset]) -> Recognition:
+    """Tell whether the headers of one series are those of an original low-dose axial CT."""
+    other = other_than_axial_ct(headers)
+    if other is not None:
+        return other
+    score, reasons = _low_dose_score(headers[0])
     kind = "low_dose_ct" if score >= ACCEPT_SCORE else "ct"
     return Recognition(kind, score, reasons or ("Nothing speaks for low dose.",))
 

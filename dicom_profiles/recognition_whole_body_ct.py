@@ -11,10 +11,9 @@ import re
 from collections.abc import Sequence
 
 from pydicom.dataset import Dataset
-from pydicom.uid import CTImageStorage
 
 from dicom_profiles.errors import ProfileError
-from dicom_profiles.recognition import Recognition, is_synthetic, not_a_slice, synthetic_signs
+from dicom_profiles.recognition import Recognition, other_than_axial_ct
 from dicom_profiles.series import numbers
 
 WHOLE_BODY_MM = 850.0
@@ -43,19 +42,9 @@ TEXT_KEYWORDS = ("SeriesDescription", "ProtocolName", "StudyDescription",
 
 def recognise_whole_body_ct(headers: Sequence[Dataset]) -> Recognition:
     """Tell whether the headers of one series are those of an original axial whole-body CT."""
-    if not headers:
-        return Recognition("other", 1.0, ("There are no instances.",))
-    first = headers[0]
-    for header in headers:
-        if is_synthetic(header):
-            return Recognition("synthetic", 1.0, tuple(synthetic_signs(header)))
-    if first.get("SOPClassUID") != CTImageStorage or first.get("Modality") != "CT":
-        return Recognition("other", 1.0, ("The instances are no CT images.",))
-    for header in headers:
-        reason = not_a_slice(header)
-        if reason:
-            kind = "localizer" if "LOCALIZER" in reason else "reformat"
-            return Recognition(kind, 1.0, (reason,))
+    other = other_than_axial_ct(headers)
+    if other is not None:
+        return other
     score, reasons = _score(headers)
     if score >= LENGTH_SCORE - TEXT_SCORE:
         return Recognition("whole_body_ct", score, reasons)

@@ -17,15 +17,9 @@ import numpy.typing as npt
 from pydicom.uid import ParametricMapStorage
 
 from dicom_profiles import codes
-from dicom_profiles.companions import UNSET_UID, CompanionKind, lent, write_companions
+from dicom_profiles.companions import OURS, CompanionKind, lent, write_companions
 from dicom_profiles.derived import DerivedSeries
 from dicom_profiles.district_segmentation import settle
-from dicom_profiles.equipment import (
-    DEVICE_SERIAL_NUMBER,
-    MANUFACTURER,
-    MODEL_NAME,
-    SOFTWARE_VERSION,
-)
 from dicom_profiles.pet_from_ct import GRAMS_PER_ML, LARGEST_SUV, SUVBW, SYNTHETIC_PET
 from dicom_profiles.provenance import Derivation
 from dicom_profiles.series import SourceSeries
@@ -83,19 +77,13 @@ def write_suv_map(
         source_images=[lent(header) for header in source.headers],
         pixel_array=np.stack(blocks.frames),
         series_instance_uid=SUV_MAP.series_uid(images.series_instance_uid),
-        series_number=1,
-        sop_instance_uid=UNSET_UID,
-        instance_number=1,
-        manufacturer=MANUFACTURER,
-        manufacturer_model_name=MODEL_NAME,
-        software_versions=SOFTWARE_VERSION,
-        device_serial_number=DEVICE_SERIAL_NUMBER,
         contains_recognizable_visual_features=False,
         real_world_value_mappings=[_mapping()],
         voi_lut_transformations=[_window()],
         content_label="SYNTH_SUVBW",
         content_description="Synthetic SUVbw map predicted from CT",
         **_place(source, blocks),
+        **OURS,
     )
     ds.DerivationCodeSequence = codes.code_sequence([SYNTHETIC_PET.code])
     settle(ds, source, derivation)
