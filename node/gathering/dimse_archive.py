@@ -116,7 +116,5 @@ class DimseArchive:
         try:
             with associated(self._peer, self._config, [sop_class], stored) as association:
                 yield association
-        except ArchiveError:
-            raise
         except BROKEN as error:
             raise ArchiveError(f"{self._peer.name} cannot be asked: {error}") from error

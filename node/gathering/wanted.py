@@ -147,15 +147,11 @@ def _why_left(series: FolderSeries) -> str:
 
 
 def _inputs(decided: Sequence[FolderSeries]) -> Iterator[Chosen]:
-    """The stacks of every group that the gate accepts without a person's word."""
-    seen = set()
+    """The stacks of every group that the gate accepts without a person's word, once a series."""
     for series in decided:
         for group in series.groups:
-            members = tuple(id(member.finding) for member in group.members)
-            if members in seen or not group.verdict.accepted or group.held:
-                continue
-            seen.add(members)
-            yield from (Chosen(m.key, m.finding.stack.instances) for m in group.members)
+            if group.verdict.accepted and not group.held:
+                yield from (Chosen(m.key, m.finding.stack.instances) for m in group.members)
 
 
 def _role(words: str) -> tuple[str, tuple[Condition, ...]]:

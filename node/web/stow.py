@@ -99,20 +99,17 @@ def answer_type(request: Request) -> str:
 
 
 def boundary_of(content_type: str) -> str:
-    """The boundary of a multipart/related body of DICOM instances.
+    """The boundary of a multipart/related body of DICOM instances, "" where there is none.
 
     Raises:
-        HTTPException: 415 for another kind of body, 400 without a boundary.
+        HTTPException: 415 for another kind of body.
     """
     kind, parameters = parse_content_type(content_type)
     root = parameters.get("type", DICOM).lower()
     if kind != MULTIPART or root != DICOM:
         sentence = f'STOW-RS takes {MULTIPART}; type="{DICOM}" here, got {content_type[:80]!r}.'
         raise HTTPException(415, sentence)
-    boundary = parameters.get("boundary", "")
-    if not boundary:
-        raise HTTPException(400, "The Content-Type needs the parameter boundary.")
-    return boundary
+    return parameters.get("boundary", "")
 
 
 def source_of(config: Config, host: str) -> str:
@@ -150,7 +147,7 @@ def answer(result: UploadResult, media_type: str = DICOM_JSON) -> Response:
 def _addresses(host: str) -> set[str]:
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError:
+    except (OSError, UnicodeError):  # nobody has that name, or nobody can have it
         return set()
     return {str(entry[4][0]) for entry in found}
 

@@ -16,7 +16,9 @@ from node.gathering.archive import Question, SeriesSummary
 from node.gathering.errors import GatherError
 from node.gathering.gather import Gathering, Places
 from node.gathering.wanted import choose, wanted_for
+from tests.dual_echo import write_dual_echo
 from tests.mammograms import write_mammogram
+from tests.synthetic import write_ct_series
 from trainers.readers.gathered_mammograms import read_gathered_mammograms
 
 VIEWS = (("L", "CC"), ("L", "MLO"), ("R", "CC"), ("R", "MLO"))
@@ -92,6 +94,38 @@ def test_further_series_need_an_input_unless_told_otherwise(tmp_path: Path) -> N
     assert choose(paired, tmp_path)[0] == []
     unpaired = wanted_for("ldct_denoise", Config(), ALSO, unpaired=True)
     assert len(choose(unpaired, tmp_path)[0]) == 4
+
+
+def test_what_a_person_would_decide_on_and_what_is_refused_is_left_out(tmp_path: Path) -> None:
+    odd = {"ImageType": ["ORIGINAL", "PRIMARY", "M"], "SeriesDescription": "opposed phase"}
+    write_dual_echo(tmp_path / "held", ("IP",), of_key={"IP": odd})
+    when = {"SeriesDescription": {"matches": "phase"}}
+    route = RouteSettings(name="mr", pipeline="mr_to_ct", when=when)
+    wanted = wanted_for("mr_to_ct", Config(routes=(route,)), [])
+    assert choose(wanted, tmp_path / "held") == ([], ["What it is is in doubt."])
+
+    write_ct_series(tmp_path / "gap", slices=12)[5].unlink()
+    route = RouteSettings(name="ct", pipeline="ldct_denoise", when={"Modality": "CT"})
+    wanted = wanted_for("ldct_denoise", Config(routes=(route,)), [])
+    assert choose(wanted, tmp_path / "gap") == ([], ["The pipeline refuses it."])
+
+
+def test_inputs_in_two_series_are_kept_once_each(tmp_path: Path) -> None:
+    write_dual_echo(tmp_path, one_series=False)
+    kept, left = choose(wanted_for("mr_to_ct", Config(), []), tmp_path)
+    assert [(one.role, one.number, len(one.instances)) for one in kept] == [
+        ("IP", 1, 12),
+        ("OOP", 1, 12),
+    ]
+    assert left == []
+
+
+def test_a_study_of_which_nothing_is_worth_fetching_is_passed_over(tmp_path: Path) -> None:
+    class WithoutSeries(FolderArchive):
+        def series(self, study_instance_uid: str) -> list[SeriesSummary]:
+            return []
+
+    assert gather_into(tmp_path, WithoutSeries(tmp_path)).to_json()["counts"] == {}
 
 
 @pytest.mark.parametrize(

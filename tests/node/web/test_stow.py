@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import secrets
 import socket
 from collections.abc import Iterable, Iterator
@@ -23,6 +24,7 @@ from node.web.native_xml import NAMESPACE
 from node.web.stow import source_of
 from tests.node.web.conftest import refusal, serving
 from tests.node.web.world import World
+from tests.servers import wait_until
 from tests.synthetic import write_ct_dataset, write_ct_series
 
 BOUNDARY = "stow-test-boundary"
@@ -238,7 +240,8 @@ def test_memory_stays_bounded(client: httpx.Client, world: World) -> None:
 def test_only_peers_and_this_machine_may_store(world: World) -> None:
     peer = PeerSettings(name="a", ae_title="ARCHIVE", host="192.0.2.7", port=104)
     silent = peer.model_copy(update={"name": "b", "host": "192.0.2.8", "may_call": False})
-    config = world.config.model_copy(update={"peers": (peer, silent)})
+    nobody = peer.model_copy(update={"name": "c", "host": "no..name"})
+    config = world.config.model_copy(update={"peers": (nobody, peer, silent)})
     assert source_of(config, "192.0.2.7") == "ARCHIVE"
     assert source_of(config, "127.0.0.1") == "STOW-RS"
     assert source_of(world.config, "127.0.0.1") == "PACS"
@@ -252,6 +255,19 @@ def test_a_proxy_on_this_machine_is_not_the_sender(client: httpx.Client) -> None
     answer = client.post("/dicom-web/studies", content=b"", headers=headers)
     assert answer.status_code == 403
     assert "198.51.100.7 is not the address of a peer" in refusal(answer)
+
+
+def test_a_sender_that_goes_away_is_no_error_of_ours(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = multipart([part10(write_ct_dataset())])
+    head = f"POST /dicom-web/studies HTTP/1.1\r\nHost: localhost\r\nContent-Type: {TYPE}\r\n"
+    with caplog.at_level(logging.INFO), serving(world.config, world.database):
+        with socket.create_connection(("127.0.0.1", world.config.web.port), 60) as line:
+            line.sendall(f"{head}Content-Length: {2 * len(body)}\r\n\r\n".encode() + body[:-200])
+        wait_until(lambda: "A STOW-RS request ended" in caplog.messages, what="its end")
+    assert [record.message for record in caplog.records if record.levelno > logging.INFO] == []
+    assert not list((world.config.node.data_dir / "incoming").rglob("*.dcm"))
 
 
 def test_a_sender_that_falls_silent_is_given_up(tmp_path: Path) -> None:
