@@ -29,10 +29,10 @@ from dicom_profiles.derived import (
 from dicom_profiles.element_bytes import text_bytes
 from dicom_profiles.errors import DerivedObjectError
 from dicom_profiles.inherited import SLICE_TAGS, STUDY_TAGS, empty_ct_elements
-from dicom_profiles.overlay import overlay_plane
+from dicom_profiles.outputs import in_step
 from dicom_profiles.part10 import ElementEncoder, Encoded, FileEncoder, FolderWriter
 from dicom_profiles.pixels import SliceFacts, declared_padding
-from dicom_profiles.provenance import Derivation, Provenance, private_text
+from dicom_profiles.provenance import Derivation, private_text
 from dicom_profiles.ready import ReadyImages, ReadySlice
 from dicom_profiles.series import SourceInstance, SourceSeries
 from dicom_profiles.source import Source, Sources
@@ -172,10 +172,7 @@ class _SliceEncoder:
         self._series_uid = series_uid
         self._files = FileEncoder(CTImageStorage, derivation.ae_title)
         elements = ElementEncoder(header.get("SpecificCharacterSet"))
-        provenance = Provenance.of(DENOISED_CT.name, {INPUT: source}, derivation)
         common = image_common({INPUT: source}, DENOISED_CT, derivation)
-        common.update(provenance.block())
-        common.update(overlay_plane(*source.shape[1:]))
         common.update(_ct_common(source, series_uid))
         self._common: Encoded = {
             **elements.encode(empty_ct_elements(header)),
@@ -192,25 +189,10 @@ class _SliceEncoder:
 
 
 def _paired(source: SourceSeries, slices: Iterable[npt.NDArray[np.float32]]) -> Iterator[_Output]:
-    """Source instance, its pixel facts and its output, refusing other counts and shapes."""
-    done = 0
-    outputs = iter(slices)
+    """The output beside its source, refusing other counts and shapes."""
     ready = slices.ready if isinstance(slices, ReadyImages) else {}
-    for instance, facts in zip(source.instances, source.facts(), strict=True):
-        hu = next(outputs, None)
-        if hu is None:
-            break
-        if hu.shape != source.shape[1:]:
-            raise DerivedObjectError(
-                f"An output slice should have shape {source.shape[1:]}, got {hu.shape}."
-            )
-        yield _Output(instance, facts, hu, ready.get(done))
-        done += 1
-    if done < len(source) or next(outputs, None) is not None:
-        raise DerivedObjectError(
-            f"The output should have {len(source)} slices like its source, got "
-            f"{done if done < len(source) else 'more'}."
-        )
+    for index, (facts,), hu in in_step({INPUT: source}, slices):
+        yield _Output(source.instances[index], facts, hu, ready.get(index))
 
 
 def _ct_common(source: SourceSeries, series_uid: str) -> Dataset:

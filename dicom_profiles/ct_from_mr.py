@@ -7,8 +7,7 @@ Reference are those of the first input; Source Image Sequence names the slice of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,6 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID, CTImageStorage
 
 from dicom_profiles import codes, uids
-from dicom_profiles.ahead import map_ahead
 from dicom_profiles.derived import (
     DerivedKind,
     DerivedSeries,
@@ -28,10 +26,9 @@ from dicom_profiles.derived import (
 from dicom_profiles.errors import DerivedObjectError
 from dicom_profiles.inherited import PLACE, STUDY_TAGS, empty_ct_elements, tags
 from dicom_profiles.lossy import lossy_compression
-from dicom_profiles.overlay import overlay_plane
+from dicom_profiles.outputs import StoredOutput, stored_outputs
 from dicom_profiles.part10 import ElementEncoder, Encoded, FileEncoder, FolderWriter
-from dicom_profiles.pixels import SliceFacts, pixel_digest
-from dicom_profiles.provenance import Derivation, Provenance, private_block
+from dicom_profiles.provenance import Derivation, pixel_digests
 from dicom_profiles.series import SourceSeries
 from dicom_profiles.source import Sources, all_instance_uids, reference_of
 
@@ -93,7 +90,7 @@ def write_synthetic_ct(
     encoder = _SliceEncoder(sources, derivation, series_uid)
     paths, instance_uids = [], []
     with FolderWriter(folder) as files:
-        for made in map_ahead(_make_pixels, _paired(sources, slices)):
+        for made in stored_outputs(sources, slices, stored_values):
             uid, content = encoder.encode(made)
             paths.append(files.write(f"{SYNTHETIC_CT.name}-{made.index + 1:04d}.dcm", content))
             instance_uids.append(uid)
@@ -118,23 +115,6 @@ def stored_values(hu: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
     return np.rint(np.maximum(hu - INTERCEPT, 0)).astype("<u2")
 
 
-@dataclass(frozen=True, eq=False)
-class _Pixels:
-    """The pixels of one output slice and where they belong."""
-
-    index: int
-    digests: tuple[str, ...]
-    stored: bytes
-    digest: str
-
-
-def _make_pixels(work: tuple[int, tuple[SliceFacts, ...], npt.NDArray[np.float32]]) -> _Pixels:
-    """Stored values and digest of one slice: the part of the work that threads can share."""
-    index, facts, hu = work
-    stored = stored_values(hu)
-    return _Pixels(index, tuple(f.digest for f in facts), stored.tobytes(), pixel_digest(stored))
-
-
 class _SliceEncoder:
     """Encodes slices; what they share is encoded once."""
 
@@ -145,8 +125,6 @@ class _SliceEncoder:
         self._files = FileEncoder(CTImageStorage, derivation.ae_title)
         self._elements = ElementEncoder(header.get("SpecificCharacterSet"))
         common = image_common(sources, SYNTHETIC_CT, derivation)
-        common.update(Provenance.of(SYNTHETIC_CT.name, sources, derivation).block())
-        common.update(overlay_plane(*reference_of(sources).shape[1:]))
         common.update(_ct_common(reference_of(sources).shape, series_uid))
         self._common: Encoded = {
             **self._elements.encode(empty_ct_elements(header)),
@@ -154,44 +132,20 @@ class _SliceEncoder:
             **self._elements.copy(header, STUDY_TAGS),
         }
 
-    def encode(self, made: _Pixels) -> tuple[str, bytes]:
+    def encode(self, made: StoredOutput) -> tuple[str, bytes]:
         """SOP Instance UID and Part 10 file of one slice."""
         instances = [source.instances[made.index] for source in self._sources]
         uid = uids.instance_uid(self._series_uid, made.index, made.digest)
         own = source_references(*(instance.header for instance in instances))
         own.update(lossy_compression(*instances))
-        own.update(
-            private_block(
-                {"source_pixels_sha256": made.digests[0], "output_pixels_sha256": made.digest}
-            )
-        )
+        own.update(pixel_digests(made.source_digest, made.digest))
         own.SOPInstanceUID = UID(uid)
         elements = {
             **self._common,
             **self._elements.copy(instances[0].header, COPIED_TAGS),
             **self._elements.encode(own),
         }
-        return uid, self._files.encode(elements, uid, made.stored)
-
-
-def _paired(
-    sources: Sources, slices: Iterable[npt.NDArray[np.float32]]
-) -> Iterator[tuple[int, tuple[SliceFacts, ...], npt.NDArray[np.float32]]]:
-    """Index, pixel facts of every input, and output; refuses other counts and shapes."""
-    reference = reference_of(sources)
-    facts = zip(*(source.facts() for source in sources.values()), strict=True)
-    outputs = iter(slices)
-    for index, of_slice in enumerate(facts):
-        hu = next(outputs, None)
-        if hu is None or hu.shape != reference.shape[1:]:
-            got = f"only {index} slices" if hu is None else f"one of shape {hu.shape}"
-            raise DerivedObjectError(
-                f"The output should have {len(reference)} slices of {reference.shape[1:]}, got "
-                f"{got}."
-            )
-        yield index, of_slice, hu
-    if next(outputs, None) is not None:
-        raise DerivedObjectError(f"The output should have {len(reference)} slices, got more.")
+        return uid, self._files.encode(elements, uid, made.pixels)
 
 
 def _ct_common(shape: tuple[int, int, int], series_uid: str) -> Dataset:

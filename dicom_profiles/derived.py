@@ -25,8 +25,9 @@ from dicom_profiles.equipment import (
     own_equipment,
 )
 from dicom_profiles.errors import DerivedObjectError
+from dicom_profiles.overlay import overlay_plane
 from dicom_profiles.part10 import ElementEncoder
-from dicom_profiles.provenance import Derivation, private_characteristics
+from dicom_profiles.provenance import Derivation, Provenance, private_characteristics
 from dicom_profiles.source import Source, Sources, reference_of
 
 PREFIX = "SYNTHETIC"
@@ -123,6 +124,8 @@ def image_common(sources: Sources, kind: DerivedKind, derivation: Derivation) ->
     features = header.get("RecognizableVisualFeatures") or _visual_features(header)
     if features:
         ds.RecognizableVisualFeatures = features
+    ds.update(Provenance.of(kind.name, sources, derivation).block())
+    ds.update(overlay_plane(*reference_of(sources).shape[1:]))
     return ds
 
 

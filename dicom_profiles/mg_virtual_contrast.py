@@ -29,11 +29,10 @@ from dicom_profiles.derived import (
 from dicom_profiles.errors import DerivedObjectError
 from dicom_profiles.inherited import PLACE, STUDY_TAGS, empty_elements, tags
 from dicom_profiles.lossy import lossy_compression
-from dicom_profiles.overlay import overlay_plane
 from dicom_profiles.part10 import ElementEncoder, FileEncoder, FolderWriter
 from dicom_profiles.pixels import pixel_digest
 from dicom_profiles.projection import SourceProjection
-from dicom_profiles.provenance import Derivation, Provenance, private_block
+from dicom_profiles.provenance import Derivation, pixel_digests
 
 VIRTUAL_CONTRAST = DerivedKind(
     name="VCE",
@@ -182,8 +181,6 @@ def _own(source: SourceProjection, derivation: Derivation, series_uid: str) -> D
     """What is ours: label, provenance, series, anatomy, display (PS3.3 C.8.11.1 to C.8.11.7)."""
     header = source.headers[0]
     ds = image_common({INPUT: source}, VIRTUAL_CONTRAST, derivation)
-    ds.update(Provenance.of(VIRTUAL_CONTRAST.name, {INPUT: source}, derivation).block())
-    ds.update(overlay_plane(*source.shape[1:]))
     ds.update(source_references(header))
     ds.update(lossy_compression(source.instances[0]))
     ds.SOPClassUID = DigitalMammographyXRayImageStorageForPresentation
@@ -219,7 +216,7 @@ def _pixels(
 ) -> Dataset:
     """Image Pixel and display; the full range is the window (PS3.3 C.8.11.3)."""
     (facts,) = source.facts()
-    ds = private_block({"source_pixels_sha256": facts.digest, "output_pixels_sha256": digest})
+    ds = pixel_digests(facts.digest, digest)
     ds.SOPInstanceUID = UID(uid)
     ds.SamplesPerPixel = 1
     ds.PhotometricInterpretation, ds.PresentationLUTShape = "MONOCHROME2", "IDENTITY"

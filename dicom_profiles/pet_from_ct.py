@@ -9,8 +9,7 @@ show SUV only then: what the values stand for is a corrected SUV image.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,6 @@ from pydicom.sr.coding import Code
 from pydicom.uid import UID, PositronEmissionTomographyImageStorage
 
 from dicom_profiles import codes, uids
-from dicom_profiles.ahead import map_ahead
 from dicom_profiles.derived import (
     DerivedKind,
     DerivedSeries,
@@ -32,11 +30,10 @@ from dicom_profiles.derived import (
 from dicom_profiles.errors import DerivedObjectError
 from dicom_profiles.inherited import PLACE, STUDY_TAGS, empty_elements, tags
 from dicom_profiles.lossy import lossy_compression
-from dicom_profiles.overlay import overlay_plane
+from dicom_profiles.outputs import StoredOutput, stored_outputs
 from dicom_profiles.part10 import ElementEncoder, Encoded, FileEncoder, FolderWriter
-from dicom_profiles.pixels import SliceFacts, pixel_digest
-from dicom_profiles.provenance import Derivation, Provenance, private_block
-from dicom_profiles.series import SourceInstance, SourceSeries
+from dicom_profiles.provenance import Derivation, pixel_digests
+from dicom_profiles.series import SourceSeries
 
 SYNTHETIC_PET = DerivedKind(
     name="SPET",
@@ -114,9 +111,9 @@ def write_synthetic_pet(
     encoder = _SliceEncoder(source, derivation, series_uid)
     paths, instance_uids = [], []
     with FolderWriter(folder) as files:
-        for index, made in enumerate(map_ahead(_make_pixels, _paired(source, slices))):
-            uid, content = encoder.encode(index, made)
-            paths.append(files.write(f"{SYNTHETIC_PET.name}-{index + 1:04d}.dcm", content))
+        for made in stored_outputs({INPUT: source}, slices, stored_values):
+            uid, content = encoder.encode(made)
+            paths.append(files.write(f"{SYNTHETIC_PET.name}-{made.index + 1:04d}.dcm", content))
             instance_uids.append(uid)
     return DerivedSeries(
         series_uid,
@@ -144,35 +141,15 @@ def stored_values(suv: npt.NDArray[np.float32]) -> npt.NDArray[np.int16]:
     return stored
 
 
-@dataclass(frozen=True, eq=False)
-class _Pixels:
-    """The pixels of one output slice and where they belong."""
-
-    instance: SourceInstance
-    facts: SliceFacts
-    stored: bytes
-    digest: str
-
-
-def _make_pixels(work: tuple[SourceInstance, SliceFacts, npt.NDArray[np.float32]]) -> _Pixels:
-    """Stored values and digest of one slice: the part of the work that threads can share."""
-    instance, facts, suv = work
-    stored = stored_values(suv)
-    return _Pixels(instance, facts, stored.tobytes(), pixel_digest(stored))
-
-
 class _SliceEncoder:
     """Encodes slices; what they share is encoded once."""
 
     def __init__(self, source: SourceSeries, derivation: Derivation, series_uid: str) -> None:
         header = source.headers[0]
-        self._series_uid = series_uid
+        self._source, self._series_uid = source, series_uid
         self._files = FileEncoder(PositronEmissionTomographyImageStorage, derivation.ae_title)
         self._elements = ElementEncoder(header.get("SpecificCharacterSet"))
-        provenance = Provenance.of(SYNTHETIC_PET.name, {INPUT: source}, derivation)
         common = image_common({INPUT: source}, SYNTHETIC_PET, derivation)
-        common.update(provenance.block())
-        common.update(overlay_plane(*source.shape[1:]))
         common.update(_pet_common(source, derivation, series_uid))
         self._common: Encoded = {
             **self._elements.encode(_empty(header)),
@@ -180,43 +157,22 @@ class _SliceEncoder:
             **self._elements.copy(header, STUDY_TAGS),
         }
 
-    def encode(self, index: int, made: _Pixels) -> tuple[str, bytes]:
+    def encode(self, made: StoredOutput) -> tuple[str, bytes]:
         """SOP Instance UID and Part 10 file of one slice."""
-        header = made.instance.header
-        uid = uids.instance_uid(self._series_uid, index, made.digest)
-        own = source_references(header)
-        own.update(lossy_compression(made.instance))
-        digests = {
-            "source_pixels_sha256": made.facts.digest,
-            "output_pixels_sha256": made.digest,
-        }
-        own.update(private_block(digests))
+        instance = self._source.instances[made.index]
+        uid = uids.instance_uid(self._series_uid, made.index, made.digest)
+        own = source_references(instance.header)
+        own.update(lossy_compression(instance))
+        own.update(pixel_digests(made.source_digest, made.digest))
         own.SOPInstanceUID = UID(uid)
-        own.ImageIndex = index + 1
-        own.add_new("PixelData", "OW", made.stored)
+        own.ImageIndex = made.index + 1
+        own.add_new("PixelData", "OW", made.pixels)
         elements = {
             **self._common,
-            **self._elements.copy(header, COPIED_TAGS),
+            **self._elements.copy(instance.header, COPIED_TAGS),
             **self._elements.encode(own),
         }
         return uid, self._files.encode(elements, uid)
-
-
-def _paired(
-    source: SourceSeries, slices: Iterable[npt.NDArray[np.float32]]
-) -> Iterator[tuple[SourceInstance, SliceFacts, npt.NDArray[np.float32]]]:
-    """Source instance, its pixel facts and its output, refusing other counts and shapes."""
-    outputs = iter(slices)
-    for done, (instance, facts) in enumerate(zip(source.instances, source.facts(), strict=True)):
-        suv = next(outputs, None)
-        if suv is None or suv.shape != source.shape[1:]:
-            got = f"only {done} slices" if suv is None else f"one of shape {suv.shape}"
-            raise DerivedObjectError(
-                f"The output should have {len(source)} slices of {source.shape[1:]}, got {got}."
-            )
-        yield instance, facts, suv
-    if next(outputs, None) is not None:
-        raise DerivedObjectError(f"The output should have {len(source)} slices, got more.")
 
 
 def _empty(header: Dataset) -> Dataset:

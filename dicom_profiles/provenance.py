@@ -180,6 +180,11 @@ def private_block(values: Mapping[str, object]) -> Dataset:
     return ds
 
 
+def pixel_digests(source: str, output: str) -> Dataset:
+    """What of the block is each image's own: SHA-256 of the pixels before and after."""
+    return private_block({"source_pixels_sha256": source, "output_pixels_sha256": output})
+
+
 def private_text(name: str, text: str) -> dict[int, bytes]:
     """One text element of the block, encoded, by its tag; the creator is the block's own."""
     tag = private_tag(name)
