@@ -13,6 +13,8 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from dicom_profiles.part10 import write_durable
 from node.reading.answers import Answer, AnswerLedger
 from node.reading.errors import ReadingClosed, ReadingError, UnknownReading
@@ -37,11 +39,14 @@ class ReadingFolder:
 
     Args:
         folder: made by `node.reading.making`.
+
+    Raises:
+        ReadingError: its public file is none of ours.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.study = Study.model_validate_json((folder / STUDY).read_bytes())
+        self.study = _study(folder / STUDY)
         self.answers = AnswerLedger(folder / ANSWERS)
 
     @property
@@ -120,6 +125,15 @@ class ReadingFolder:
                     "The pixels of a case are not those that the key was made for; they were "
                     "changed after the reading was made, so its answers mean nothing."
                 )
+
+
+def _study(path: Path) -> Study:
+    try:
+        return Study.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise ReadingError(
+            f"{path} is no reading of this version: it was changed, or made by another version."
+        ) from error
 
 
 def find_reading(data_dir: Path, name: str) -> ReadingFolder:

@@ -101,13 +101,12 @@ def ago(then: datetime, now: datetime) -> str:
     passed = max(0, int((now - then).total_seconds()))
     if passed < 10:
         return "just now"
-    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)):
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         count = passed // length
         if count:
-            # Seconds in steps of ten: the page need not change at every look.
-            shown = count // 10 * 10 if unit == "second" else count
-            return f"{shown} {unit}{'s' if shown > 1 else ''} ago"
-    return "just now"
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    # Seconds in steps of ten: the page need not change at every look.
+    return f"{passed // 10 * 10} seconds ago"
 
 
 def clock(then: datetime) -> str:

@@ -35,6 +35,22 @@ def rules(*whens: dict[str, Any]) -> tuple[Rule, ...]:
     )
 
 
+def test_the_sites_word_makes_no_input_of_a_pipeline_with_several(tmp_path: Path) -> None:
+    """What of IP, OOP and T1 it is, nobody said."""
+    write_ct_series(tmp_path, **UIDS)
+    word = {"SeriesDescription": {"matches": "."}}
+    (rule,) = compile_rules([RouteSettings(name="mr", pipeline="mr_to_ct", when=word)])
+    explanation = route_series([rule], read_instances(tmp_path).instances, "SCANNER")
+    stack = only(explanation)
+    assert (stack.outcome, stack.input_key) == (Outcome.REFUSED, "")
+    assert "It is no input of mr_to_ct" in stack.reason
+
+
+def test_a_series_without_a_readable_image_is_explained() -> None:
+    explanation = route_series(rules({}), [], "SCANNER")
+    assert (explanation.stacks, explanation.reason) == ((), "There are no images.")
+
+
 def routed(folder: Path, *whens: dict[str, Any], source_ae: str = "SCANNER") -> Explanation:
     return route_series(rules(*whens), read_instances(folder).instances, source_ae)
 

@@ -87,3 +87,10 @@ def test_only_whole_readings_are_listed_by_name(made: Made) -> None:
         shutil.copytree(made.reading.folder, root / name)
     (root / "chest-3" / "study.json").unlink()
     assert [each.folder.name for each in all_readings(root.parent)] == ["chest-0", "chest-1"]
+
+
+def test_a_reading_of_another_version_is_a_sentence(made: Made) -> None:
+    path = made.reading.folder / "study.json"
+    path.write_text(path.read_text().replace('"question"', '"asked"'))
+    with pytest.raises(ReadingError, match=r"study.json is no reading of this version"):
+        ReadingFolder(made.reading.folder)

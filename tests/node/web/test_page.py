@@ -61,8 +61,11 @@ def test_the_page_is_loaded_anew_when_pictures_appear(
     [
         (-5, "just now"),
         (9, "just now"),
+        (10, "10 seconds ago"),
         (38, "30 seconds ago"),
+        (59, "50 seconds ago"),
         (60, "1 minute ago"),
+        (3_599, "59 minutes ago"),
         (7_300, "2 hours ago"),
         (86_400, "1 day ago"),
     ],
@@ -95,7 +98,10 @@ def test_the_footer_names_the_zone_of_all_times(
 def test_words_of_figures() -> None:
     assert [seconds(v) for v in (None, 0.04, 2.345, 125)] == ["", "40 ms", "2.3 s", "2 min 5 s"]
     assert [size(v) for v in (12, 1500, 2.5e9, 3e15)] == ["12 B", "1.5 kB", "2.5 GB", "3000.0 TB"]
+    assert [seconds(v) for v in (0.1, 59.94, 60)] == ["0.1 s", "59.9 s", "1 min 0 s"]
+    assert [size(v) for v in (0, 999, 1000, 1e12)] == ["0 B", "999 B", "1.0 kB", "1.0 TB"]
     assert [figure(v) for v in (1.23456, 7, True, "x")] == ["1.235", "7", "yes", "x"]
+    assert [figure(v) for v in (None, False)] == ["no number", "no"]
     assert [title_of(n) for n in ("noise_before_hu", "slices", "hu")] == [
         "Noise before (HU)",
         "Slices",

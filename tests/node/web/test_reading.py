@@ -150,6 +150,15 @@ def test_what_is_no_answer_is_not_kept(
     assert folder.answers.latest("R1") == {}
 
 
+@pytest.mark.parametrize("body", [b"judgement=real&reason=\xff", b"a=1&" * 101])
+def test_what_is_no_form_is_a_sentence(
+    client: httpx.Client, reader: str, folder: ReadingFolder, body: bytes
+) -> None:
+    answer = client.post(f"{reader}/1", content=body)
+    assert (answer.status_code, "is no form" in answer.text) == (400, True)
+    assert folder.answers.latest("R1") == {}
+
+
 def test_the_list_and_the_reading_publish_the_commitment(
     client: httpx.Client, made: MadeReading, reader: str, folder: ReadingFolder, key: Path
 ) -> None:
