@@ -38,9 +38,7 @@ def body_mask(hu: Cubes) -> Mask:
 
 
 def _large_parts(mask: Mask) -> Mask:
-    labels, count = ndimage.label(mask, np.ones((3, 3, 3)))
-    if count == 0:
-        return mask
+    labels, _ = ndimage.label(mask, np.ones((3, 3, 3)))
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
     return np.asarray((sizes >= LEAST_SHARE * sizes.max())[labels] & mask)

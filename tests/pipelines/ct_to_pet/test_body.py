@@ -28,11 +28,15 @@ def test_table_is_no_body() -> None:
 def test_limbs_beside_the_trunk_are_kept_and_crumbs_are_not() -> None:
     hu = np.full((10, 60, 80), -1000.0, np.float32)
     hu[:, 10:40, 30:60] = 30.0
-    hu[:, 20:30, 5:15] = 30.0  # an arm
-    hu[4, 50:53, 70:73] = 30.0  # an electrode
+    hu[:, 20:27, 5:12] = 30.0  # an arm, less than a fiftieth of the air
+    hu[4, 50:56, 70:76] = 30.0  # an electrode, as wide as the arm
     body = body_mask(hu)
-    assert body[:, 20:30, 5:15].all()
+    assert body[:, 20:27, 5:12].all()
     assert not body[:, 45:].any()
+
+
+def test_air_holds_no_body() -> None:
+    assert not body_mask(np.full((3, 20, 20), -1000.0, np.float32)).any()
 
 
 def test_thin_bodies_are_bodies_where_nothing_is_thick() -> None:

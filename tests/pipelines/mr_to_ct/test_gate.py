@@ -75,6 +75,15 @@ def test_slices_that_are_too_few_or_too_oblique_are_refused(tmp_path: Path) -> N
     assert "16.3 degrees off" in gate("mr_to_ct", {"IP": open_series(paths)}).reason
 
 
+def test_one_localiser_among_the_slices_is_enough_to_refuse(tmp_path: Path) -> None:
+    paths = write_dual_echo(tmp_path, slices=4, size=64)["IP"]
+    ds = dcmread(paths[1])
+    ds.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
+    ds.save_as(paths[1])
+    verdict = gate("mr_to_ct", {"IP": open_series(paths)})
+    assert any("or holds one" in reason for reason in verdict.reasons)
+
+
 def test_echoes_of_two_breath_holds_are_no_pair(tmp_path: Path) -> None:
     inputs = echoes(tmp_path / "a", "IP") | echoes(tmp_path / "b", "OOP")
     assert "frame of reference" in gate("mr_to_ct", inputs).reason

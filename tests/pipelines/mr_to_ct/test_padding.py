@@ -18,6 +18,7 @@ def values(*given: float, reach: int) -> list[float]:
 def test_empty_slices_take_the_nearest_image_within_reach() -> None:
     assert values(0, 0, 3, 0, 0, 0, 8, 0, reach=2) == [3, 3, 3, 3, 3, 8, 8, 8]
     assert values(0, 0, 0, 3, 0, 0, 0, reach=2) == [0, 3, 3, 3, 3, 3, 0]
+    assert values(3, 0, 0, 8, reach=3) == [3, 3, 8, 8]
     assert values(0, 0, reach=3) == [0, 0]
     assert values(0, 5, reach=0) == [0, 5]
 

@@ -71,12 +71,33 @@ def test_a_usual_series_is_green() -> None:
     assert meter.measurements()["mean_soft_hu"] == pytest.approx(40.0)
 
 
-def test_another_outline_is_red() -> None:
+def test_tissues_are_told_by_their_share_and_mean() -> None:
+    mr, ct = images()
+    ct[16:24, 16:48], ct[40:48, 16:48] = -100.0, 700.0
+    ct[17, 16:48] = -140.0
     meter = QualityMeter(known())
-    meter.add(*images(shift=14))
-    light, reasons = meter.verdict()
-    assert light == "RED"
-    assert "outline" in reasons[0]
+    meter.add(mr, ct)
+    found = meter.measurements()
+    assert (found["fat_share"], found["soft_share"], found["bone_share"]) == (0.25, 0.5, 0.25)
+    assert (found["mean_fat_hu"], found["mean_soft_hu"], found["mean_bone_hu"]) == (-105, 40, 700)
+
+
+@pytest.mark.parametrize(("shift", "light"), [(4, "GREEN"), (8, "AMBER"), (14, "RED")])
+def test_another_outline_is_seen(shift: int, light: str) -> None:
+    meter = QualityMeter(known())
+    meter.add(*images(shift))
+    assert meter.verdict()[0] == light
+    assert ("outline" in " ".join(meter.verdict()[1])) is (light != "GREEN")
+
+
+@pytest.mark.parametrize(("signal", "agree"), [(0.05, 0.8889), (0.01, 1.0)])
+def test_tissue_where_the_mr_is_dark_may_be_bone(signal: float, agree: float) -> None:
+    mr, ct = images()
+    mr[:, 48:56, 16:48] = signal
+    ct[48:56, 16:48] = 40.0
+    meter = QualityMeter(known())
+    meter.add(mr, ct)
+    assert meter.measurements()["outlines_agree"] == agree
 
 
 def test_unlike_images_are_red() -> None:
@@ -115,7 +136,10 @@ def test_values_that_are_no_numbers_are_red_and_remarks_amber() -> None:
     meter.add(mr, ct)
     assert meter.verdict() == ("AMBER", ("A remark.",))
     meter.add(mr, np.full_like(ct, np.nan))
-    assert meter.verdict()[0] == "RED"
+    meter.add(mr, ct)
+    light, reasons = meter.verdict()
+    assert light == "RED"
+    assert "no numbers" in reasons[0]
 
 
 def test_slices_without_body_tell_nothing() -> None:

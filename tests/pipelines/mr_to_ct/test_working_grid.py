@@ -31,13 +31,21 @@ def test_other_pixels_are_resampled_and_come_back() -> None:
     assert np.abs(back - image).max() < 0.05
 
 
+def test_distances_of_what_the_network_sees_are_known() -> None:
+    grid = WorkingGrid.of((5, 100, 120), affine(0.75, 3.0), 1.5)
+    assert (grid.working, grid.pixel_mm) == ((50, 240), (1.5, 1.5))
+    bounded = WorkingGrid.of((5, 800, 90), affine(3.0, 1.6), 1.5)
+    assert bounded.working == (LARGEST_SIDE, 90)
+    assert bounded.pixel_mm == pytest.approx((3.0 * 800 / LARGEST_SIDE, 1.6))
+
+
 def test_padding_stays_zero() -> None:
     grid = WorkingGrid.of((1, 64, 64), affine(0.5, 0.5), 1.0)
     image = np.ones((64, 64), np.float32)
-    image[:, :21] = 0.0
+    image[:, :22] = 0.0
     seen = grid.to_working(image)
-    assert (seen[:, :10] == 0).all()
-    assert (seen[:, 11:] > 0).all()
+    assert (seen[:, :11] == 0).all()  # an eighth of column 10 is of the image beside it
+    assert (seen[:, 11:] > 0.8).all()
 
 
 @given(
