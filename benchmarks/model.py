@@ -76,7 +76,7 @@ def processor(images: Voxels, source: str, repeats: int) -> str:
     return "\n".join(
         [
             f"{processor_name()}, {torch.get_num_threads()} threads, PyTorch {torch.__version__}; "
-            f"{len(images)} real slices of {images.shape[1]} x {images.shape[2]} ({source}), "
+            f"{len(images)} slices of {images.shape[1]} x {images.shape[2]} ({source}), "
             f"median of {repeats} repeats in turns; load of the machine before {before:.1f}.",
             "",
             "| engine | slices/s | beside eager | largest error | mean error |",

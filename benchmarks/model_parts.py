@@ -21,7 +21,8 @@ from pipelines.ldct_denoise.network import CONTEXT, DenoisingNetwork
 
 RESULTS = Path(__file__).parent / "results" / "model.md"
 HEADING = "# Model: engines of ldct_denoise\n\nMade by `python -m benchmarks.model`.\n"
-SERIES = Path(__file__).parents[2] / "shared" / "data" / "ct_chest_philips_lidc0314"
+SERIES = Path(__file__).parents[1] / "demo" / "samples" / "low_dose_chest"
+"""512 x 512; engines take as long for any image."""
 
 Voxels = npt.NDArray[np.float32]
 Action = Callable[[], object]

@@ -38,7 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--train", nargs="+", required=True, metavar="SOURCE")
-    parser.add_argument("--hold-out", nargs="*", default=[], metavar="PATIENT", help="not used")
+    parser.add_argument(
+        "--hold-out", nargs="*", default=[], metavar="PATIENT", help="not trained on"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for weights.safetensors")
     parser.add_argument("--kept", type=Path, default=Path("var/cesm_pairs"), help="prepared pairs")
     parser.add_argument("--start", type=Path, metavar="WEIGHTS", help="take features from these")

@@ -24,7 +24,6 @@ The script is read from top to bottom: settings, the methods, the loop.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,13 +40,13 @@ from trainers.cesm_pairs import Pairs, draw_batch, read_source, seen_of
 from trainers.losses.adversarial import adversarial_game
 from trainers.losses.cycle import cycle_loss, identity_loss
 from trainers.losses.replay import ReplayBuffer
-from trainers.readers.data_set import add_data_option, with_data
+from trainers.readers.data_set import with_data
 from trainers.training.card import write_card
 from trainers.training.learner import Learner
 from trainers.training.rates import Rate, warm_cosine
 from trainers.training.run import WEIGHTS, Run
-from trainers.training.script import exit_code
-from trainers.training.settings import RunSettings, add_options, knob, settings_from
+from trainers.training.script import exit_code, parser_of
+from trainers.training.settings import RunSettings, knob, settings_from
 
 METHODS = ("folded_unet", "autoencoder", "pix2pix", "cyclegan", "lesion_cyclegan")
 
@@ -88,19 +87,10 @@ class Settings(RunSettings):
 
 def main() -> None:
     """Read the command line, then train."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--train", nargs="+", default=[], metavar="SOURCE")
-    parser.add_argument("--validate", nargs="*", default=[], metavar="SOURCE")
+    parser = parser_of("cesm_vce", __doc__, Settings)
     parser.add_argument("--hold-out", nargs="*", default=[], metavar="PATIENT",
                         help="patients of the sources that are not trained on")  # fmt: skip
-    parser.add_argument("--out", type=Path, required=True, help="weights, checkpoint, TensorBoard")
     parser.add_argument("--kept", type=Path, help="folder of prepared pairs (default OUT/pairs)")
-    parser.add_argument("--start", type=Path, metavar="WEIGHTS", help="start from these weights")
-    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
-    add_data_option(parser)
-    add_options(parser, Settings)
     given = parser.parse_args()
     train_on, validate_on = with_data(given.train, given.validate, given.data)
     if not train_on:

@@ -22,7 +22,6 @@ The script is read from top to bottom: settings, data, one step of each method, 
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,15 +48,15 @@ from trainers.losses.adversarial import adversarial_game
 from trainers.losses.cycle import cycle_loss
 from trainers.losses.replay import ReplayBuffer
 from trainers.patch_critic_3d import PatchCritic3d
-from trainers.readers.data_set import add_data_option, with_data
+from trainers.readers.data_set import with_data
 from trainers.training.card import write_card
 from trainers.training.errors import SourceError
 from trainers.training.feeding import Batch
 from trainers.training.learner import Learner
 from trainers.training.rates import warm_cosine
 from trainers.training.run import WEIGHTS, Run
-from trainers.training.script import exit_code
-from trainers.training.settings import RunSettings, add_options, knob, settings_from
+from trainers.training.script import exit_code, parser_of
+from trainers.training.settings import RunSettings, knob, settings_from
 
 NEARLY_AIR = -1.5
 """Before tanh: -910 HU, from where a network still learns."""
@@ -99,19 +98,9 @@ OVERLAP = 16
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line, then train."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--train", nargs="+", default=[], metavar="SOURCE")
+    parser = parser_of("ct_to_pet", __doc__, Settings, validate="PATIENT")
     parser.add_argument("--leave-out", nargs="*", default=[], metavar="PATIENT")
-    parser.add_argument("--validate", nargs="*", default=[], metavar="PATIENT",
-                        help="patients of the sources that are only measured")  # fmt: skip
-    parser.add_argument("--out", type=Path, required=True, help="weights, checkpoint, TensorBoard")
     parser.add_argument("--bank", type=Path, help="pairs on cubes are kept here (default OUT/bank)")
-    parser.add_argument("--start", type=Path, metavar="WEIGHTS", help="start from these weights")
-    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
-    add_data_option(parser)
-    add_options(parser, Settings)
     given = parser.parse_args(arguments)
     train_on, measured = with_data(given.train, (), given.data)
     if not train_on:

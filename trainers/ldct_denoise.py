@@ -17,7 +17,6 @@ The script is read from top to bottom: settings, data, one step, the loop.
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -42,7 +41,7 @@ from trainers.noise_bank import (
 )
 from trainers.noise_calibration import CalibrationError
 from trainers.patch_critic import PatchCritic
-from trainers.readers.data_set import PREFIX, add_data_option, read_ct_side, with_data
+from trainers.readers.data_set import PREFIX, read_ct_side, with_data
 from trainers.readers.dicom import read_dicom
 from trainers.readers.ldct_projection import read_ldct_projection
 from trainers.readers.nifti import read_nifti
@@ -52,8 +51,8 @@ from trainers.training.feeding import Batch, Drawn
 from trainers.training.learner import Learner
 from trainers.training.rates import warm_cosine
 from trainers.training.run import WEIGHTS, Run
-from trainers.training.script import exit_code
-from trainers.training.settings import RunSettings, add_options, knob, settings_from
+from trainers.training.script import exit_code, parser_of
+from trainers.training.settings import RunSettings, knob, settings_from
 
 
 @dataclass(frozen=True)
@@ -84,24 +83,9 @@ NOISE_FLOOR_HU = 6.0
 """Added to the inserted noise when a patch's loss is scaled by it, so that a clean patch counts."""
 
 
-def parser_of_options() -> argparse.ArgumentParser:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--train", nargs="+", default=[], metavar="SOURCE")
-    parser.add_argument("--validate", nargs="*", default=[], metavar="SOURCE")
-    parser.add_argument("--out", type=Path, required=True, help="weights, checkpoint, TensorBoard")
-    parser.add_argument("--start", type=Path, metavar="WEIGHTS", help="start from these weights")
-    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
-    add_data_option(parser)
-    add_options(parser, Settings)
-    return parser
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """Read the command line, then train."""
-    parser = parser_of_options()
+    parser = parser_of("ldct_denoise", __doc__, Settings)
     given = parser.parse_args(argv)
     train_on, validate_on = with_data(given.train, given.validate, given.data)
     if not train_on:

@@ -22,7 +22,6 @@ trainers.mr_to_ct …`. Read from top to bottom: settings, data, the two modes, 
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -45,15 +44,15 @@ from trainers.losses.replay import ReplayBuffer
 from trainers.mr_ct_patches import BODY_ABOVE_HU, Stack, draw, every_slice, stack_of
 from trainers.mr_ct_sources import read_source
 from trainers.patch_critic import PatchCritic
-from trainers.readers.data_set import add_data_option, with_data
+from trainers.readers.data_set import with_data
 from trainers.training.card import write_card
 from trainers.training.errors import SettingsError, SourceError
 from trainers.training.feeding import Batch, Drawn
 from trainers.training.learner import Learner
 from trainers.training.rates import flat_then_linear, warm_cosine
 from trainers.training.run import WEIGHTS, Run
-from trainers.training.script import exit_code
-from trainers.training.settings import RunSettings, add_options, knob, settings_from
+from trainers.training.script import exit_code, parser_of
+from trainers.training.settings import RunSettings, knob, settings_from
 
 CONFIGURATIONS = Path(__file__).parent / "configurations" / "mr_to_ct"
 SETTINGS = "settings.yaml"
@@ -108,7 +107,8 @@ class Settings(RunSettings):
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read the command line, then train."""
-    parser = parser_of_options()
+    parser = parser_of("mr_to_ct", __doc__, Settings)
+    parser.add_argument("--configuration", required=True, help="a name, or a YAML file")
     named, _ = parser.parse_known_args(argv)
     parser.set_defaults(**configured(named.configuration))
     given = parser.parse_args(argv)
@@ -128,22 +128,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         train(run, mode, stacks, held_out)
         if given.data and run.processes.first:
             write_card("mr_to_ct", given.out, given.out / WEIGHTS, given.data, given.start)
-
-
-def parser_of_options() -> argparse.ArgumentParser:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--configuration", required=True, help="a name, or a YAML file")
-    parser.add_argument("--train", nargs="+", default=[], metavar="SOURCE")
-    parser.add_argument("--validate", nargs="*", default=[], metavar="SOURCE")
-    parser.add_argument("--out", type=Path, required=True, help="weights, checkpoint, TensorBoard")
-    parser.add_argument("--start", type=Path, metavar="WEIGHTS", help="start from these weights")
-    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
-    add_data_option(parser)
-    add_options(parser, Settings)
-    return parser
 
 
 def configured(configuration: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ A trainer stays a script that is read from top to bottom; this package does what
 | `run.py` | a run: device, processes, steps, reports, checkpoint, early stopping |
 | `learner.py` | one optimiser step: accumulation, scaling, clipping, averaged weights |
 | `patches.py` | patches cut out of prepared arrays |
-| `script.py` | errors of a script as one sentence |
+| `script.py` | a trainer's command line; its errors as one sentence |
 | `feeding.py` | batches drawn ahead in threads, pinned memory, copies beside the computing |
 | `precision.py`, `processes.py`, `randomness.py`, `averaging.py`, `rates.py`, `stopping.py`,
   `checkpoint.py`, `board.py` | one idea each |
@@ -19,11 +19,7 @@ A whole trainer:
     class Settings(RunSettings):
         rate: float = knob(2e-4, "highest learning rate")
 
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--resume", action="store_true")
-    add_options(parser, Settings)
-    given = parser.parse_args()
+    given = parser_of("NAME", __doc__, Settings).parse_args()
     settings = settings_from(given, Settings)
 
     with Run(settings, given.out) as run:

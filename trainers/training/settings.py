@@ -26,16 +26,16 @@ class RunSettings:
 
     steps: int = knob(6000, "optimiser steps")
     batch: int = knob(8, "images that a process computes at once")
-    accumulate: int = knob(1, "such batches whose gradients are added up for one optimiser step")
-    average: float = knob(0.999, "decay of the averaged weights, which are shipped; 0: no average")
+    accumulate: int = knob(1, "batches whose gradients are added up for one optimiser step")
+    average: float = knob(0.999, "decay of the averaged weights (EMA), which are shipped; 0: none")
     seed: int = knob(1, "of everything that is random")
     save_every: int = knob(250, "steps between two reports, each with a checkpoint")
-    patience: int = knob(0, "reports without a better score before it stops; 0: never early")
-    device: str = knob("auto", "auto, cpu, cuda")
+    patience: int = knob(0, "early stopping: reports without a better score; 0: never")
+    device: str = knob("auto", "auto, cpu, cuda or cuda:N")
     precision: str = knob("auto", "auto (bf16 on a GPU), bf16, fp16, fp32")
     deterministic: bool = knob(False, "the same bits on every repeat, at the price of speed")
-    ahead: int = knob(3, "steps whose batches are drawn ahead")
-    drawers: int = knob(1, "threads that draw batches")
+    ahead: int = knob(3, "steps whose batches are drawn ahead (prefetch)")
+    drawers: int = knob(1, "threads that draw batches (data loading)")
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "accumulate", "save_every", "ahead", "drawers"):
