@@ -3,7 +3,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from node.database import instances, jobs, open_database
 from node.job_states import CANCELLABLE, RETRIABLE, TRANSITIONS, UNDER_WAY
 from node.jobs import (
     JobLedger,
+    JobRequest,
     JobState,
     UnknownJob,
     UnknownSource,
@@ -71,6 +72,17 @@ def test_same_inputs_are_one_job(ledger: JobLedger) -> None:
     assert again == first
     assert first.state is JobState.QUEUED
     assert first.run == 0
+
+
+def test_a_job_is_what_was_asked_for(ledger: JobLedger) -> None:
+    asked = replace(REQUEST, revision=2, priority="high", parameters={"strength": 0.5})
+    job, _ = ledger.create(asked, JobState.REFUSED, "It is not axial.")
+    assert (job.state, job.reason) == (JobState.REFUSED, "It is not axial.")
+    names = {field.name for field in fields(JobRequest)} - {"priority"}
+    assert {name: getattr(job, name) for name in names} == {
+        name: getattr(asked, name) for name in names
+    }
+    assert job.priority == 1
 
 
 @pytest.mark.parametrize(
@@ -253,6 +265,13 @@ def test_list_by_state_and_model(ledger: JobLedger) -> None:
     assert ledger.list(JobState.FAILED) == []
     assert ledger.list(model="other@1") == []
     assert [j.id for j in ledger.list(model=REQUEST.model)] == [job.id]
+
+
+def test_the_newest_come_first_a_page_at_a_time(ledger: JobLedger) -> None:
+    made = [ledger.create(replace(REQUEST, sources={"CT": [uid]}))[0].id for uid in UIDS]
+    assert [job.id for job in ledger.list()] == made[::-1]
+    assert [job.id for job in ledger.list(limit=2)] == made[:0:-1]
+    assert [job.id for job in ledger.list(limit=2, offset=2)] == made[:1]
 
 
 @pytest.mark.parametrize("state", [None, JobState.COMMITTED])
