@@ -82,8 +82,7 @@ def current_step(steps: tuple[Step, ...]) -> Step:
     for step in steps:
         if step.state in (StepState.NOW, StepState.STOPPED):
             return step
-    done = [step for step in steps if step.state is StepState.DONE]
-    return done[-1] if done else steps[0]
+    return [step for step in steps if step.state is StepState.DONE][-1]
 
 
 def _before_job(series_state: str) -> tuple[Step, ...]:

@@ -39,8 +39,9 @@ def test_absent_and_empty_attributes_read_as_nothing() -> None:
     assert text({"00081030": {"vr": "LO"}}, "StudyDescription") == ""
     assert text({"00081030": {"vr": "LO", "Value": [None]}}, "StudyDescription") == ""
     assert numbers({}, "ImagePositionPatient") == ()
-    odd = {"00200032": {"vr": "DS", "Value": [1.0, None, 3.0]}}
-    assert numbers(odd, "ImagePositionPatient") == ()
+    for third in (None, "three"):
+        odd = {"00200032": {"vr": "DS", "Value": [1.0, 2.0, third]}}
+        assert numbers(odd, "ImagePositionPatient") == ()
     assert study_heading({}).description == "Study without description"
 
 

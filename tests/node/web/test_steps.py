@@ -43,6 +43,7 @@ def test_a_series_without_a_job(state: str, wanted: str) -> None:
         ("WRITTEN", "check", "dddddddN."),
         ("WRITTEN", "dispatch", "dddddddN."),
         ("SENT", "commitment", "ddddddddN"),
+        ("SENT", "dispatch", "ddddddddN"),
         ("COMMITTED", "commitment", "ddddddddd"),
         ("REFUSED", "", "dddX-----"),
         ("REFUSED", "gate", "dddX-----"),
@@ -64,6 +65,25 @@ def test_progress_and_seconds_stand_at_their_steps() -> None:
     assert [by_name[name].seconds for name in ("gate", "sent", "committed")] == [0.5, 2.0, 3.0]
     assert by_name["write"].seconds is None
     assert [step.kind.name for step in steps if step.progress is not None] == ["translate"]
+
+
+def test_a_step_that_has_just_begun_has_no_progress() -> None:
+    assert {step.progress for step in strip("ROUTED", JobProgress("RUNNING", "write"))} == {None}
+
+
+@pytest.mark.parametrize(
+    ("state", "job", "name"),
+    [
+        ("RECEIVING", None, "received"),
+        ("UNROUTED", None, "routed"),
+        ("ROUTED", JobProgress("QUEUED"), "routed"),
+        ("ROUTED", JobProgress("RUNNING", "write"), "write"),
+        ("ROUTED", JobProgress("FAILED", "dispatch"), "sent"),
+        ("ROUTED", JobProgress("COMMITTED", "commitment"), "committed"),
+    ],
+)
+def test_the_eye_goes_to_the_step_under_way(state: str, job: JobProgress | None, name: str) -> None:
+    assert current_step(strip(state, job)).kind.name == name
 
 
 @given(
