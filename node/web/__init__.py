@@ -12,6 +12,7 @@
     health.py        /health/live and /health/ready
     metrics.py       /metrics for Prometheus
     pictures.py      before, after and difference pictures of a job
+    projection.py    the whole body of a PET at a glance
     rendering.py     HU to PNG
     reading.py       blind readings: the list, one reading, the page of a reader
     stow.py          STOW-RS (PS3.18 10.5), with multipart.py reading the body

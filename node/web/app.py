@@ -38,6 +38,7 @@ ROUTES = (
     Route("/series/{uid}/complete", pages.post_complete, methods=["POST"]),
     Route("/jobs/{id}", pages.job),
     Route("/jobs/{id}/pictures/{kind}/{number:int}.png", pages.picture),
+    Route("/jobs/{id}/projection.png", pages.projection),
     Route("/jobs/{id}/{action}", pages.post_job, methods=["POST"]),
     *reading.ROUTES,
     Route("/favicon.ico", pages.icon),

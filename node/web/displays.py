@@ -32,6 +32,8 @@ DIFFERENCE = (("CT", "CT"),)
 """(source, result) whose values have the same unit."""
 FUSION = (("CT", "PT"),)
 """(source, result) that are shown one over the other as well."""
+PROJECTED = frozenset({"PT"})
+"""Modalities whose readers look at the whole body first."""
 
 
 @dataclass(frozen=True)

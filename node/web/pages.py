@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -110,16 +112,41 @@ def post_complete(request: Request) -> Response:
 
 def picture(request: Request) -> Response:
     """`GET /jobs/{id}/pictures/{kind}/{number}.png?window=soft`: one slice, counted from 1."""
-    site, path = site_of(request), request.path_params
+    number, kind = request.path_params["number"], request.path_params["kind"]
+    pictures = site_of(request).pictures
+
+    def draw(stack: Stack, window: Window) -> bytes:
+        return pictures.draw(stack, number, kind, window)
+
+    return _png(request, number, kind, draw)
+
+
+def projection(request: Request) -> Response:
+    """`GET /jobs/{id}/projection.png?window=suv7`: the whole body at a glance."""
+    return _png(request, 1, "projection", site_of(request).pictures.project)
+
+
+def _png(
+    request: Request, number: int, kind: str, draw: Callable[[Stack, Window], bytes]
+) -> Response:
+    """A picture of a job in the window asked for, drawn when the browser's own is out of date.
+
+    Args:
+        request: names the job and the window.
+        number: of the slice whose files tell whether the picture has changed.
+        kind: of picture.
+        draw: makes the PNG.
+    """
+    site = site_of(request)
     try:
-        stack = site.pictures.stack(path["id"])
+        stack = site.pictures.stack(request.path_params["id"])
         window = stack.windows[choice(request, "window", tuple(stack.windows))]
-        etag = site.pictures.etag(stack.pair(path["number"]), path["kind"], window)
+        etag = site.pictures.etag(stack.pair(number), kind, window)
         # Asked again each time, answered from the browser's memory: a retried job shows at once.
         headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
         if request.headers.get("if-none-match") == etag:
             return Response(status_code=304, headers=headers)
-        drawn = site.pictures.draw(stack, path["number"], path["kind"], window)
+        drawn = draw(stack, window)
     except NoPicture as error:
         raise HTTPException(404, str(error)) from error
     return Response(drawn, headers=headers, media_type="image/png")

@@ -6,9 +6,10 @@ and the slices decoded last, as far as they fit into `MEMORY_BYTES`.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -27,7 +28,8 @@ from dicom_profiles.errors import ProfileError
 from dicom_profiles.reading import open_source
 from node.database import instances, jobs
 from node.web.attributes import numbers, text
-from node.web.displays import INVERTED, OWN, Panel, fitting, offered, panels
+from node.web.displays import INVERTED, OWN, PROJECTED, Panel, fitting, offered, panels
+from node.web.projection import Projection, coronal
 from node.web.rendering import (
     RENDERING_VERSION,
     Window,
@@ -86,12 +88,14 @@ class Stack:
         run: of the job.
         modalities: input key to Modality, the source that gave the grid first.
         result: Modality of the result, "" while there is none.
+        head_last: whether the last slice is the one nearest to the head.
     """
 
     pairs: tuple[SlicePair, ...]
     run: int
     modalities: Mapping[str, str]
     result: str
+    head_last: bool
 
     def pair(self, number: int) -> SlicePair:
         """A slice, counted from 1.
@@ -119,6 +123,11 @@ class Stack:
         return panels(self.modalities, self.result)
 
     @property
+    def projected(self) -> bool:
+        """Whether there is a picture of the whole body as well."""
+        return self.result in PROJECTED
+
+    @property
     def windows(self) -> Mapping[str, Window]:
         """The windows that make sense."""
         return offered(self.source_modality, self.result)
@@ -140,6 +149,9 @@ class PictureShelf:
         # One picture at a time, in a thread of its own: the largest take several times their bytes
         # while they are drawn, and every thread that ever drew one keeps a share of that.
         self._drawing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pictures")
+        # Every slice of a body takes seconds: the slices that a person leafs through do not wait.
+        self._projecting = ThreadPoolExecutor(max_workers=1, thread_name_prefix="projections")
+        self._projection = lru_cache(maxsize=JOBS_REMEMBERED)(_projection)
 
     def stack(self, job_id: str) -> Stack:
         """The slices of a job.
@@ -171,6 +183,23 @@ class PictureShelf:
         """
         pair = stack.pair(number)
         return self._drawing.submit(self._draw, stack, pair, kind, window).result()
+
+    def project(self, stack: Stack, window: Window) -> bytes:
+        """The PNG of the whole body: the coronal maximum intensity projection of the result.
+
+        Raises:
+            NoPicture: the result is none to project, or its files are gone.
+        """
+        paths = tuple(pair.derived for pair in stack.pairs if pair.derived)
+        if not stack.projected or not paths:
+            raise NoPicture("This job has no picture of the whole body.")
+        return self._projecting.submit(self._project, stack, paths, window).result()
+
+    def _project(self, stack: Stack, paths: tuple[Path, ...], window: Window) -> bytes:
+        with _said():
+            found = self._projection(paths, paths[0].stat().st_mtime_ns)
+        shown = fitting(window, stack.result)
+        return inverted_png(grey(found.in_proportion(), shown, inverted=True), shown, MARK)
 
     def _draw(self, stack: Stack, pair: SlicePair, kind: str, window: Window) -> bytes:
         if kind == "before" or kind.startswith("before-"):
@@ -214,12 +243,8 @@ class PictureShelf:
         return replace(window, centre=(low + high) / 2, width=max(high - low, 1e-6))
 
     def _decoded(self, path: Path) -> npt.NDArray[np.float32]:
-        try:
+        with _said():
             return self._slices_decoded.slice_of(path)
-        except FileNotFoundError as error:
-            raise NoPicture("The images are no longer kept here; look in the PACS.") from error
-        except ProfileError as error:
-            raise NoPicture(f"This slice cannot be shown: {error}") from error
 
     def _build(self, job_id: str, run: int, _changed: int) -> Stack:
         with self.database.connect() as connection:
@@ -236,7 +261,8 @@ class PictureShelf:
             for place, one in enumerate(slices)
         )
         modalities = {key: of_key[0].modality for key, of_key in found.items() if of_key}
-        return Stack(pairs, run, modalities, modality)
+        head_last = bool(slices) and slices[-1].height > slices[0].height
+        return Stack(pairs, run, modalities, modality, head_last)
 
     def _slices(self, connection: Connection, uids: Sequence[str]) -> list[_SourceSlice]:
         """The slices of one source that are still here, in order along the normal."""
@@ -246,20 +272,21 @@ class PictureShelf:
             columns = (instances.c.sop_instance_uid, instances.c.path, instances.c.attributes)
             query = sa.select(*columns).where(instances.c.sop_instance_uid.in_(wanted))
             for row in connection.execute(query):
-                place = along_normal(row.attributes)
+                place, height = along_normal(row.attributes), _height(row.attributes)
                 path, modality = self.data_dir / row.path, text(row.attributes, "Modality")
-                found.append(_SourceSlice(place, row.sop_instance_uid, path, modality))
+                found.append(_SourceSlice(place, row.sop_instance_uid, path, modality, height))
         return sorted(found)
 
 
 @dataclass(frozen=True, order=True)
 class _SourceSlice:
-    """One slice of a source: place along the normal in mm, UID, file, Modality."""
+    """One slice of a source: place along the normal in mm, UID, file, Modality, height in mm."""
 
     place: float
     uid: str
     path: Path
     modality: str
+    height: float
 
 
 def along_normal(attributes: Mapping[str, Any]) -> float:
@@ -269,6 +296,31 @@ def along_normal(attributes: Mapping[str, Any]) -> float:
     if len(position) != 3 or len(orientation) != 6:
         return 0.0
     return float(np.dot(np.cross(orientation[:3], orientation[3:]), position))
+
+
+def _height(attributes: Mapping[str, Any]) -> float:
+    """Position of a slice from the feet to the head in mm, LPS; 0 without geometry."""
+    position = numbers(attributes, "ImagePositionPatient")
+    return position[2] if len(position) == 3 else 0.0
+
+
+def _projection(paths: tuple[Path, ...], _changed: int) -> Projection:
+    return coronal(paths)
+
+
+@contextlib.contextmanager
+def _said() -> Iterator[None]:
+    """Turns what goes wrong with files into a sentence.
+
+    Raises:
+        NoPicture: a file is gone, or is no image that can be shown.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise NoPicture("The images are no longer kept here; look in the PACS.") from error
+    except ProfileError as error:
+        raise NoPicture(f"This slice cannot be shown: {error}") from error
 
 
 def _derived_by_source(folder: Path) -> tuple[dict[str, Path], str]:

@@ -52,6 +52,7 @@
   let again = false;
   async function show() {
     shown.textContent = slider.value;
+    place();
     if (busy) { again = true; return; }
     busy = true;
     await Promise.all(pictures.map((picture) => load(picture, address(picture.dataset.kind, slider.value))));
@@ -69,6 +70,23 @@
       if (next < 1 || next > count) continue;
       for (const picture of pictures) new Image().src = address(picture.dataset.kind, next);
     }
+  }
+  // The whole body: a line at the slice that is shown, a click shows another.
+  const body = section.querySelector("#projection");
+  const fromTop = (share) => (body.dataset.headLast === "1" ? 1 - share : share);
+  function place() {
+    if (body) section.querySelector("#level").style.top = `${100 * fromTop((slider.value - 0.5) / count)}%`;
+  }
+  if (body) {
+    body.addEventListener("click", (event) => {
+      slider.value = Math.ceil(count * fromTop(event.offsetY / body.clientHeight));
+      show();
+    });
+    form.addEventListener("change", () => {
+      const source = `/jobs/${section.dataset.job}/projection.png?window=${chosen()}`;
+      if (!body.src.endsWith(source)) body.src = source;
+    });
+    place();
   }
   slider.addEventListener("input", show);
   for (const button of form.querySelectorAll("input[name=window]")) button.addEventListener("change", show);

@@ -150,6 +150,31 @@ def test_slider_and_windows_change_the_pictures(
     expect(page.locator("#slice-number")).to_have_text("4")
 
 
+def test_a_click_on_the_whole_body_shows_the_slice_there(
+    page: Page, world: World, send_series: SendSeries
+) -> None:
+    uid = send_series(slices=10)
+    world.assemble()
+    job = world.job_of(uid)
+    world.write_pet(job, [0.5] * 9 + [7.0])
+    page.goto(f"/jobs/{job.id}")
+    body, line = page.locator("#projection"), page.locator("#level")
+    page.wait_for_function("document.querySelector('#projection').naturalWidth > 0")
+    box = body.bounding_box()
+    assert box
+    body.click(position={"x": box["width"] / 2, "y": box["height"] * 0.25})
+    expect(page.locator("#slice-number")).to_have_text("8")  # the head is above
+    expect(page.locator("img[data-kind=after]")).to_have_attribute(
+        "src", re.compile(r"/after/8\.png\?window=suv7$")
+    )
+    box, place = body.bounding_box(), line.bounding_box()  # the page has scrolled
+    assert box
+    assert place
+    assert place["y"] - box["y"] == pytest.approx(0.25 * box["height"], abs=2)
+    page.get_by_role("radio", name="SUV 0 to 15").check()
+    expect(body).to_have_attribute("src", re.compile(r"/projection\.png\?window=suv15$"))
+
+
 def test_pictures_appear_when_the_result_is_written(
     page: Page, world: World, send_series: SendSeries
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,6 @@ import pydicom
 import pytest
 from PIL import Image
 
-from dicom_profiles.equipment import ModelIdentity
-from dicom_profiles.provenance import Derivation
-from dicom_profiles.reading import open_source
-from dicom_profiles.writers import writer_for
 from node.web.displays import SUV_WINDOWS
 from node.web.pictures import NoPicture, PictureShelf, along_normal
 from node.web.rendering import WINDOWS, grey, grey_png
@@ -157,23 +152,10 @@ def test_what_cannot_be_shown(
 def test_a_pet_lies_over_its_ct(
     world: World, send_series: SendSeries, shelf: PictureShelf, client: httpx.Client
 ) -> None:
-    uid = send_series()
+    uid = send_series(slices=5)
     world.assemble()
     job = world.job_of(uid)
-    source = open_source(world.spool.series_paths(uid))
-    suv = (np.full(source.shape[1:], 3.5, np.float32) for _ in range(len(source)))
-    districts = {"districts": np.ones(source.shape, np.uint8)}
-    derivation = Derivation(
-        model=ModelIdentity("ct_to_pet", "1.0.0", "0" * 64, True),
-        parameters={},
-        record={},
-        qc_verdict="GREEN",
-        input_distance=1.0,
-        created=datetime.now(UTC),
-        ae_title="VSCANNER",
-    )
-    folder = world.config.node.data_dir / "jobs" / job.id / "derived"
-    writer_for("ct_to_pet")({"CT": source}, suv, districts, derivation, folder)
+    world.write_pet(job, [3.5] * 5)
     stack = shelf.stack(job.id)
     assert (stack.result, list(stack.windows)) == ("PT", ["suv7", "suv10", "suv15"])
     assert [panel.kind for panel in stack.panels] == ["before", "after", "fusion"]
@@ -186,3 +168,40 @@ def test_a_pet_lies_over_its_ct(
     page = client.get(f"/jobs/{job.id}").text
     assert "SUV 0 to 7" in page
     assert "These values were not measured" in page
+    assert f"/jobs/{job.id}/projection.png?window=suv7" in page
+
+
+def test_the_whole_body_of_a_pet_has_its_head_above(
+    world: World, send_series: SendSeries, shelf: PictureShelf, client: httpx.Client
+) -> None:
+    uid = send_series(slices=5)
+    world.assemble()
+    job = world.job_of(uid)
+    world.write_pet(job, [0.0, 0.0, 0.0, 3.5, 7.0])  # the head is hot
+    stack = shelf.stack(job.id)
+    assert stack.head_last
+    drawn = client.get(f"/jobs/{job.id}/projection.png?window=suv7")
+    assert drawn.headers["content-type"] == "image/png"
+    assert drawn.content == shelf.project(stack, SUV_WINDOWS["suv7"])
+    shades = np.asarray(Image.open(io.BytesIO(drawn.content)))[..., 0]
+    column = shades[:, shades.shape[1] // 2]
+    assert column[0] < 30  # dark is high uptake
+    assert (column[: len(column) // 5] < 200).all()
+    assert shades[-1, 0] == 255
+    for pair in stack.pairs:
+        assert pair.derived
+        pair.derived.unlink()
+    with pytest.raises(NoPicture, match="no longer kept"):
+        shelf.project(stack, SUV_WINDOWS["suv7"])
+
+
+def test_only_a_pet_has_a_whole_body(
+    world: World, send_series: SendSeries, shelf: PictureShelf, client: httpx.Client
+) -> None:
+    uid = send_series()
+    world.assemble()
+    job = world.job_of(uid)
+    world.finish(job)
+    assert "projection.png" not in client.get(f"/jobs/{job.id}").text
+    answer = client.get(f"/jobs/{job.id}/projection.png")
+    assert (answer.status_code, "no picture of the whole body" in answer.text) == (404, True)

@@ -18,6 +18,7 @@ from dicom_profiles.ct_denoised import write_denoised_ct
 from dicom_profiles.equipment import ModelIdentity
 from dicom_profiles.provenance import Derivation
 from dicom_profiles.reading import open_series
+from dicom_profiles.writers import writer_for
 from node.assembler import Assembler
 from node.config import Config, NodeSettings, PeerSettings, RouteSettings, WebSettings
 from node.database import deliveries, executors, open_database, series
@@ -45,6 +46,19 @@ def make_config(data_dir: Path, **web: Any) -> Config:
                 send_to=("pacs",),
             ),
         ),
+    )
+
+
+def derivation_of(pipeline: str) -> Derivation:
+    """Of a job that went well."""
+    return Derivation(
+        model=ModelIdentity(pipeline, "1.0.0", "0" * 64, True),
+        parameters={"strength": 1.0},
+        record={},
+        qc_verdict="GREEN",
+        input_distance=1.3,
+        created=datetime.now(UTC),
+        ae_title="VSCANNER",
     )
 
 
@@ -112,20 +126,25 @@ class World:
     def write_result(self, job: Job, sigma: float = 1.0) -> list[str]:
         """A derived series by the real writer; the pixels are a Gaussian's, not a model's."""
         source = open_series(self.spool.series_paths(job.source_series[0]))
-        derivation = Derivation(
-            model=ModelIdentity("ldct_denoise", "1.0.0", "0" * 64, True),
-            parameters={"strength": 1.0},
-            record={},
-            qc_verdict="GREEN",
-            input_distance=1.3,
-            created=datetime.now(UTC),
-            ae_title="VSCANNER",
-        )
         smoothed = (smooth(hu, sigma) for hu in source.slices())
-        folder = self.config.node.data_dir / "jobs" / job.id / "derived"
-        derived = write_denoised_ct(source, smoothed, derivation, folder)
+        derived = write_denoised_ct(
+            source, smoothed, derivation_of("ldct_denoise"), self.derived_folder(job)
+        )
         self.ledger.update(job.id, derived_series=[derived.series_instance_uid])
         return list(derived.sop_instance_uids)
+
+    def write_pet(self, job: Job, suv: Sequence[float]) -> None:
+        """A PET by the real writer; every slice, from the feet on, has one value."""
+        source = open_series(self.spool.series_paths(job.source_series[0]))
+        slices = (np.full(source.shape[1:], value, np.float32) for value in suv)
+        districts = {"districts": np.ones(source.shape, np.uint8)}
+        write = writer_for("ct_to_pet")
+        write(
+            {"CT": source}, slices, districts, derivation_of("ct_to_pet"), self.derived_folder(job)
+        )
+
+    def derived_folder(self, job: Job) -> Path:
+        return self.config.node.data_dir / "jobs" / job.id / "derived"
 
     def finish(self, job: Job, state: str = "COMMITTED", verdict: str = "GREEN") -> None:
         """Make the result of a job and bring it to a state after writing."""
