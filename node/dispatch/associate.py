@@ -7,10 +7,12 @@ import ssl
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from pydicom.uid import UID
 from pynetdicom import build_role, evt
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 
+from dicom_profiles.equipment import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_profiles.storage import ACCEPTED_TRANSFER_SYNTAXES
 from node.config import Config, PeerSettings, TLSSettings
 from node.dispatch.errors import DestinationRefuses, DestinationUnavailable, ServiceNotOffered
@@ -58,6 +60,8 @@ def associated(
         ServiceNotOffered: it knows none of the SOP classes.
     """
     entity = ApplicationEntity(config.node.ae_title)
+    entity.implementation_class_uid = UID(IMPLEMENTATION_CLASS_UID)
+    entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
     entity.acse_timeout = entity.dimse_timeout = config.jobs.answer_timeout_s
     entity.connection_timeout = entity.network_timeout = config.jobs.answer_timeout_s
     for sop_class in sop_classes:

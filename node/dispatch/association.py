@@ -14,18 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
-from pynetdicom import PYNETDICOM_IMPLEMENTATION_UID, PYNETDICOM_IMPLEMENTATION_VERSION
 from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ
-from pynetdicom.pdu_primitives import (
-    A_ASSOCIATE,
-    ImplementationClassUIDNotification,
-    ImplementationVersionNameNotification,
-    MaximumLengthNotification,
-)
+from pynetdicom.pdu_primitives import A_ASSOCIATE
 from pynetdicom.presentation import build_context
 
 from node.dispatch.errors import DestinationRefuses, DestinationUnavailable
 from node.dispatch.outgoing import Outgoing
+from node.user_information import our_information
 
 MAX_PDU_BYTES = 131_072
 LARGEST_PDU_READ = 16 * MAX_PDU_BYTES
@@ -224,12 +219,6 @@ def _associate_request(
     address: Address, ae_title: str, contexts: Sequence[tuple[str, str]]
 ) -> bytes:
     """The A-ASSOCIATE-RQ PDU, PS3.8 9.3.2 and annex D."""
-    length = MaximumLengthNotification()
-    length.maximum_length_received = MAX_PDU_BYTES
-    implementation = ImplementationClassUIDNotification()
-    implementation.implementation_class_uid = PYNETDICOM_IMPLEMENTATION_UID
-    version = ImplementationVersionNameNotification()
-    version.implementation_version_name = PYNETDICOM_IMPLEMENTATION_VERSION
     primitive = A_ASSOCIATE()
     primitive.application_context_name = APPLICATION_CONTEXT
     primitive.calling_ae_title = ae_title
@@ -238,7 +227,7 @@ def _associate_request(
     for i, context in enumerate(proposed):
         context.context_id = 2 * i + 1
     primitive.presentation_context_definition_list = proposed
-    primitive.user_information = [length, implementation, version]
+    primitive.user_information = list(our_information(MAX_PDU_BYTES))
     request = A_ASSOCIATE_RQ()
     request.from_primitive(primitive)
     return bytes(request.encode())

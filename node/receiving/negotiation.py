@@ -12,13 +12,7 @@ from functools import lru_cache
 
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ
-from pynetdicom.pdu_primitives import (
-    A_ASSOCIATE,
-    ImplementationClassUIDNotification,
-    ImplementationVersionNameNotification,
-    MaximumLengthNotification,
-    SCP_SCU_RoleSelectionNegotiation,
-)
+from pynetdicom.pdu_primitives import A_ASSOCIATE, SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import (
     PresentationContext,
     build_context,
@@ -30,10 +24,10 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     Verification,
 )
 
-from dicom_profiles.equipment import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_profiles.storage import ACCEPTED_TRANSFER_SYNTAXES, STORAGE_CLASSES
 from node.config import Config
 from node.receiving.pdu import ASSOCIATE_RQ, INVALID_PARAMETER, ProtocolError
+from node.user_information import our_information
 
 APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"  # PS3.7 A.2.1
 
@@ -161,7 +155,7 @@ def _accept(request: A_ASSOCIATE, config: Config) -> tuple[bytes, Agreement]:
     answer.called_ae_title = request.called_ae_title
     answer.result, answer.result_source = 0, 1
     answer.presentation_context_definition_results_list = results
-    answer.user_information = [*_our_information(config.node.max_pdu_bytes), *role_items]
+    answer.user_information = [*our_information(config.node.max_pdu_bytes), *role_items]
     contexts = {
         int(found.context_id or 0): Context(
             str(found.abstract_syntax), str(found.transfer_syntax[0])
@@ -172,23 +166,6 @@ def _accept(request: A_ASSOCIATE, config: Config) -> tuple[bytes, Agreement]:
     calling = str(request.calling_ae_title).strip()
     agreement = Agreement(calling, contexts, int(request.maximum_length_received or 0))
     return A_ASSOCIATE_AC(answer).encode(), agreement
-
-
-def _our_information(
-    max_pdu_bytes: int,
-) -> tuple[
-    MaximumLengthNotification,
-    ImplementationClassUIDNotification,
-    ImplementationVersionNameNotification,
-]:
-    """Our items of user information (PS3.7 D.3.3.1 and D.3.3.2)."""
-    length = MaximumLengthNotification()
-    length.maximum_length_received = max_pdu_bytes
-    uid = ImplementationClassUIDNotification()
-    uid.implementation_class_uid = IMPLEMENTATION_CLASS_UID
-    name = ImplementationVersionNameNotification()
-    name.implementation_version_name = IMPLEMENTATION_VERSION_NAME
-    return length, uid, name
 
 
 def _reject(refusal: Refusal) -> bytes:

@@ -24,12 +24,13 @@ Answer = Callable[[int, evt.Event], int | None]
 
 @dataclass
 class StorageSCP:
-    """What came in, by SOP Instance UID, and how often somebody asked."""
+    """What came in, by SOP Instance UID, how often somebody asked, and what callers run."""
 
     port: int = 0
     stored: dict[str, bytes] = field(default_factory=dict)
     requests: int = 0
     associations: int = 0
+    implementations: set[tuple[str, str]] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def peer(self, **settings: object) -> PeerSettings:
@@ -64,8 +65,12 @@ def storage_scp(
             scp.stored[uid] = event.encoded_dataset(include_meta=False)
         return status
 
-    def handle_established(_event: evt.Event) -> None:
+    def handle_established(event: evt.Event) -> None:
         scp.associations += 1
+        caller = event.assoc.requestor
+        scp.implementations.add(
+            (str(caller.implementation_class_uid), str(caller.implementation_version_name))
+        )
 
     entity = AE("ODD")
     for sop_class in STORED:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 from pynetdicom import AE, evt
-from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
+from pynetdicom.sop_class import CTImageStorage, Verification  # type: ignore[attr-defined]
 
+from dicom_profiles.equipment import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from node.config import Config, NodeSettings, PeerSettings
 from node.dispatch.associate import associated
 from node.dispatch.errors import DestinationRefuses, DestinationUnavailable, ServiceNotOffered
-from tests.node.dispatch.scp import StorageSCP
+from tests.node.dispatch.scp import StorageSCP, storage_scp
 from tests.servers import wait_until
 
 VERIFICATION = [str(Verification)]
@@ -50,6 +51,15 @@ def test_an_association_is_released_and_after_an_error_aborted(config: Config) -
         with pytest.raises(ZeroDivisionError), associated(known, config, VERIFICATION):
             raise ZeroDivisionError
         wait_until(lambda: ended == ["released", "aborted"], 20, "the abort")
+
+
+def test_it_says_which_implementation_calls(config: Config) -> None:
+    with (
+        storage_scp() as scp,
+        associated(scp.peer(), config, [str(CTImageStorage)]),
+    ):
+        wait_until(lambda: scp.associations == 1, 20, "the association")
+    assert scp.implementations == {(IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME)}
 
 
 def test_a_name_without_an_address_may_have_one_later(config: Config) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pynetdicom import evt
 
+from dicom_profiles.equipment import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from node.config import PeerSettings
 from node.dispatch.errors import DestinationRefuses, DestinationUnavailable
 from node.dispatch.outgoing import Outgoing, read_outgoing
@@ -22,6 +23,12 @@ def test_large_instances_need_many_pdus(tmp_path: Path) -> None:
         assert send(some, scp.peer())[1] is None
     for one in some:
         assert scp.stored[one.sop_instance_uid] == one.path.read_bytes()[one.offset :]
+
+
+def test_it_says_which_implementation_calls(instances: list[Outgoing]) -> None:
+    with storage_scp() as scp:
+        assert send(instances, scp.peer())[1] is None
+    assert scp.implementations == {(IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME)}
 
 
 def test_abort_half_way(instances: list[Outgoing]) -> None:
