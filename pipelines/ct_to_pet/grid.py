@@ -55,9 +55,9 @@ class WorkingGrid:
         """
         steps = np.asarray(affine, np.float64)[:3, :3]  # columns: one step along a source axis
         lengths = np.linalg.norm(steps, axis=0)
-        if not np.isfinite(steps).all() or float(lengths.min()) <= 0 or 0 in shape:
-            raise InputError(f"The CT needs voxels with a size in mm, got {shape} and {lengths}.")
-        nearest = np.abs(steps / lengths).argmax(axis=0)  # patient axis of each source axis
+        if not np.isfinite(steps).all() or float(lengths.min()) <= 0:
+            raise InputError(f"The CT needs voxels with a size in mm, got {lengths}.")
+        nearest = np.abs(steps).argmax(axis=0)  # patient axis of each source axis
         if sorted(nearest) != [0, 1, 2]:
             raise InputError(
                 "The axes of the CT should lie along the patient's (up to 45 degrees), but two of "

@@ -36,12 +36,23 @@ def test_figures_are_those_of_the_body() -> None:
     found = measurements(one, KNOWN)
     assert found["body_l"] == pytest.approx(40 * 18 * 18 * 64 / 1e6, abs=1e-4)
     assert found["mean_suvbw"] == pytest.approx(one.suv[one.body].mean(), abs=1e-4)
+    assert found["largest_suvbw"] == pytest.approx(one.suv[one.body].max(), abs=1e-4)
     assert found["legs_share"] == found["trunk_share"] == 0.5
     assert found["head_share"] == 0
     assert found["disagreement_share"] == 0
     assert found["seam_ratio"] == pytest.approx(1, abs=0.3)
     assert (found["amber_input_distance"], found["red_input_distance"]) == (3.0, 6.0)
     assert "disagreement_share" not in measurements(replace(one, other=None), KNOWN)
+    apart = measurements(replace(one, other=one.suv * np.float32(1.5)), KNOWN)
+    assert apart["disagreement_suvbw"] == pytest.approx(found["mean_suvbw"] / 2, abs=1e-3)
+
+
+def test_what_an_empty_image_cannot_tell_is_left_out() -> None:
+    nothing = np.zeros(SHAPE, np.bool_)
+    found = measurements(replace(made(), body=nothing, districts=nothing.astype(np.uint8)), KNOWN)
+    assert found["body_l"] == 0
+    assert not {"mean_suvbw", "largest_suvbw", "disagreement_suvbw", "seam_ratio"} & set(found)
+    assert np.isfinite(list(found.values())).all()
 
 
 @pytest.mark.parametrize(
@@ -84,9 +95,16 @@ def test_a_seam_is_named() -> None:
 
 def test_models_without_patients_are_named_where_they_were_used() -> None:
     assert judged(made(("head", "arms"))) == ("GREEN", ())
-    found, (sentence,) = judged(made(("legs", "trunk")))
-    assert found == "AMBER"
-    assert sentence == "The model of legs and trunk was trained on simulated bodies only."
+    for names, words in (
+        (("legs",), "legs"),
+        (("legs", "trunk"), "legs and trunk"),
+        (("arms", "legs", "trunk"), "arms, legs and trunk"),
+    ):
+        one = made(names)
+        one.districts[20:, :10][one.body[20:, :10]] = LABELS["arms"]
+        found, (sentence,) = judged(one)
+        assert found == "AMBER"
+        assert sentence == f"The model of {words} was trained on simulated bodies only."
 
 
 def test_hardly_a_body_and_no_numbers_are_red_and_come_first() -> None:
