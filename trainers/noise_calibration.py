@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from trainers.errors import TrainersError
 from trainers.low_dose import (
     ELECTRONIC_PHOTONS,
     Kernel,
@@ -49,7 +50,7 @@ Floats = npt.NDArray[np.float64]
 Place = tuple[int, int]
 
 
-class CalibrationError(ValueError):
+class CalibrationError(TrainersError):
     """The series has no flat soft tissue in which noise could be measured."""
 
 

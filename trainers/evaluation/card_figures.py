@@ -13,7 +13,6 @@ import argparse
 import json
 import math
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from pipelines.card_page import cards_page
 from trainers.evaluation.case import OURS, EvaluationError
 from trainers.evaluation.results import read_results
 from trainers.evaluation.summary import Cell, Summary, summaries
+from trainers.training.script import exit_code
 
 ROOT = Path(__file__).parents[2]
 SPLIT = "test"
@@ -48,13 +48,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--root", type=Path, default=ROOT, help="checkout whose card is filled")
     given = parser.parse_args(argv)
-    try:
-        card = fill_card(given.results, given.root)
-    except (EvaluationError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(f"filled {card.relative_to(given.root)}")
-    return 0
+
+    def fill() -> None:
+        print(f"filled {fill_card(given.results, given.root).relative_to(given.root)}")
+
+    return exit_code(fill)
 
 
 def fill_card(results: Sequence[Path], root: Path = ROOT) -> Path:

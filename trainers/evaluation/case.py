@@ -27,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dicom_profiles.volume import Volume
+from trainers.errors import TrainersError
 from trainers.metrics.measurement import Mask, Measurement
 
 Voxels: TypeAlias = npt.NDArray[np.floating[Any]]
@@ -36,7 +37,7 @@ OURS = "ours"
 """The method that is judged: the pipeline as it is served. All other methods are baselines."""
 
 
-class EvaluationError(ValueError):
+class EvaluationError(TrainersError):
     """A case, a method or a source that cannot be measured."""
 
 

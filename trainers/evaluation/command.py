@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
@@ -26,6 +25,7 @@ from trainers.evaluation.report import Findings, figure_text, findings, html_rep
 from trainers.evaluation.results import SPLITS, Results
 from trainers.evaluation.saving import saved
 from trainers.evaluation.served import model_facts
+from trainers.training.script import exit_code
 
 FOLDERS = re.compile(r"[^:=,\s]*/")
 """The folders of a path, wherever in a setting it stands."""
@@ -36,15 +36,14 @@ console = Console(stderr=True, highlight=False)
 def evaluate(evaluation: Evaluation, argv: Sequence[str] | None = None) -> int:
     """Read the command line, measure, write; 1 with a sentence when something is wrong."""
     options = parser_of(evaluation).parse_args(argv)
-    try:
+
+    def measure() -> None:
         found = run(evaluation, options)
         if options.card:
             fill_card([options.out.with_suffix(".json")])
-    except (ValueError, OSError) as error:  # every error tree of ours is of ValueErrors
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(overview(found))
-    return 0
+        print(overview(found))
+
+    return exit_code(measure)
 
 
 def parser_of(evaluation: Evaluation) -> argparse.ArgumentParser:

@@ -23,12 +23,14 @@ from pipelines import catalog
 from pipelines.card import read_card
 from pipelines.card_page import cards_page
 from pipelines.ldct_denoise.strength import effective_strength
+from trainers.errors import TrainersError
 from trainers.evaluation.denoisers import network
 from trainers.evaluation.ldct_denoise import SHIPPED
 from trainers.evaluation.ldct_denoise_cases import read
 from trainers.evaluation.ldct_denoise_figures import noise_power_curves, panel
 from trainers.evaluation.low_dose_table import TOLD
 from trainers.evaluation.training_record import sha256
+from trainers.training.script import exit_code
 
 ROOT = Path(__file__).parents[2]
 REPORT = Path("docs/ldct_denoise_report.md")
@@ -39,7 +41,7 @@ PICTURE_DOSE = 0.25
 Results = Mapping[str, Any]
 
 
-class ReportError(ValueError):
+class ReportError(TrainersError):
     """The figures and the files that they should go into do not fit."""
 
 
@@ -206,4 +208,4 @@ def _value(rows: Sequence[Results], like: Results, method: str, place: int) -> f
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(exit_code(main))

@@ -43,6 +43,7 @@ from trainers.evaluation.quality_study import Observation, Study, analyse
 from trainers.evaluation.report import figure_text
 from trainers.metrics.features import NetworkFeatures
 from trainers.metrics.measurement import DataRange
+from trainers.training.script import exit_code
 
 BLOCK, SIZE = 8, 256
 console = Console(stderr=True, highlight=False)
@@ -51,15 +52,14 @@ console = Console(stderr=True, highlight=False)
 def main(argv: Sequence[str] | None = None) -> int:
     """Read the command line, score, analyse, write."""
     given = list(sys.argv[1:] if argv is None else argv)
-    try:
+
+    def study() -> None:
         if not given or given[0].startswith("-"):
             parser(None).parse_args(given)  # --help, or what is missing
         evaluation = evaluation_of(given[0])
         run(evaluation, parser(evaluation).parse_args(given))
-    except (ValueError, OSError) as error:  # every error tree of ours is of ValueErrors
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+
+    return exit_code(study)
 
 
 def evaluation_of(pipeline: str) -> Evaluation:

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from trainers.errors import TrainersError
 from trainers.metrics.measurement import Measurement, MetricError
 from trainers.metrics.reading import (
     fleiss_kappa,
@@ -40,7 +41,7 @@ Figure = dict[str, Any]
 """A measurement as JSON, or why there is none."""
 
 
-class AnswersError(ValueError):
+class AnswersError(TrainersError):
     """The answers are not those of an opened reading."""
 
 

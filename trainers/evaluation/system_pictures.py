@@ -27,6 +27,7 @@ from matplotlib import pyplot
 from trainers.evaluation.case import OURS, Case, Evaluation, EvaluationError, View, Voxels
 from trainers.evaluation.command import chosen, parser_of, split_and_place
 from trainers.evaluation.measuring import regions
+from trainers.training.script import exit_code
 
 INCHES, DOTS = 1.25, 84
 """Side of an image, and dots an inch."""
@@ -65,12 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--cases", nargs="+", metavar="CASE", help="names (default: the first)")
     parser.add_argument("--served", metavar="NAME", help="shows what is served, by this name")
     options = parser.parse_args(words[1:])
-    try:
-        draw(list(shown(evaluation, options)), evaluation.view, options.out)
-    except EvaluationError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return exit_code(lambda: draw(list(shown(evaluation, options)), evaluation.view, options.out))
 
 
 def shown(evaluation: Evaluation, options: argparse.Namespace) -> Iterator[Shown]:

@@ -23,6 +23,7 @@ from trainers.evaluation.case import OURS, EvaluationError
 from trainers.evaluation.paired_tests import PairedTest, tests_of
 from trainers.evaluation.results import Pair, Results, Row, read_results
 from trainers.evaluation.summary import Cell, Summary, summaries
+from trainers.training.script import exit_code
 
 KEPT_FACTS = ("format", "pipeline", "created", "settings", "sources")
 
@@ -167,4 +168,4 @@ def _line(
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(exit_code(main))

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ from trainers.metrics.measurement import (
     Measurement,
 )
 from trainers.metrics.resampling import Resampling
+from trainers.training.script import exit_code
 
 MIN_REPEATS = 20
 SIZE = 256
@@ -47,13 +48,7 @@ console = Console(stderr=True, highlight=False)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Read the command line, measure, write."""
-    options = parser().parse_args(argv)
-    try:
-        run(options)
-    except (ValueError, OSError) as error:  # every error tree of ours is of ValueErrors
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return exit_code(partial(run, parser().parse_args(argv)))
 
 
 def parser() -> argparse.ArgumentParser:

@@ -18,10 +18,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from trainers.errors import TrainersError
 from trainers.readers.data_set import PREFIX, name_of, read_side
+from trainers.training.script import exit_code
 
 
-class RecordError(ValueError):
+class RecordError(TrainersError):
     """The run's files do not fit together."""
 
 
@@ -111,4 +113,4 @@ def _series(kept: Path, patient: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(exit_code(main))

@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from trainers.errors import TrainersError
+
 Array = npt.NDArray[Any]
 """Images or volumes of any numeric type."""
 Floats = npt.NDArray[np.float64]
 JSON = str | int | float | bool | None | list["JSON"] | dict[str, "JSON"]
 
 
-class MetricError(ValueError):
+class MetricError(TrainersError):
     """The metric has no meaning for what it was given."""
 
 

@@ -22,6 +22,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+from trainers.errors import TrainersError
+
 log = logging.getLogger(__name__)
 
 LOW_ENERGY, RECOMBINED = "Low energy images of CDD-CESM", "Subtracted images of CDD-CESM"
@@ -35,7 +37,7 @@ LARGEST_MISFIT = 0.1
 WHITE = 255.0
 
 
-class PairError(ValueError):
+class PairError(TrainersError):
     """Two images that should be a pair are not."""
 
 

@@ -9,11 +9,12 @@ import numpy as np
 
 from dicom_profiles.reading import read_instances, read_series
 from dicom_profiles.volume import Volume
+from trainers.errors import TrainersError
 from trainers.readers.series import TrainingSeries, cleaned
 from trainers.training.errors import SourceError
 
 
-class PairError(ValueError):
+class PairError(TrainersError):
     """Two series that should be a pair are not."""
 
 

@@ -11,8 +11,10 @@ The tree:
 
 from __future__ import annotations
 
+from trainers.errors import TrainersError
 
-class TrainingError(ValueError):
+
+class TrainingError(TrainersError):
     """A training run cannot go on."""
 
 

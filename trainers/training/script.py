@@ -9,11 +9,11 @@ from pathlib import Path
 
 from dicom_profiles.errors import ProfileError
 from pipelines.errors import PipelineError
+from trainers.errors import TrainersError
 from trainers.readers.data_set import add_data_option
-from trainers.training.errors import TrainingError
 from trainers.training.settings import RunSettings, add_options
 
-FORESEEN = (TrainingError, ProfileError, PipelineError, OSError)
+FORESEEN = (TrainersError, ProfileError, PipelineError, OSError)
 """Their sentence says all; any other error is a fault of ours, whose traceback is needed."""
 
 FAILED, INTERRUPTED = 1, 130
