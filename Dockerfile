@@ -27,7 +27,5 @@ USER vscanner
 VOLUME /var/lib/vscanner
 EXPOSE 11112 8080
 ENV PATH=/opt/vscanner/.venv/bin:$PATH PYTHONUNBUFFERED=1
-HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD \
-    python3 -c "import urllib.request as u; u.urlopen('http://127.0.0.1:8080/health/ready', timeout=4)"
 ENTRYPOINT ["vscanner"]
 CMD ["serve", "--config", "/etc/vscanner/node.yaml"]
