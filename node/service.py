@@ -223,7 +223,7 @@ def try_data_dir(folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        reason = "" if os.access(folder, os.W_OK | os.X_OK) else os.strerror(errno.EACCES)
+        reason = _why_not_writable(folder)
     except OSError as error:
         reason = error.strerror or str(error)
     if reason:
@@ -231,6 +231,13 @@ def try_data_dir(folder: Path) -> None:
             f"The node needs a folder that it can write, {folder}, got: {reason}; "
             "give it to this user or set another node.data_dir."
         )
+
+
+def _why_not_writable(folder: Path) -> str:
+    """Empty where it can be; `os.access` alone does not tell a read-only mount from rights."""
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        return os.strerror(errno.EROFS)
+    return "" if os.access(folder, os.W_OK | os.X_OK) else os.strerror(errno.EACCES)
 
 
 def try_web_port(config: Config) -> None:

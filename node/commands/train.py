@@ -138,5 +138,6 @@ def require_packages() -> None:
     if missing:
         raise CommandError(
             f"The trainers need packages that are not installed ({', '.join(missing)}); "
-            "install them with: pip install 'virtual-scanner[models,train]'"
+            "install them in the program's folder with: "
+            ".venv/bin/pip install -c requirements.lock -e '.[models,train]'"
         )

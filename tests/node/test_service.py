@@ -100,6 +100,31 @@ def test_a_data_directory_that_is_a_file_is_one_clear_sentence(tmp_path: Path, r
             Service(role, config)
 
 
+def test_a_read_only_mount_is_not_taken_for_missing_rights(tmp_path: Path) -> None:
+    """As below systemd's ProtectSystem=strict, where another owner would not help."""
+    (tmp_path / "data").mkdir()
+    config = tmp_path / "node.yaml"
+    config.write_text(
+        f"node: {{data_dir: {tmp_path / 'data'}, host: 127.0.0.1, port: {free_port()}}}\n"
+    )
+    mounted = "mount --bind data data && mount -o remount,bind,ro data && "
+    own_mounts = ["unshare", "--map-root-user", "--mount", "sh", "-ec"]
+    if subprocess.run([*own_mounts, mounted + "true"], cwd=tmp_path, check=False).returncode:
+        pytest.skip("mounts of one's own are not allowed here")
+    serve = f"exec {sys.executable} -m node serve --config {config}"
+    ended = subprocess.run(
+        [*own_mounts, mounted + serve],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert "data, got: Read-only file system; " in ended.stderr
+
+
 def test_roles_have_the_parts_that_the_configuration_asks_for(tmp_path: Path) -> None:
     config = Config(
         node=NodeSettings(host=LOOPBACK, port=free_port(), receivers=3),

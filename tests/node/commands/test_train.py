@@ -50,4 +50,7 @@ def test_missing_packages_are_named(
 ) -> None:
     monkeypatch.setattr(train, "NEEDED", ("torch", "no_such_package"))
     assert main(["train", "ldct_denoise"]) == 1
-    assert "not installed (no_such_package)" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "not installed (no_such_package)" in said
+    # By folder, not by name: the package index has a program of somebody else under ours.
+    assert "pip install -c requirements.lock -e '.[models,train]'" in said
