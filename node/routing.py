@@ -199,11 +199,12 @@ class Explanation:
         if not self.stacks:
             return "There are no images."
         first, *others = self.stacks
-        aside = sum(len(one.stack.instances) for one in others if one.outcome == Outcome.SET_ASIDE)
+        aside = [one.stack for one in others if one.outcome == Outcome.SET_ASIDE]
         if not aside:
             return " ".join(dict.fromkeys(one.reason for one in self.stacks))
-        labels = ", ".join(sorted({one.stack.label for one in others}))
-        return f"{first.reason} {aside} other image(s) were set aside ({labels})."
+        images = sum(len(stack.instances) for stack in aside)
+        labels = ", ".join(sorted({stack.label for stack in aside}))
+        return f"{first.reason} {images} other image(s) were set aside ({labels})."
 
     @property
     def asked_for(self) -> tuple[StackFinding, ...]:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from node.web.multipart import parse_content_type
 
 ANY = "*/*"
+MOST_RANGES = 50
+"""Further ones are not looked at: browsers name a handful, a header has room for ten thousand."""
 
 
 def chosen_type(accept: str, offered: Sequence[str]) -> str | None:
@@ -16,7 +18,8 @@ def chosen_type(accept: str, offered: Sequence[str]) -> str | None:
         accept: the header's value; empty when there was none, which accepts anything.
         offered: what we have, the one that we would rather give first.
     """
-    ranges = [_range(part) for part in accept.split(",") if part.strip()] or [(ANY, 1.0)]
+    named = [part for part in accept.split(",") if part.strip()]
+    ranges = [_range(part) for part in named[:MOST_RANGES]] or [(ANY, 1.0)]
     weights = [_weight(kind, ranges) for kind in offered]
     best = max(weights, default=0.0)
     return offered[weights.index(best)] if best > 0 else None

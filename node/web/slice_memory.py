@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,7 @@ Slice = npt.NDArray[np.float32]
 
 
 class SliceMemory:
-    """Decodes slices, and keeps the last ones as far as they fit; for several threads.
+    """Decodes slices, and keeps the last ones as far as they fit; for one thread.
 
     Args:
         decode: reads the one slice of a file, (rows, columns).
@@ -25,13 +24,11 @@ class SliceMemory:
         self.most_bytes = most_bytes
         self._decode = decode
         self._kept: OrderedDict[tuple[Path, int], Slice] = OrderedDict()
-        self._lock = threading.Lock()
 
     @property
     def kept_bytes(self) -> int:
         """What is kept now."""
-        with self._lock:
-            return self._held()
+        return sum(each.nbytes for each in self._kept.values())
 
     def slice_of(self, path: Path) -> Slice:
         """The slice of a file; decoded anew when the file has changed.
@@ -40,17 +37,10 @@ class SliceMemory:
             FileNotFoundError: the file is gone.
         """
         key = (path, path.stat().st_mtime_ns)
-        with self._lock:
-            found = self._kept.get(key)
-            if found is not None:
-                self._kept.move_to_end(key)
-                return found
-        decoded = self._decode(path)
-        with self._lock:
-            self._kept[key] = decoded
-            while self._held() > self.most_bytes:
-                self._kept.popitem(last=False)  # the one itself where it is larger than all room
+        if key not in self._kept:
+            self._kept[key] = self._decode(path)
+        self._kept.move_to_end(key)
+        decoded = self._kept[key]
+        while self.kept_bytes > self.most_bytes:
+            self._kept.popitem(last=False)  # the one itself where it is larger than all room
         return decoded
-
-    def _held(self) -> int:
-        return sum(each.nbytes for each in self._kept.values())

@@ -11,6 +11,7 @@ from dicom_profiles.reading import group_series, read_instances
 from dicom_profiles.series import SourceInstance
 from node.config import RouteSettings
 from node.routing import Explanation, Outcome, Rule, compile_rules, route_series
+from tests.dual_echo import write_dual_echo
 from tests.synthetic import write_ct_series
 
 UIDS: dict[str, Any] = {
@@ -164,6 +165,34 @@ def test_scouts_are_set_aside_when_the_rest_is_accepted(tmp_path: Path) -> None:
     assert len(explanation.stacks[0].stack.instances) == 12
 
 
+def test_what_is_taken_too_is_not_said_to_be_set_aside(tmp_path: Path) -> None:
+    uids = {"study": "1.2.3", "frame": "1.2.3.5"}
+    write_dual_echo(tmp_path / "a", one_series=True, uids=uids, SeriesInstanceUID="1.2.3.4")
+    scout = {"IP": {"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}}
+    uids["IP"] = "1.2.3.4"
+    write_dual_echo(tmp_path / "b", ("IP",), slices=2, size=96, uids=uids, of_key=scout)
+    route = RouteSettings(name="mr", pipeline="mr_to_ct", when={"Modality": "MR"})
+    found = read_instances(tmp_path).instances
+    explanation = route_series(compile_rules([route]), found, "X")
+    taken, too, aside = explanation.stacks
+    assert [taken.outcome, too.outcome] == [Outcome.TAKEN] * 2
+    assert aside.outcome == Outcome.SET_ASIDE
+    assert explanation.reason.endswith(f" 2 other image(s) were set aside ({aside.stack.label}).")
+
+
+def test_the_explanation_says_who_takes_what(tmp_path: Path) -> None:
+    write_ct_series(tmp_path, slices=12)
+    (taken,) = routed(tmp_path, {"Modality": "MR"}, {}).to_json()["stacks"]
+    chosen = {name: taken[name] for name in ("route", "pipeline", "input", "outcome", "gate")}
+    assert chosen == {
+        **{"route": "route 2", "pipeline": "ldct_denoise", "input": "CT", "outcome": "taken"},
+        "gate": {"accepted": True, "reasons": []},
+    }
+    assert [rule["input"] for rule in taken["rules"]] == ["CT", "CT"]
+    (left,) = routed(tmp_path, {"Modality": "MR"}).to_json()["stacks"]
+    assert [left[name] for name in ("route", "pipeline", "input", "gate")] == [None] * 4
+
+
 def test_when_every_stack_is_refused_there_is_one_job_that_says_so(tmp_path: Path) -> None:
     write_ct_series(tmp_path / "a", slices=12, BodyPartExamined="HEAD", **UIDS)
     write_ct_series(tmp_path / "b", slices=8, rows=96, BodyPartExamined="HEAD", **UIDS)
@@ -190,6 +219,8 @@ def test_a_person_may_ask_for_a_pipeline(tmp_path: Path) -> None:
         Outcome.TAKEN,
         "A person asked for this pipeline.",
     )
+    found = read_instances(write_ct_series(tmp_path / "made", slices=12, SyntheticData="YES"))
+    assert only(route_series([asked], found.instances, "X")).outcome == Outcome.REFUSED
 
 
 def test_without_routes_it_says_so(tmp_path: Path) -> None:

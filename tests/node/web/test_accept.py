@@ -28,6 +28,9 @@ JSON, PLAIN, XML = OFFERED
         ("application/dicom+xml;q=0", None),
         ("application/dicom+xml;q=nonsense", None),
         ("application/dicom", None),
+        (", ,", JSON),
+        ("text/html," * 49 + "application/json", PLAIN),
+        ("text/html," * 50 + "application/json", None),
     ],
 )
 def test_what_a_client_gets(accept: str, chosen: str | None) -> None:

@@ -33,12 +33,13 @@ def test_ready_when_all_parts_work(
     world.beat()
     answer = client.get("/health/ready")
     assert answer.status_code == 200
+    assert answer.json()["status"] == "ready"
     assert set(answer.json()["parts"].values()) == {"ok"}
 
 
 def failing(client: httpx.Client) -> set[str]:
     answer = client.get("/health/ready")
-    assert answer.status_code == 503
+    assert (answer.status_code, answer.json()["status"]) == (503, "not ready")
     return {name for name, found in answer.json()["parts"].items() if found != "ok"}
 
 

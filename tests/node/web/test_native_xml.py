@@ -52,5 +52,7 @@ def test_it_is_what_dcmtk_writes(tmp_path: Path) -> None:
 
 def test_a_special_character_is_written_as_one() -> None:
     document = native_xml({"0008103E": {"vr": "LO", "Value": ["a<b & ü"]}})
+    assert document.startswith(b"<?xml version='1.0' encoding='utf-8'?>")
+    assert "a&lt;b &amp; ü".encode() in document
     (value,) = ElementTree.fromstring(document).iter(f"{{{NAMESPACE}}}Value")
     assert value.text == "a<b & ü"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from node.database import conflicts
-from node.web.standing import standing
+from node.web.standing import associations_refused, standing
 from tests.node.web.conftest import SendSeries
 from tests.node.web.world import World
 
@@ -28,9 +29,27 @@ def test_a_disk_that_is_nearly_full_is_seen(world: World) -> None:
         node = world.config.node.model_copy(update={"min_free_bytes": now.disk_free_bytes})
         config = world.config.model_copy(update={"node": node})
         assert standing(connection, config).disk_is_low
+    assert replace(now, disk_free_bytes=199, min_free_bytes=100).disk_is_low  # nearly so
+    assert not replace(now, disk_free_bytes=200, min_free_bytes=100).disk_is_low
+
+
+def test_a_data_directory_that_is_not_there_yet_has_a_disk(world: World) -> None:
+    node = world.config.node
+    node = node.model_copy(update={"data_dir": node.data_dir / "not" / "yet"})
+    with world.database.connect() as connection:
+        config = world.config.model_copy(update={"node": node})
+        assert standing(connection, config).disk_total_bytes > 0
+
+
+def test_callers_that_were_turned_away_are_counted() -> None:
+    outcomes = {("associations", "REFUSED"): 2, ("associations", "NO_TLS"): 3}
+    assert associations_refused({**outcomes, ("associations", "RELEASED"): 90}) == 5
+    assert associations_refused({}) == 0
 
 
 def test_only_recent_heartbeats_count(world: World) -> None:
+    with world.database.connect() as connection:
+        assert standing(connection, world.config).workers == 0
     world.beat(0, "alive")
     world.beat(world.config.jobs.lost_after_s + 5, "dead")
     with world.database.connect() as connection:
