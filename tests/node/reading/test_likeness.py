@@ -15,7 +15,9 @@ from node.reading.likeness import (
     spacing_of,
 )
 from node.reading.material import Candidate, find_candidates
+from tests.dual_echo import write_dual_echo
 from tests.node.reading.patients import candidates, write_real
+from tests.synthetic import write_ct_series
 
 
 def two(folder: Path, **other: object) -> list[Candidate]:
@@ -60,6 +62,14 @@ def test_what_would_tell_is_refused_unless_interpolated(
         spacing = spacing_of(one.source.affine)
         block = one.source.load().voxels[: block_length(likeness, spacing)]
         assert bring_alike(block, spacing, likeness).shape == likeness.shape
+
+
+def test_one_modality_is_wanted(tmp_path: Path) -> None:
+    write_ct_series(tmp_path / "ct")
+    write_dual_echo(tmp_path / "mr", ("IP",))
+    found = find_candidates([tmp_path], [])
+    with pytest.raises(UnfitMaterial, match="One modality is wanted, got CT, MR"):
+        common_likeness(found, None, resample=True)
 
 
 def test_other_directions_are_refused(tmp_path: Path) -> None:

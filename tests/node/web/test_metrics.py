@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import httpx
 import sqlalchemy as sa
 from prometheus_client.parser import text_string_to_metric_families
 
 from node.counters import add_counts
-from node.database import series
+from node.database import jobs, series
 from tests.node.query_plans import asked
 from tests.node.web.conftest import SendSeries
 from tests.node.web.world import TIMINGS, World
@@ -28,7 +30,8 @@ def test_an_empty_node_has_its_figures(client: httpx.Client) -> None:
     for name in ("workers", "queue_length", "associations_refused_total", "conflicts"):
         assert found[f"vscanner_{name}",] == 0
     assert found["vscanner_disk_free_bytes",] > 0
-    assert found["vscanner_jobs", "COMMITTED"] == 0
+    assert found["vscanner_jobs", "COMMITTED"] == found["vscanner_queue_oldest_seconds",] == 0
+    assert ("vscanner_last_received_age_seconds",) not in found
 
 
 def test_a_scrape_reads_few_of_all_jobs(client: httpx.Client, world: World) -> None:
@@ -67,3 +70,30 @@ def test_the_figures_are_those_of_the_tables(
     assert 'vscanner_worker_heartbeat_age_seconds{worker="' in text
     assert 'vscanner_step_seconds{figure="median",step="' in text
     assert not [key for key in found if any(uid in key for uid in uids)]
+
+
+def test_ages_and_times_are_those_of_several(
+    client: httpx.Client, world: World, send_series: SendSeries
+) -> None:
+    uids = [send_series() for _ in range(3)]
+    world.assemble()
+    for uid, factor in zip(uids[:2], (1, 3), strict=True):
+        job = world.job_of(uid)
+        world.finish(job)
+        times = {step: factor * seconds for step, seconds in TIMINGS.items()}
+        world.ledger.update(job.id, timings=times)
+    an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    with world.database.begin() as connection:
+        waiting = sa.update(jobs).where(jobs.c.state == "QUEUED")
+        connection.execute(waiting.values(created=an_hour_ago))
+        connection.execute(sa.update(series).values(last_received=an_hour_ago))
+    world.beat(100, "slow")
+    world.beat(2 * 86_400, "gone")
+    found = scrape(client)
+    for step, seconds in TIMINGS.items():
+        assert found[("vscanner_step_seconds", *sorted((step, "median")))] == 2 * seconds
+        assert found[("vscanner_step_seconds", *sorted((step, "maximum")))] == 3 * seconds
+    for name in ("queue_oldest_seconds", "last_received_age_seconds"):
+        assert 3600 <= found[f"vscanner_{name}",] < 7200
+    assert 100 <= found["vscanner_worker_heartbeat_age_seconds", "slow"] < 3600
+    assert ("vscanner_worker_heartbeat_age_seconds", "gone") not in found

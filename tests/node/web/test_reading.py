@@ -150,6 +150,14 @@ def test_what_is_no_answer_is_not_kept(
     assert folder.answers.latest("R1") == {}
 
 
+def test_an_answer_without_a_length_is_not_read(
+    client: httpx.Client, reader: str, folder: ReadingFolder
+) -> None:
+    """Sent in chunks it could be of any size."""
+    answer = client.post(f"{reader}/1", content=iter([b"judgement=real"]))
+    assert (answer.status_code, folder.answers.latest("R1")) == (413, {})
+
+
 @pytest.mark.parametrize("body", [b"judgement=real&reason=\xff", b"a=1&" * 101])
 def test_what_is_no_form_is_a_sentence(
     client: httpx.Client, reader: str, folder: ReadingFolder, body: bytes
