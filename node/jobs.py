@@ -166,7 +166,7 @@ class JobLedger:
         A job that was held before its first step has no result yet: what comes of it is judged
         like any other.
         """
-        seen = sa.or_(jobs.c.accept_held, jobs.c.step != "")
+        seen = jobs.c.step != ""
         return self._run_again(job_id, "released", {JobState.HELD}, accept_held=seen)
 
     def cancel(self, job_id: str) -> Job:

@@ -176,11 +176,27 @@ def test_waiting_in_order_of_urgency(ledger: JobLedger) -> None:
         ledger.create(replace(REQUEST, sources={"CT": [uid]}, priority=priority))
     waiting = ledger.waiting()
     assert [job.priority for job in waiting] == [1, 2, 3]
+    assert ledger.waiting(limit=1) == waiting[:1]
     ledger.mark_begun(waiting[0])
     assert [job.priority for job in ledger.waiting()] == [2, 3]
     ledger.cancel(waiting[0].id)
     ledger.retry(waiting[0].id)
     assert [job.priority for job in ledger.waiting()] == [1, 2, 3]
+
+
+def test_only_the_job_that_is_meant_changes(ledger: JobLedger) -> None:
+    job, other = (ledger.create(replace(REQUEST, sources={"CT": [uid]}))[0] for uid in UIDS[:2])
+    ledger.mark_begun(job)
+    ledger.update(job.id, state=JobState.RUNNING)
+    ledger.cancel(job.id)
+    ledger.retry(job.id)
+    put(ledger, job.id, JobState.HELD)
+    ledger.release(job.id)
+    ledger.run_again(ledger.require(job.id))
+    ledger.deliver_again(ledger.require(job.id), "")
+    ledger.give_up(ledger.require(job.id), "")
+    assert ledger.require(job.id).run == 4
+    assert ledger.require(other.id) == other
 
 
 ALSO = jobs.update().values(route="also")
@@ -253,8 +269,10 @@ def test_of_several_runs_only_the_present_one_may_change_the_row(ledger: JobLedg
 def test_finished_is_set_and_cleared(ledger: JobLedger) -> None:
     job, _ = ledger.create(REQUEST, JobState.REFUSED, "It is not axial.")
     assert job.finished is not None
-    assert ledger.retry(job.id).finished is None
+    again = ledger.retry(job.id)
+    assert (again.finished, again.reason) == (None, "")
     ledger.update(job.id, state=JobState.RUNNING, step="gate")
+    assert ledger.require(job.id).finished is None
     ledger.update(job.id, state=JobState.FAILED, reason="gone")
     assert ledger.require(job.id).finished is not None
 

@@ -55,6 +55,7 @@ def test_a_job_without_a_workflow_runs_again(node: JobNode, state: str) -> None:
     reconcile(node.ledger)
     now = node.ledger.require(job.id)
     assert (now.state, now.run, now.has_begun) == (JobState.QUEUED, 3, False)
+    assert now.reason == ""
 
 
 @pytest.mark.parametrize("status", ["PENDING", "ENQUEUED", "DELAYED"])
