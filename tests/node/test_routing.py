@@ -189,8 +189,12 @@ def test_the_explanation_says_who_takes_what(tmp_path: Path) -> None:
         "gate": {"accepted": True, "reasons": []},
     }
     assert [rule["input"] for rule in taken["rules"]] == ["CT", "CT"]
+    failed, held = (rule["reason"] for rule in taken["rules"])
+    assert failed == "Modality: wanted MR, found CT (12 of 12)."
+    assert held == "All conditions hold, and the images are recognised (low_dose_ct)."
     (left,) = routed(tmp_path, {"Modality": "MR"}).to_json()["stacks"]
     assert [left[name] for name in ("route", "pipeline", "input", "gate")] == [None] * 4
+    assert left["reason"] == f"No rule takes it. Nearest is 'route 1': {failed}"
 
 
 def test_when_every_stack_is_refused_there_is_one_job_that_says_so(tmp_path: Path) -> None:
@@ -209,6 +213,23 @@ def test_a_short_ct_is_told_what_would_make_it_a_whole_body(tmp_path: Path) -> N
     assert "the images are not recognised as what ct_to_pet translates" in explanation.reason
     assert "From 850 mm on a CT counts as one of the whole body" in explanation.reason
     assert "by which the site itself would say" in explanation.reason
+
+
+def test_the_sites_word_takes_what_an_earlier_rule_would_hold_in_doubt(tmp_path: Path) -> None:
+    """60 cm for attenuation correction: perhaps a whole body, perhaps not."""
+    words = {"ProtocolName": "x", "StudyDescription": "x", "BodyPartExamined": ""}
+    about: dict[str, Any] = {"spacing": (5.0, 3.0, 3.0), "series_description": "AC CT", **words}
+    found = read_instances(write_ct_series(tmp_path, slices=121, **about)).instances
+
+    def decided(*whens: dict[str, Any]) -> tuple[Outcome, str]:
+        routes = [RouteSettings(name=str(w), pipeline="ct_to_pet", when=w) for w in whens]
+        stack = only(route_series(compile_rules(routes), found, "X"))
+        return stack.outcome, stack.taken_by.route
+
+    modality: dict[str, Any] = {"Modality": "CT"}
+    word: dict[str, Any] = {"SeriesDescription": "AC CT"}
+    assert decided(modality) == (Outcome.HELD, str(modality))
+    assert decided(modality, word) == (Outcome.TAKEN, str(word))
 
 
 def test_a_person_may_ask_for_a_pipeline(tmp_path: Path) -> None:
