@@ -110,3 +110,45 @@ def test_interpolation_keeps_a_ramp_where_it_lies() -> None:
         found.append(bring_alike(block, (3.0, pixel, pixel), likeness)[0, 10].astype(int))
     for other in found[1:]:
         assert np.abs(found[0] - other).max() <= 1
+
+
+def test_the_common_grid_is_the_coarsest(tmp_path: Path) -> None:
+    found = two(tmp_path, spacing=(5.0, 1.5, 1.5))
+    likeness = common_likeness(found, None, resample=True)
+    assert likeness.spacing_mm == pytest.approx((5.0, 1.25 * 1.5, 1.25 * 1.5))
+    # 6 slices of 3 mm reach over 15 mm, 64 pixels of 0.9375 mm over 59 mm
+    assert likeness.shape == (4, 32, 32)
+
+
+def test_the_coarsest_source_gives_step_and_range(tmp_path: Path) -> None:
+    likeness = common_likeness(two(tmp_path, RescaleSlope="2"), None, resample=False)
+    assert (likeness.low, likeness.high, likeness.step) == (-1024.0, 3071.0, 2)
+
+
+def ramp(slices: int, step: float) -> np.ndarray:
+    """Slices of one value each: 0, step, 2 * step …"""
+    values = np.arange(slices, dtype=np.float32) * np.float32(step)
+    return np.broadcast_to(values[:, None, None], (slices, 9, 9)).astype(np.float32)
+
+
+def test_slices_that_nearly_fit_stay_as_they_are() -> None:
+    likeness = Likeness((4, 9, 9), (3.2, 1.0, 1.0), -1024.0, 3071.0, 1)
+    spacing = (3.0, 1.0, 1.0)
+    assert block_length(likeness, spacing) == 4
+    found = bring_alike(ramp(4, 100), spacing, likeness)
+    assert (found[:, 4, 4].astype(int) - 1024).tolist() == [0, 100, 200, 300]
+
+
+def test_thinner_slices_are_smoothed_and_begin_where_the_case_begins() -> None:
+    likeness = Likeness((3, 9, 9), (3.0, 1.0, 1.0), -1024.0, 3071.0, 1)
+    spacing = (1.0, 1.0, 1.0)
+    assert block_length(likeness, spacing) == 7
+    found = bring_alike(ramp(7, 100), spacing, likeness)[:, 4, 4].astype(int) - 1024
+    assert found[1] == 300  # in the middle of a ramp
+    assert 0 < found[0] < 100  # what lies below is as the first slice
+    assert found[0] + found[2] == 600
+
+    likeness = Likeness((2, 9, 9), (1.6, 1.0, 1.0), -1024.0, 3071.0, 1)
+    assert block_length(likeness, spacing) == 3
+    found = bring_alike(ramp(3, 100), spacing, likeness)[:, 4, 4].astype(int) - 1024
+    assert (abs(found - [0, 160]) <= 1).all()
