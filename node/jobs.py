@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from node.database import instances, jobs
+from node.database import insert_into, instances, jobs
 from node.job_records import PRIORITIES, Job, JobRequest, job_id
 from node.job_states import (
     CANCELLABLE,
@@ -69,15 +69,9 @@ class JobLedger:
         with self.database.begin() as connection:
             digests = _source_digests(connection, request)
             row = _first_row(request, job_id(request, digests), state, reason)
-            found = _select(connection, row["id"])
-            if found:
-                return found, False
-        try:
-            with self.database.begin() as connection:
-                connection.execute(jobs.insert().values(row))
-        except sa.exc.IntegrityError:  # another process made it at the same moment
-            return self.require(row["id"]), False
-        return self.require(row["id"]), True
+            insert = insert_into(connection, jobs).values(row).on_conflict_do_nothing()
+            made = connection.execute(insert).rowcount == 1
+        return self.require(row["id"]), made
 
     def get(self, job_id: str) -> Job | None:
         """The job of that id, if there is one."""
