@@ -157,7 +157,10 @@ def test_retry_release_and_cancel(ledger: JobLedger, state: JobState) -> None:
             with pytest.raises(WrongJobState):
                 getattr(ledger, action)(job.id)
         elif action == "cancel":
-            assert ledger.cancel(job.id).state is JobState.CANCELLED
+            cancelled = ledger.cancel(job.id)
+            assert cancelled.state is JobState.CANCELLED
+            assert cancelled.finished
+            assert cancelled.reason == "A person cancelled this job."
         else:
             after = getattr(ledger, action)(job.id)
             assert (after.state, after.run) == (JobState.QUEUED, run + 1)
@@ -324,7 +327,7 @@ def test_unknown_job(ledger: JobLedger) -> None:
 def test_the_beginning_of_an_id_is_enough(ledger: JobLedger) -> None:
     job, _ = ledger.create(REQUEST)
     assert ledger.find(job.id[:6]) == job
-    for wrong in ("", "zz", job.id + "0"):
+    for wrong in ("", "zz", "%", job.id + "0"):
         with pytest.raises(UnknownJob):
             ledger.find(wrong)
 
