@@ -91,3 +91,5 @@ def set_up_logging(stream: TextIO | None = None, level: int = logging.INFO) -> N
     logging.captureWarnings(True)
     for name, least in QUIET_LIBRARIES.items():
         logging.getLogger(name).setLevel(least)
+    dbos = logging.getLogger("dbos")  # which gives itself lines of another kind where it finds none
+    dbos.handlers[:], dbos.propagate = [handler], False

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 
 import pytest
+from dbos._logger import init_logger
 
 from node.logs import set_up_logging
 
@@ -22,12 +23,30 @@ class Terminal(io.StringIO):
 def logging_as_it_was() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    dbos = logging.getLogger("dbos")
+    dbos_handlers, dbos_propagates = dbos.handlers[:], dbos.propagate
+    dbos.handlers[:], dbos.propagate = [], True
     yield
+    dbos.handlers[:], dbos.propagate = dbos_handlers, dbos_propagates
     root.handlers[:] = handlers
     root.setLevel(level)
     logging.captureWarnings(False)
     for name in ("pynetdicom", "pydicom", "py.warnings", "dbos", "urllib3", "uvicorn.access"):
         logging.getLogger(name).setLevel(logging.NOTSET)
+
+
+@pytest.mark.parametrize("ours_first", [True, False])
+def test_the_queue_logs_as_all_others_do(ours_first: bool) -> None:
+    stream = io.StringIO()
+    if ours_first:
+        set_up_logging(stream)
+        init_logger()
+    else:
+        init_logger()
+        set_up_logging(stream)
+    logging.getLogger("dbos").warning("no queue:\nthe server is away")
+    line = json.loads(stream.getvalue())
+    assert line["message"] == "no queue:\nthe server is away"
 
 
 def test_into_a_pipe_every_line_is_json() -> None:
