@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
 import random
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -105,22 +106,32 @@ def make_reading(
     chosen = choose(candidates, wish.seed, pairs=wish.pairs)
     likeness = common_likeness(chosen, wish.slices, resample=wish.resample)
     _values(chosen[0].modality, wish.window)  # a wrong window is told before the work
-    shutil.rmtree(part, ignore_errors=True)
-    for name in (CASES, ANSWERS):
-        (part / name).mkdir(parents=True)
-    cases = _write_cases(part / CASES, chosen, likeness, wish.seed, progress)
-    key = Key(name=wish.name, seed=wish.seed, resampled=wish.resample, cases=cases)
-    links = {f"R{number}": new_token() for number in range(1, wish.readers + 1)}
-    study = _study(wish, chosen[0].modality, likeness, key, links)
-    write_durable(part / STUDY, study.model_dump_json(indent=1).encode())
-    _same_times(part, study.created)
-    write_key(key, key_path)
-    sync_folder(part)
-    part.rename(root / wish.name)
+    with _in_the_making(part):
+        cases = _write_cases(part / CASES, chosen, likeness, wish.seed, progress)
+        key = Key(name=wish.name, seed=wish.seed, resampled=wish.resample, cases=cases)
+        links = {f"R{number}": new_token() for number in range(1, wish.readers + 1)}
+        study = _study(wish, chosen[0].modality, likeness, key, links)
+        write_durable(part / STUDY, study.model_dump_json(indent=1).encode())
+        _same_times(part, study.created)
+        write_key(key, key_path)
+        sync_folder(part)
+        part.rename(root / wish.name)
     sync_folder(root)
     facts = {"action": "reading_made", "cases": len(cases), "readers": wish.readers}
     log.info("A blind reading was made", extra=facts)
     return MadeReading(study, links, dict(key.counts()))
+
+
+@contextlib.contextmanager
+def _in_the_making(part: Path) -> Iterator[None]:
+    """Folders for a reading; images of one that did not become whole do not lie about."""
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        for name in (CASES, ANSWERS):
+            (part / name).mkdir(parents=True)
+        yield
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def _refuse_name(root: Path, name: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from pydicom.uid import PositronEmissionTomographyImageStorage
 
 from dicom_profiles.reading import open_series
-from node.reading.errors import ReadingError
+from node.reading.errors import ReadingError, UnfitMaterial
 from node.reading.folder import ReadingFolder
 from node.reading.key import open_key
 from node.reading.making import Wish, make_reading
@@ -45,6 +45,20 @@ def test_a_key_without_a_place_is_told_before_the_work(tmp_path: Path) -> None:
     with pytest.raises(ReadingError, match="no folder"):
         make_reading(tmp_path / "readings", tmp_path / "none" / "new.key", [], wish)
     assert not (tmp_path / "readings").exists()
+
+
+def test_a_reading_that_cannot_be_made_leaves_no_images(tmp_path: Path) -> None:
+    folder = write_real(tmp_path / "in" / "real" / "P1", "P1")
+    write_synthetic(folder, tmp_path / "in" / "synthetic" / "P1")
+    for path in folder.glob("*.dcm"):
+        ds = pydicom.dcmread(path)
+        ds.PixelData = ds.PixelData[:-100]
+        ds.save_as(path)
+    root = tmp_path / "readings"
+    (root / ".chest-1.part" / "cases").mkdir(parents=True)  # of one that was killed
+    with pytest.raises(UnfitMaterial, match="cannot be shown"):
+        reading_of(tmp_path / "in", root, tmp_path / "r.key", pairs=True)
+    assert list(root.iterdir()) == []
 
 
 def test_all_cases_have_one_size_and_one_time(made: Made) -> None:
