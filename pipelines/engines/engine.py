@@ -43,7 +43,7 @@ def slabs(slices: Iterable[Slice], context: int, batch: int) -> Iterator[Slab]:
     Args:
         slices: (rows, columns) each, in order.
         context: neighbours on each side.
-        batch: slices a slab; the last one may have fewer.
+        batch: slices a slab; the last one has what is left, up to `batch + context - 1`.
     """
     pending: list[Slice] = []
     last: Slice | None = None

@@ -49,6 +49,9 @@ def test_feathered_borders_show_less_of_a_seam() -> None:
     volumes["trunk"] += np.linspace(0, 0.2, 20, dtype=np.float32)[:, None, None]
     hard = stitched(volumes, district_weights(halves(), 0.0))
     soft = stitched(volumes, district_weights(halves(), 24.0))
+    for label, name in ((1, "legs"), (2, "trunk")):
+        assert np.allclose(hard[halves() == label], volumes[name][halves() == label])
+    assert not hard[halves() == 0].any()
     assert seam(hard, halves()) > 10
     assert seam(soft, halves()) < 5
 

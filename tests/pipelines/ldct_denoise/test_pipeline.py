@@ -144,10 +144,11 @@ def test_the_record_comes_after_the_last_slice(scanner: LowDoseCtDenoising) -> N
     translation = scanner.translate({"CT": VolumeSource(volume(phantom(3)))})
     with pytest.raises(RecordNotReady):
         translation.record()
-    next(translation.slices)
+    for _ in range(2):
+        next(translation.slices)
     with pytest.raises(RecordNotReady):
         translation.record()
-    assert len(list(translation.slices)) == 2
+    assert len(list(translation.slices)) == 1
     record = translation.record().to_json()
     assert record["verdict"] in {"GREEN", "AMBER", "RED"}
     assert record["parameters"] == {"strength": 1.0, "dose_share": 0.0}

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,8 @@ import pytest
 from dicom_profiles.reading import open_series
 from dicom_profiles.volume import Volume
 from pipelines import load
-from pipelines.contract import VolumeSource
+from pipelines.contract import EngineFacts, VolumeSource
+from pipelines.engines.engine import Batch, Engine, Slab
 from pipelines.errors import InputError, RecordNotReady
 from pipelines.mr_to_ct.pipeline import FALLBACK, MrToCt
 from tests.dual_echo import write_dual_echo
@@ -107,6 +110,41 @@ def test_two_answers_make_a_mirrored_patient_a_mirrored_ct(
     assert twice.record.parameters == {"answers": 2, "outline_mm": 20, "blank_is_air": 0}
 
 
+@dataclass
+class Listening:
+    """An engine that notes what it is asked, a slice at a time."""
+
+    engine: Engine
+    facts: EngineFacts
+    batch: int = 1
+    asked: list[Slab] = field(default_factory=list)
+
+    def run(self, slabs: Iterable[Slab]) -> Generator[Batch, None, None]:
+        def heard() -> Iterator[Slab]:
+            for slab in slabs:
+                self.asked.append(slab)
+                yield slab
+
+        yield from self.engine.run(heard())
+
+
+def test_one_answer_is_held_against_a_second_on_four_slices_evenly_spread(
+    scanner: MrToCt, phases: dict[str, Volume]
+) -> None:
+    model = scanner.models["T1",]
+    engine = Listening(model.engine, model.engine.facts)
+    listened = replace(scanner, models={("T1",): replace(model, engine=engine)})
+    voxels = phases["IP"].voxels[np.arange(12) % 4] * np.linspace(0.9, 1, 12)[:, None, None]
+    listened({"T1": replace(phases["IP"], voxels=voxels.astype(np.float32))}, {"answers": 1})
+    once, again = 0, []
+    for before, slab in pairwise(engine.asked):
+        if np.array_equal(slab[::-1, :, ::-1], before):
+            again.append(once)
+        else:
+            once += 1
+    assert (once, again) == (10, [0, 3, 7, 10])  # the last slab holds the last two slices
+
+
 def test_the_outline_may_be_the_one_of_the_mr(scanner: MrToCt, phases: dict[str, Volume]) -> None:
     t1 = {"T1": phases["IP"]}
     free, exact = (scanner(t1, {"outline_mm": reach}).volume.voxels for reach in (100.0, 0.0))
@@ -145,7 +183,8 @@ def test_the_record_is_there_after_the_last_slice(
     translation = scanner.translate(
         {"T1": VolumeSource(phases["IP"])}, progress=lambda *at: done.append(at)
     )
-    next(translation.slices)
+    for _ in range(3):  # of four: what the last one shows counts as well
+        next(translation.slices)
     with pytest.raises(RecordNotReady):
         translation.record()
     list(translation.slices)
