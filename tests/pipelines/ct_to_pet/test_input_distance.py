@@ -43,6 +43,20 @@ def test_features_are_what_the_body_is_made_of() -> None:
     assert by_name["unevenness"] == pytest.approx(0, abs=0.2)
 
 
+def test_features_are_those_that_the_calibration_was_made_of() -> None:
+    """The limits of what counts as which tissue are part of the calibration."""
+    hu = np.repeat([-1900, -410, -190, -40, -20, 0, 120, 140, 180, 3900], 100).reshape(10, 10, 10)
+    seen = seen_of(hu.astype(np.float64))
+    seen[2] = 0.04
+    found = body_features(seen, np.ones((10, 10, 10), np.bool_))
+    fifth = np.log(0.2 / 0.8)
+    assert found is not None
+    np.testing.assert_allclose(found, [fifth, fifth, fifth, fifth, -11.5, 6, np.log(3)], atol=2e-2)
+    bare = body_features(seen_of(np.full((10, 10, 10), 1000.0)), np.ones((10, 10, 10), np.bool_))
+    assert bare is not None
+    assert (bare[FEATURES.index("fat_hu")], bare[FEATURES.index("soft_hu")]) == (-10, 5)
+
+
 def test_only_the_body_counts() -> None:
     body = np.zeros((10, 10, 10), np.bool_)
     body[5:] = True
