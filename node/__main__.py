@@ -59,6 +59,10 @@ examples:
 """
 
 
+class UnknownCommand(NodeError):  # noqa: N818 - says what is wrong
+    """There is no such command."""
+
+
 class OneSentenceParser(argparse.ArgumentParser):
     """An argument parser whose errors are one sentence."""
 
@@ -91,7 +95,7 @@ def chosen_command(arguments: Sequence[str]) -> str | None:
     """The command among the arguments, or None where help is to be shown.
 
     Raises:
-        NodeError: there is no such command; the message names the nearest one.
+        UnknownCommand: there is no such command; the message names the nearest one.
     """
     word = next((word for word in arguments if not word.startswith("-")), None)
     names = [name for name, _ in COMMANDS]
@@ -99,7 +103,7 @@ def chosen_command(arguments: Sequence[str]) -> str | None:
         return word
     near = get_close_matches(word, names, n=1)
     hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(names)}."
-    raise NodeError(f"There is no command {word!r}; {hint}")
+    raise UnknownCommand(f"There is no command {word!r}; {hint}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -123,6 +127,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `vscanner jobs | head`: the reader has gone, nobody is left to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except UnknownCommand as error:
+        return _report(str(error), traceback, WRONG_USE)
     except (NodeError, ProfileError, PipelineError) as error:
         return _report(str(error), traceback)
     except Exception as error:  # noqa: BLE001 - boundary: main; a person gets one sentence
@@ -131,11 +137,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _report(sentence: str, traceback: bool) -> int:
+def _report(sentence: str, traceback: bool, code: int = FAILED) -> int:
     if traceback:
         log.exception("the command failed", extra={"action": "command_failed"})
     sys.stderr.write(f"vscanner: {sentence}\n")
-    return FAILED
+    return code
 
 
 if __name__ == "__main__":

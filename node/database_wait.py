@@ -10,10 +10,11 @@ import logging
 import threading
 import time
 
+from sqlalchemy.engine import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from node.config import NodeSettings
-from node.database import open_database
+from node.database import open_database, open_existing_database
 from node.errors import NodeError
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,10 @@ PAUSE_S = 1.0
 
 AWAY = (OperationalError, InterfaceError)
 """Errors of a database that does not answer, whatever it is asked."""
+
+
+class DatabaseAway(NodeError):  # noqa: N818 - says what is wrong
+    """The database does not answer somebody who does not wait."""
 
 
 class DatabaseWait:
@@ -93,8 +98,25 @@ class DatabaseWait:
             self._stopping.wait(PAUSE_S)
 
     def _sentence(self) -> str:
-        kind = "SQLite" if self._settings.database == "sqlite" else "PostgreSQL"
-        return f"the database ({kind}, node.database) does not answer ({self._reason})"
+        return _no_answer(self._settings, self._reason)
+
+
+def open_at_once(settings: NodeSettings) -> Engine:
+    """The database of a node that is there, for a command that does not wait.
+
+    Raises:
+        NodeError: there is no node, its database is of another version or does not answer.
+    """
+    try:
+        return open_existing_database(settings)
+    except AWAY as error:
+        sentence = _no_answer(settings, reason_of(error))
+        raise DatabaseAway(f"{sentence[0].upper()}{sentence[1:]}; see that it runs.") from error
+
+
+def _no_answer(settings: NodeSettings, reason: str) -> str:
+    kind = "SQLite" if settings.database == "sqlite" else "PostgreSQL"
+    return f"the database ({kind}, node.database) does not answer ({reason})"
 
 
 def log_failure(log_: logging.Logger, sentence: str, action: str, error: Exception) -> None:

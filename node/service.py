@@ -209,7 +209,7 @@ def open_listener(config: Config) -> socket.socket:
         listener.close()
         raise PortInUse(
             f"The node needs {host}:{port} for DICOM, got: {error.strerror}; "
-            "end the other program or set another node.port."
+            "end the other program, or set another node.port or node.host."
         ) from error
     listener.listen(BACKLOG)
     return listener

@@ -64,15 +64,22 @@ def add_parser(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print one line a part; 1 if anything is wrong."""
     console = Console(highlight=False, soft_wrap=True)
-    wrong = 0
+    wrong = warnings = 0
     for line in check_node(arguments.config):
         wrong += not line.ok
         word, style = ("OK", "green") if line.ok else ("WRONG", "bold red")
         if line.ok and line.warning:
             word, style = "warning", "yellow"
+            warnings += 1
         console.print(f"[{style}]{word:<7}[/{style}] {escape(line.part)}: {escape(line.text)}")
-    console.print("Everything works." if not wrong else f"{wrong} part(s) are wrong.")
+    console.print(_summary(wrong, warnings))
     return 1 if wrong else 0
+
+
+def _summary(wrong: int, warnings: int) -> str:
+    if wrong:
+        return f"{wrong} part(s) are wrong."
+    return f"Everything works, with {warnings} warning(s)." if warnings else "Everything works."
 
 
 def check_node(path: Path | None) -> Iterator[Line]:

@@ -6,7 +6,7 @@ import argparse
 from importlib.util import find_spec
 from typing import Any
 
-from node.commands.train import modules_for, run_module
+from node.commands.train import add_rest, modules_for, run_module
 from node.errors import CommandError
 
 PROTOCOLS = {
@@ -29,7 +29,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--protocol", action="store_true", help="NAME is a protocol")
     parser.add_argument("name", metavar="NAME", help="name of the pipeline, or of the protocol")
-    parser.add_argument("rest", nargs=argparse.REMAINDER, help="arguments of the script")
+    add_rest(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from node.commands.tables import folding_table, output
 from node.config_file import load_config
-from node.database import open_existing_database
+from node.database_wait import open_at_once
 from node.jobs import Job, JobLedger, JobState
 
 EXAMPLE = """\
@@ -47,7 +47,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "action", nargs="?", default="list", choices=["list", "show", *ACTIONS], help="what to do"
     )
     parser.add_argument("id", nargs="?", help="the job, for all but list")
-    parser.add_argument("--state", type=str.upper, choices=[*JobState], help="list only these")
+    parser.add_argument(
+        "--state",
+        type=str.upper,
+        choices=[state.value for state in JobState],
+        help="list only these",
+    )
     parser.add_argument("--limit", type=int, default=50, help="list so many at most (50)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--config", type=Path, metavar="FILE", help="node.yaml")
@@ -55,7 +60,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Show jobs, or change one."""
-    ledger = JobLedger(open_existing_database(load_config(arguments.config).node))
+    ledger = JobLedger(open_at_once(load_config(arguments.config).node))
     if arguments.action == "list":
         state = JobState(arguments.state) if arguments.state else None
         found = ledger.list(state, limit=arguments.limit)

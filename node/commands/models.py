@@ -43,6 +43,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Show or verify models; 1 when weights are wrong."""
+    if arguments.markdown and arguments.action != "show":
+        raise CommandError("--markdown belongs to show: vscanner models show --markdown.")
     names = [arguments.name] if arguments.name else list(catalog.names())
     if arguments.action == "show":
         if arguments.markdown:

@@ -14,7 +14,7 @@ from rich.markup import escape
 from dicom_profiles.rejection_note import REASONS
 from node.commands.tables import folding_table, output
 from node.config_file import load_config
-from node.database import open_existing_database
+from node.database_wait import open_at_once
 from node.delivery import Delivery
 from node.dispatch.errors import DispatchError
 from node.errors import CommandError, QueryError
@@ -89,7 +89,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(arguments: argparse.Namespace) -> int:
     """List; reject and reprocess when asked to."""
     config = load_config(arguments.config)
-    database = open_existing_database(config.node)
+    database = open_at_once(config.node)
     ledger = JobLedger(database)
     found = ledger.list(model=f"{arguments.model}@{arguments.version}", limit=ALL)
     made = [Recalled(job) for job in found if job.derived_series]

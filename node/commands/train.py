@@ -16,7 +16,7 @@ from pipelines import catalog
 NEEDED = ("torch", "tqdm", "skimage", "dicomanonymizer")
 """A sample of what the extras `models` and `train` bring."""
 
-MODULES = {"train": ("{}",), "evaluate": ("evaluate_{}", "evaluation.{}")}
+MODULES = {"train": "{}", "evaluate": "evaluation.{}"}
 """Below the package `trainers`: the module that trains, or measures, a pipeline."""
 
 
@@ -37,7 +37,13 @@ def add_parser(subparsers: Any) -> None:
         "--gather-only",
     )
     parser.add_argument("name", metavar="NAME", help="name of the pipeline")
-    parser.add_argument("rest", nargs=argparse.REMAINDER, help="see below")
+    add_rest(parser)
+
+
+def add_rest(parser: argparse.ArgumentParser) -> None:
+    """Take everything after the name, which a trainer's own parser reads; it may be nothing."""
+    rest = parser.add_argument("rest", nargs=argparse.REMAINDER, help="see below")
+    rest.required = False  # else a missing name is told as two
 
 
 def _gathering_parser() -> argparse.ArgumentParser:
@@ -110,10 +116,9 @@ def modules_for(command: str) -> dict[str, str]:
     folders = [Path(folder) for folder in (spec and spec.submodule_search_locations) or ()]
     found = {}
     for name in catalog.names():
-        for pattern in reversed(MODULES[command]):
-            module = pattern.format(name)
-            if any((folder / f"{module.replace('.', '/')}.py").is_file() for folder in folders):
-                found[name] = f"trainers.{module}"
+        module = MODULES[command].format(name)
+        if any((folder / f"{module.replace('.', '/')}.py").is_file() for folder in folders):
+            found[name] = f"trainers.{module}"
     return found
 
 

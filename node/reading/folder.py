@@ -144,7 +144,9 @@ def find_reading(data_dir: Path, name: str) -> ReadingFolder:
     """
     folder = data_dir / READINGS / name
     if not re.fullmatch(NAME_PATTERN, name) or not (folder / STUDY).is_file():
-        raise UnknownReading("There is no such reading here; was the whole link copied?")
+        raise UnknownReading(
+            "There is no such reading here; see that its name, or the whole link, is right."
+        )
     return ReadingFolder(folder)
 
 

@@ -53,7 +53,7 @@ def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (["proces"], 1, "There is no command 'proces'; did you mean process?"),
+        (["proces"], 2, "There is no command 'proces'; did you mean process?"),
         (
             ["process", "x"],
             2,
@@ -62,6 +62,10 @@ def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -
         (["explain", "/nowhere"], 1, "A folder of DICOM files is wanted, /nowhere does not exist."),
         (["conformance", "--config", "/no.yaml"], 1, "The configuration /no.yaml cannot be read"),
         (["explain", ".", "--pipeline", "ldct"], 1, "There is no pipeline 'ldct'"),
+        (["train"], 2, "vscanner train: the following arguments are required: NAME;"),
+        (["evaluate"], 2, "vscanner evaluate: the following arguments are required: NAME;"),
+        (["models", "--markdown"], 1, "vscanner models show --markdown"),
+        (["jobs", "--state", "BAD"], 2, "(choose from 'QUEUED', 'RUNNING',"),
     ],
 )
 def test_an_error_is_one_sentence_and_an_exit_code(

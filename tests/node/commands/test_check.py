@@ -92,6 +92,15 @@ def test_no_peers_is_a_warning(tmp_path: Path) -> None:
     assert any("accepts nobody" in text for text in warnings)
 
 
+def test_the_last_line_counts_the_warnings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No peers, no routes, no node yet, no data directory yet."""
+    assert main(["check", "--config", str(write_config(tmp_path))]) == 0
+    said = capsys.readouterr().out
+    assert said.splitlines()[-1] == f"Everything works, with {said.count('warning ')} warning(s)."
+
+
 def test_it_makes_nothing_where_no_node_is(tmp_path: Path) -> None:
     lines = list(check_node(write_config(tmp_path)))
     folder, database = line_about(lines, "data directory"), line_about(lines, "database")

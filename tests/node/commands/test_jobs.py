@@ -11,6 +11,7 @@ from node.database import jobs
 from node.jobs import JobState
 from tests.node.dispatch.scp import StorageSCP
 from tests.node.job_node import JobNode, job_node
+from tests.servers import free_port
 
 
 @pytest.fixture
@@ -77,6 +78,18 @@ def test_release(node: JobNode) -> None:
 def test_unknown_job(node: JobNode, capsys: pytest.CaptureFixture[str], words: tuple[str]) -> None:
     assert call(node, *words) == 1
     assert "vscanner jobs list" in capsys.readouterr().err
+
+
+def test_a_database_that_is_away_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "node.yaml"
+    config.write_text(f"node: {{database: 'postgresql://a:secret@127.0.0.1:{free_port()}/b'}}")
+    assert main(["jobs", "--config", str(config)]) == 1
+    said = capsys.readouterr().err
+    assert "The database (PostgreSQL, node.database) does not answer (" in said
+    assert "Connection refused); see that it runs." in said
+    assert "secret" not in said
 
 
 @pytest.mark.parametrize(
