@@ -183,6 +183,9 @@ def test_waiting_in_order_of_urgency(ledger: JobLedger) -> None:
     assert ledger.waiting(limit=1) == waiting[:1]
     ledger.mark_begun(waiting[0])
     assert [job.priority for job in ledger.waiting()] == [2, 3]
+    ledger.cancel(waiting[2].id)
+    assert [job.priority for job in ledger.waiting()] == [2]
+    ledger.retry(waiting[2].id)
     ledger.cancel(waiting[0].id)
     ledger.retry(waiting[0].id)
     assert [job.priority for job in ledger.waiting()] == [1, 2, 3]
@@ -232,13 +235,18 @@ def test_what_was_over_is_delivered_again(ledger: JobLedger) -> None:
     assert after.has_begun  # nobody is to make it once more
     with pytest.raises(WrongJobState, match="sent again"):
         ledger.deliver_again(before, "once more")
+    put(ledger, job.id, JobState.FAILED)
+    assert not ledger.retry(job.id).has_begun  # a worker takes it up
 
 
 def test_what_was_over_fails_unless_it_has_gone_on(ledger: JobLedger) -> None:
     job, _ = ledger.create(REQUEST)
     put(ledger, job.id, JobState.COMMITTED)
     before = ledger.require(job.id)
+    other, _ = ledger.create(replace(REQUEST, sources={"CT": UIDS[:1]}))
+    put(ledger, other.id, JobState.COMMITTED)
     ledger.give_up(before, "Lost again and again.")
+    assert ledger.require(other.id).state is JobState.COMMITTED
     failed = ledger.require(job.id)
     assert (failed.state, failed.reason) == (JobState.FAILED, "Lost again and again.")
     assert failed.finished
@@ -266,8 +274,9 @@ def test_of_several_runs_only_the_present_one_may_change_the_row(ledger: JobLedg
     with pytest.raises(WrongJobState):
         ledger.update(job.id, of_run=0, state=JobState.RUNNING)
     ledger.update(job.id, of_run=1, state=JobState.RUNNING)
+    ledger.mark_begun(ledger.require(job.id))
     ledger.mark_begun(job)  # of the run before
-    assert not ledger.require(job.id).has_begun
+    assert ledger.require(job.id).has_begun
 
 
 def test_finished_is_set_and_cleared(ledger: JobLedger) -> None:
