@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.model_parts import Action, in_turns
+from benchmarks.model_parts import Action, engine_title, in_turns
 from dicom_profiles.volume import Volume
 from pipelines import catalog, load
 from pipelines.cesm_vce.framing import SIZE
@@ -43,8 +43,8 @@ def engines(threads: int) -> dict[str, Engine]:
     weights = catalog.weights_path(NAME).read_bytes()
     return {
         EAGER: TorchEngine(network_of(weights), 0),
-        "OpenVINO fp32 (our second choice)": OpenVinoEngine(network_of(weights), 0, threads),
-        "ncnn fp32 (ours)": NcnnEngine(network_of(weights), 0, threads),
+        engine_title("openvino", "OpenVINO"): OpenVinoEngine(network_of(weights), 0, threads),
+        engine_title("ncnn", "ncnn"): NcnnEngine(network_of(weights), 0, threads),
     }
 
 

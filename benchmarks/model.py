@@ -27,6 +27,7 @@ from benchmarks.model_parts import (
     Action,
     Stream,
     Voxels,
+    engine_title,
     error_cells,
     in_turns,
     network,
@@ -54,8 +55,8 @@ def engines(threads: int = 0) -> dict[str, Engine]:
 
     return {
         EAGER: TorchEngine(network(), CONTEXT),
-        "OpenVINO fp32 (our second choice)": OpenVinoEngine(network(), CONTEXT, threads),
-        "ncnn fp32 (ours)": NcnnEngine(network(), CONTEXT, threads),
+        engine_title("openvino", "OpenVINO"): OpenVinoEngine(network(), CONTEXT, threads),
+        engine_title("ncnn", "ncnn"): NcnnEngine(network(), CONTEXT, threads),
     }
 
 
@@ -66,7 +67,7 @@ def processor(images: Voxels, source: str, repeats: int) -> str:
     outputs = {name: run(engine, images) for name, engine in rivals.items()}  # warms up, too
     actions: dict[str, Action] = {n: partial(run, engine, images) for n, engine in rivals.items()}
     whole = {"CT": Volume(images, np.eye(4))}
-    actions["whole pipeline with ncnn, quality record included"] = partial(scanner, whole)
+    actions["whole pipeline with ours, quality record included"] = partial(scanner, whole)
     seconds = {name: took.wall for name, took in in_turns(actions, repeats).items()}
     rows = [
         f"| {name} | {len(images) / took:.2f} | {seconds[EAGER] / took:.2f} | "

@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import safetensors.torch
+import torch
 
 from dicom_profiles.reading import read_series
 from pipelines import catalog
 from pipelines.contract import Slice
+from pipelines.engines.choose import fastest_first
 from pipelines.engines.engine import Engine, slabs
 from pipelines.ldct_denoise.network import CONTEXT, DenoisingNetwork
 
@@ -37,6 +39,17 @@ def real_slices(source: Path, count: int) -> Voxels:
         voxels = read_series(source).voxels
     start = max((len(voxels) - count) // 2, 0)
     return voxels[start : start + count]
+
+
+def engine_title(name: str, written: str) -> str:
+    """How a table calls an engine of the processor: whether it is the one served on this machine.
+
+    Args:
+        name: of the engine.
+        written: as its makers write it.
+    """
+    served = fastest_first(torch.backends.cpu.get_cpu_capability())[0]
+    return f"{written} fp32 ({'ours' if name == served else 'our second choice'})"
 
 
 def network() -> DenoisingNetwork:

@@ -55,8 +55,9 @@ def choose_engine(
 ) -> Engine:
     """The fastest engine that computes what the reference computes.
 
-    On a GPU it is PyTorch with autocast. On the processor `FAST_ON_CPU` are tried in turn; one
-    that is absent or differs on the trial is passed over. A repeat takes the same engine.
+    On a GPU it is PyTorch with autocast. On the processor the engines of `fastest_first` are tried
+    in turn; one that is absent or differs on the trial is passed over. A repeat on the same machine
+    takes the same engine.
 
     Args:
         network: on the processor, weights loaded; a GPU engine moves it.
@@ -74,15 +75,25 @@ def choose_engine(
     if place != "cpu":
         return _proven_on_gpu(network, context, place, trial)
     reference = TorchEngine(network, context)
-    for name, make in FAST_ON_CPU.items():
+    for name in fastest_first(torch.backends.cpu.get_cpu_capability()):
         try:
-            engine = make(network, context, threads)
+            engine = FAST_ON_CPU[name](network, context, threads)
             return proven(engine, reference, context, trial.cpu_tolerance, trial)
         except (ImportError, EngineError, RuntimeError) as error:
             extra = {"action": "engine_passed_over", "engine": name}
             level = logging.INFO if isinstance(error, NotForThisEngine) else logging.WARNING
             log.log(level, "This engine is passed over: %s", error, extra=extra)
     return reference
+
+
+def fastest_first(capability: str) -> tuple[str, ...]:
+    """Engines of the processor that are tried before the reference.
+
+    Args:
+        capability: widest vectors of the processor as PyTorch names them. OpenVINO's convolutions
+            gain from AVX-512, ncnn's do not: 1.9 and 1.4 times eager there, 1.6 and 1.9 with AVX2.
+    """
+    return ("openvino", "ncnn") if capability == "AVX512" else ("ncnn", "openvino")
 
 
 def proven(
@@ -159,4 +170,4 @@ FAST_ON_CPU: dict[str, Callable[[nn.Module, int, int], Engine]] = {
     "ncnn": _ncnn,
     "openvino": _openvino,
 }
-"""Engines of the processor that are tried before the reference, fastest first."""
+"""Engines of the processor by name."""

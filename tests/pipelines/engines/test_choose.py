@@ -13,12 +13,25 @@ from pipelines.errors import EngineError
 from tests.pipelines.networks import small_network
 
 
-def test_the_fastest_proven_engine_is_taken_on_the_processor() -> None:
+@pytest.fixture
+def avx2(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever this processor is, it is taken for one without AVX-512."""
+    monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: "AVX2")
+
+
+@pytest.mark.parametrize(
+    ("capability", "taken"), [("AVX2", "ncnn"), ("AVX512", "openvino"), ("DEFAULT", "ncnn")]
+)
+def test_the_fastest_proven_engine_is_taken_on_the_processor(
+    capability: str, taken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: capability)
     engine = choose_engine(small_network(), 1, "cpu")
-    assert engine.facts.name == "ncnn"
+    assert engine.facts.name == taken
     assert 0 < engine.facts.largest_difference < 0.1
 
 
+@pytest.mark.usefixtures("avx2")
 @pytest.mark.parametrize(
     ("absent", "taken"), [(("ncnn",), "openvino"), (("ncnn", "openvino"), "torch")]
 )
@@ -37,6 +50,7 @@ def test_an_engine_that_is_not_installed_is_passed_over(
     assert [record.__dict__["engine"] for record in caplog.records] == list(absent)
 
 
+@pytest.mark.usefixtures("avx2")
 def test_an_engine_that_is_made_for_other_networks_is_no_reason_to_warn(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
