@@ -70,7 +70,8 @@ class DatabaseWait:
         elif now >= self._say_at:
             self._say_at = now + SAY_AGAIN_S
             facts = {"action": "database_awaited"}
-            log.warning("%s; trying again until it does", self._sentence(), extra=facts)
+            sentence = _no_answer(self._settings, self._reason)
+            log.warning("%s; trying again until it does", sentence, extra=facts)
             self.is_said = True
         return False
 
@@ -96,9 +97,6 @@ class DatabaseWait:
                 self._answers = True
                 return
             self._stopping.wait(PAUSE_S)
-
-    def _sentence(self) -> str:
-        return _no_answer(self._settings, self._reason)
 
 
 def open_at_once(settings: NodeSettings) -> Engine:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
 from typing import Generic, Protocol, TypeVar
 
-from pipelines.contract import EngineFacts, QualityRecord
+from pipelines.contract import EngineFacts, Progress, QualityRecord, Slice, Translation
 from pipelines.errors import RecordNotReady
 
 Value = TypeVar("Value")
@@ -35,6 +36,33 @@ class AfterLastSlice(Generic[Value]):
         if not self._values:
             raise RecordNotReady(f"{self._name} is there only after the last slice.")
         return self._values[0]
+
+
+def with_record(
+    images: Generator[Slice, None, None],
+    total: int,
+    judged: Callable[[], QualityRecord],
+    progress: Progress,
+) -> Translation:
+    """A translation whose quality record is there before its last image is handed out.
+
+    Args:
+        images: the output, in order.
+        total: how many there are.
+        judged: makes the record when all of them are made.
+        progress: is told of each.
+    """
+    record: AfterLastSlice[QualityRecord] = AfterLastSlice("The quality record")
+
+    def handed_out() -> Generator[Slice, None, None]:
+        with closing(images):
+            for done, image in enumerate(images, start=1):
+                if done == total:
+                    record.set(judged())
+                progress(done, total)
+                yield image
+
+    return Translation(handed_out(), record)
 
 
 class Meter(Protocol):

@@ -17,12 +17,12 @@ from pipelines.cesm_vce.framing import SIZE, Framed, Plane, framed
 from pipelines.cesm_vce.generators import Generator as Network
 from pipelines.cesm_vce.network import build
 from pipelines.cesm_vce.quality import Calibration, QualityMeter, read_calibration
-from pipelines.contract import Progress, QualityRecord, Slice, SliceSource, Translation
+from pipelines.contract import Progress, Slice, SliceSource, Translation
 from pipelines.engines.choose import Trial, choose_engine
 from pipelines.engines.engine import Engine
 from pipelines.errors import WeightsError
 from pipelines.inputs import checked_slices
-from pipelines.recording import AfterLastSlice, recorded
+from pipelines.recording import recorded, with_record
 from pipelines.scanner import Scanner
 
 NAME = "cesm_vce"
@@ -78,30 +78,25 @@ class VirtualContrast(Scanner):
         self, sources: Mapping[str, SliceSource], values: Mapping[str, float], progress: Progress
     ) -> Translation:
         """Start to translate `{"LE": source}`; each of its images is a mammogram of its own."""
-        record: AfterLastSlice[QualityRecord] = AfterLastSlice("The quality record")
-        return Translation(self._images(sources[INPUT], values, progress, record), record)
-
-    def _images(
-        self,
-        source: SliceSource,
-        values: Mapping[str, float],
-        progress: Progress,
-        record: AfterLastSlice[QualityRecord],
-    ) -> Generator[Slice, None, None]:
-        """The recombined images; the record is there before the last one is handed out."""
+        source = sources[INPUT]
         total = source.shape[0]
         meter = QualityMeter(self.calibration)
         model = self.card.identity(self.calibration.sha256)
-        for done, mammogram in enumerate(checked_slices(source), start=1):
+        return with_record(
+            self._recombined(source, meter),
+            total,
+            lambda: recorded(meter, values, model, self.engine.facts, total),
+            progress,
+        )
+
+    def _recombined(self, source: SliceSource, meter: QualityMeter) -> Generator[Slice, None, None]:
+        """The recombined images; the meter has seen what they were made of."""
+        for mammogram in checked_slices(source):
             around = framed(mammogram)
             made, mirrored = self._both_answers(around)
             meter.add(around, made, mirrored)
             mean = np.asarray((made + mirrored) / 2, np.float32)
-            image = carried(mean, around, mammogram)
-            if done == total:
-                record.set(recorded(meter, values, model, self.engine.facts, total))
-            progress(done, total)
-            yield image
+            yield carried(mean, around, mammogram)
 
     def _both_answers(self, around: Framed) -> tuple[Plane, Plane]:
         """What the network makes of a framed mammogram, as it is and mirrored (and back)."""

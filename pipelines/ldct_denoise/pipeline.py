@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import safetensors.torch
 
 from pipelines import catalog
-from pipelines.contract import Progress, QualityRecord, Slice, SliceSource, Translation
+from pipelines.contract import Progress, Slice, SliceSource, Translation
 from pipelines.engines.choose import choose_engine
 from pipelines.engines.engine import Engine, Slab, read_ahead, slabs
 from pipelines.errors import WeightsError
@@ -18,7 +18,7 @@ from pipelines.inputs import checked_slices
 from pipelines.ldct_denoise.network import CONTEXT, DenoisingNetwork
 from pipelines.ldct_denoise.quality import Calibration, QualityMeter, read_calibration
 from pipelines.ldct_denoise.strength import blend, effective_strength
-from pipelines.recording import AfterLastSlice, recorded
+from pipelines.recording import recorded, with_record
 from pipelines.scanner import Scanner
 
 NAME = "ldct_denoise"
@@ -60,28 +60,26 @@ class LowDoseCtDenoising(Scanner):
         self, sources: Mapping[str, SliceSource], values: Mapping[str, float], progress: Progress
     ) -> Translation:
         """Start to denoise `{"CT": source}`."""
-        record: AfterLastSlice[QualityRecord] = AfterLastSlice("The quality record")
-        return Translation(self._slices(sources[INPUT], values, progress, record), record)
-
-    def _slices(
-        self,
-        source: SliceSource,
-        values: Mapping[str, float],
-        progress: Progress,
-        record: AfterLastSlice[QualityRecord],
-    ) -> Generator[Slice, None, None]:
-        """The denoised slices; the record is there before the last one is handed out."""
+        source = sources[INPUT]
         total = source.shape[0]
         meter = QualityMeter(total, self.calibration)
         model = self.card.identity(self.calibration.sha256)
         strength = effective_strength(values["strength"], values["dose_share"])
+        return with_record(
+            self._denoised(source, strength, meter),
+            total,
+            lambda: recorded(meter, values, model, self.engine.facts, total),
+            progress,
+        )
+
+    def _denoised(
+        self, source: SliceSource, strength: float, meter: QualityMeter
+    ) -> Generator[Slice, None, None]:
+        """The denoised slices, as the meter has seen them."""
         with closing(self._pairs(source)) as pairs:
-            for done, (before, after) in enumerate(pairs, start=1):
+            for before, after in pairs:
                 blended = blend(before, after, strength)
                 meter.add(before, blended)
-                if done == total:
-                    record.set(recorded(meter, values, model, self.engine.facts, total))
-                progress(done, total)
                 yield blended
 
     def _pairs(self, source: SliceSource) -> Generator[tuple[Slice, Slice], None, None]:

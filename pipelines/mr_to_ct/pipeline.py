@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines import catalog
-from pipelines.contract import Progress, QualityRecord, Slice, SliceSource, Translation
+from pipelines.contract import Progress, Slice, SliceSource, Translation
 from pipelines.engines.engine import read_ahead, slabs
 from pipelines.errors import InputError
 from pipelines.inputs import checked_slices
@@ -27,7 +27,7 @@ from pipelines.mr_to_ct.quality import (
 from pipelines.mr_to_ct.scaling import bright_end, scaled
 from pipelines.mr_to_ct.stacked import stacked
 from pipelines.mr_to_ct.working_grid import WorkingGrid
-from pipelines.recording import AfterLastSlice, recorded
+from pipelines.recording import recorded, with_record
 from pipelines.scanner import Scanner
 
 NAME = "mr_to_ct"
@@ -77,8 +77,16 @@ class MrToCt(Scanner):
         """Start to translate `{"IP": …, "OOP": …}`, `{"IP": …}` or `{"T1": …}`."""
         given = list(sources.values())
         _refuse_other_grids(given)
-        run = _Run(self, self.models[tuple(sources)], given, values, progress)
-        return Translation(run.slices(), run.record)
+        model, total = self.models[tuple(sources)], given[0].shape[0]
+        remarks = (FALLBACK,) if model.name == "in_phase" else ()
+        meter = QualityMeter(self.calibration.known[model.name], remarks)
+        identity = self.card.identity(self.calibration.sha256) | {"network": model.name}
+        return with_record(
+            _Run(model, given, values, meter).slices(),
+            total,
+            lambda: recorded(meter, values, identity, model.engine.facts, total),
+            progress,
+        )
 
 
 class _Run:
@@ -86,38 +94,29 @@ class _Run:
 
     def __init__(
         self,
-        pipeline: MrToCt,
         model: Model,
         sources: list[SliceSource],
         values: Mapping[str, float],
-        progress: Progress,
+        meter: QualityMeter,
     ) -> None:
-        self._pipeline, self._model, self._sources = pipeline, model, sources
-        self._values, self._progress = values, progress
+        self._model, self._sources, self._values, self._meter = model, sources, values, meter
         first = sources[0]
         self._grid = WorkingGrid.of(first.shape, first.affine, model.design.pixel_mm)
         self._twice = values["answers"] >= TWICE
         total = first.shape[0]
         spread = np.linspace(0, total - 1, min(total, SECOND_ANSWERS), dtype=int)
         self._asked_again = set(spread.tolist())
-        self.record: AfterLastSlice[QualityRecord] = AfterLastSlice("The quality record")
 
     def slices(self) -> Generator[Slice, None, None]:
-        """The CT slices; the record is there before the last one is handed out."""
-        total, model = self._sources[0].shape[0], self._model
-        remarks = (FALLBACK,) if model.name == "in_phase" else ()
-        meter = QualityMeter(self._pipeline.calibration.known[model.name], remarks)
+        """The CT slices, as the meter has seen them on the working grid."""
         with closing(self._answers()) as answers:
-            for index, (seen, made, other) in enumerate(answers):
+            for seen, made, other in answers:
                 images = self._parted(seen)
                 if other is not None:
-                    meter.add_second_answer(made, other, images[0] > BODY_ABOVE)
+                    self._meter.add_second_answer(made, other, images[0] > BODY_ABOVE)
                     made = np.float32(0.5) * (made + other) if self._twice else made
                 made = np.where(self._outside(images), AIR_HU, made)
-                meter.add(images, made)
-                if index == total - 1:
-                    self.record.set(self._recorded(meter, total))
-                self._progress(index + 1, total)
+                self._meter.add(images, made)
                 yield self._grid.to_native(made)
 
     def _answers(self) -> Generator[tuple[Slice, Slice, Slice | None], None, None]:
@@ -164,11 +163,6 @@ class _Run:
     def _parted(self, tall: Slice) -> npt.NDArray[np.float32]:
         """(modalities, rows, columns) of one tall image."""
         return tall.reshape(len(self._sources), -1, tall.shape[1])
-
-    def _recorded(self, meter: QualityMeter, total: int) -> QualityRecord:
-        model = self._pipeline.card.identity(self._pipeline.calibration.sha256)
-        model |= {"network": self._model.name}
-        return recorded(meter, self._values, model, self._model.engine.facts, total)
 
 
 def _refuse_other_grids(sources: list[SliceSource]) -> None:
