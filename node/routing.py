@@ -198,13 +198,12 @@ class Explanation:
         """The decision in one or two sentences."""
         if not self.stacks:
             return "There are no images."
-        first, *others = self.stacks
-        aside = [one.stack for one in others if one.outcome == Outcome.SET_ASIDE]
+        aside = [one.stack for one in self.stacks[1:] if one.outcome == Outcome.SET_ASIDE]
         if not aside:
             return " ".join(dict.fromkeys(one.reason for one in self.stacks))
         images = sum(len(stack.instances) for stack in aside)
         labels = ", ".join(sorted({stack.label for stack in aside}))
-        return f"{first.reason} {images} other image(s) were set aside ({labels})."
+        return f"{self.stacks[0].reason} {images} other image(s) were set aside ({labels})."
 
     @property
     def asked_for(self) -> tuple[StackFinding, ...]:

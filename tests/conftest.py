@@ -50,3 +50,11 @@ def postgresql(postgresql_server: str) -> str:
     with psycopg.connect(postgresql_server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
     return postgresql_server.rsplit("/", 1)[0] + f"/{name}"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def either_database(request: pytest.FixtureRequest) -> str:
+    """What `node.database` says: SQLite, and in its turn a real PostgreSQL."""
+    if request.param == "sqlite":
+        return "sqlite"
+    return str(request.getfixturevalue("postgresql"))

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 
 import sqlalchemy as sa
 from dbos import DBOS, SetWorkflowID
 from sqlalchemy.engine import Connection
 
 from node.worker import dbos_config
-from tests.node.job_node import JobNode
+from tests.node.dispatch.scp import StorageSCP
+from tests.node.job_node import JobNode, empty, job_node
 
 
 @DBOS.workflow(name="nothing")
@@ -21,14 +23,16 @@ def nothing() -> None:
 
 
 @contextmanager
-def launched(node: JobNode) -> Iterator[None]:
-    """DBOS on a node's database, without a worker."""
-    DBOS(config=dbos_config(node.config, "this-process"))
-    DBOS.launch()
-    try:
-        yield
-    finally:
-        DBOS.destroy()
+def launched_node(folder: Path, database: str) -> Iterator[JobNode]:
+    """A node without a worker, whose DBOS is launched in this process."""
+    with job_node(folder, StorageSCP(port=1), database) as node:
+        empty(node.database)
+        DBOS(config=dbos_config(node.config, "this-process"))
+        DBOS.launch()
+        try:
+            yield node
+        finally:
+            DBOS.destroy()
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from sqlalchemy.engine import Engine
 
 from node.config import Config
 from node.config_file import load_config
-from node.database import metadata, open_database
+from node.database import jobs, metadata, open_database
 from node.jobs import Job, JobLedger, JobRequest, JobState
 from node.receiver import Receiver
 from node.spool import Spool
@@ -82,6 +82,12 @@ class JobNode:
         """A job of a fresh phantom series."""
         attributes = changes.pop("attributes", {})
         return self.job_of(self.send_series(slices, **attributes), **changes)
+
+    def change(self, job: Job, **values: Any) -> Job:
+        """Write columns into a job's row, past the ledger's rules."""
+        with self.database.begin() as connection:
+            connection.execute(jobs.update().where(jobs.c.id == job.id).values(**values))
+        return self.ledger.require(job.id)
 
     def job_of(self, uids: list[str], **changes: Any) -> Job:
         header = self.header(uids[0])

@@ -23,11 +23,10 @@ LONG_AGO = NOW - timedelta(seconds=KEEP.memory_keep_s + DAY_S)
 YESTERDAY = NOW - timedelta(seconds=DAY_S)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def life(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Life]:
+@pytest.fixture
+def life(either_database: str, tmp_path: Path) -> Iterator[Life]:
     """A node with a series that was committed and deleted long ago."""
-    url = "sqlite" if request.param == "sqlite" else request.getfixturevalue("postgresql")
-    with job_node(tmp_path, StorageSCP(port=1), url) as made:
+    with job_node(tmp_path, StorageSCP(port=1), either_database) as made:
         empty(made.database)
         life = Life(made)
         life.day(JobState.COMMITTED)

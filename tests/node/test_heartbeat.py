@@ -42,12 +42,9 @@ class Clock:
         return self.now
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    url = "sqlite"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgresql")
-    engine = open_database(NodeSettings(data_dir=tmp_path, database=url))
+@pytest.fixture
+def database(either_database: str, tmp_path: Path) -> Iterator[Engine]:
+    engine = open_database(NodeSettings(data_dir=tmp_path, database=either_database))
     empty(engine)
     yield engine
     engine.dispose()

@@ -11,31 +11,21 @@ import pytest
 import sqlalchemy as sa
 
 from node import queue_records
-from node.database import jobs
-from node.jobs import Job, JobState
+from node.jobs import JobState
 from node.queue_records import prune_workflows
-from tests.node.dbos_tables import dbos_table, launched, record, recorded
-from tests.node.dispatch.scp import StorageSCP, storage_scp
-from tests.node.job_node import JobNode, empty, job_node
+from tests.node.dbos_tables import dbos_table, launched_node, record, recorded
+from tests.node.dispatch.scp import storage_scp
+from tests.node.job_node import JobNode, job_node
 from tests.servers import wait_until
 
 NOW = datetime.now(UTC)
 LONG_AGO = NOW - timedelta(days=30)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def node(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[JobNode]:
-    """A node whose DBOS is launched in this process."""
-    url = "sqlite" if request.param == "sqlite" else request.getfixturevalue("postgresql")
-    with job_node(tmp_path, StorageSCP(port=1), url) as made:
-        empty(made.database)
-        with launched(made):
-            yield made
-
-
-def change(node: JobNode, job: Job, **values: Any) -> None:
-    with node.database.begin() as connection:
-        connection.execute(jobs.update().where(jobs.c.id == job.id).values(**values))
+@pytest.fixture
+def node(either_database: str, tmp_path: Path) -> Iterator[JobNode]:
+    with launched_node(tmp_path, either_database) as made:
+        yield made
 
 
 def prune(node: JobNode) -> int:
@@ -44,7 +34,7 @@ def prune(node: JobNode) -> int:
 
 def test_what_ended_goes_and_what_may_go_on_stays(node: JobNode) -> None:
     job = node.make_job(2)
-    change(node, job, state="COMMITTED", finished=LONG_AGO)
+    node.change(job, state="COMMITTED", finished=LONG_AGO)
     ended = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
     under_way = ["PENDING", "ENQUEUED", "DELAYED"]
     for status in (*ended, *under_way):
@@ -65,7 +55,7 @@ def test_what_ended_goes_and_what_may_go_on_stays(node: JobNode) -> None:
 )
 def test_workflows_of_a_job_that_may_need_them_stay(node: JobNode, values: dict[str, Any]) -> None:
     job = node.make_job(2)
-    change(node, job, **values)
+    node.change(job, **values)
     record(node, f"{job.id}.0", "SUCCESS", LONG_AGO)
     assert prune(node) == 0
     assert recorded(node) == [f"{job.id}.0"]
@@ -84,8 +74,8 @@ def test_many_are_looked_through_a_few_at_a_time(
 ) -> None:
     monkeypatch.setattr(queue_records, "AT_ONCE", 2)
     kept, gone = node.make_job(2), node.make_job(3)
-    change(node, kept, finished=None)
-    change(node, gone, state="COMMITTED", finished=LONG_AGO)
+    node.change(kept, finished=None)
+    node.change(gone, state="COMMITTED", finished=LONG_AGO)
     for number in range(3):
         for job in (kept, gone):
             record(node, f"{job.id}.{number}", "SUCCESS", LONG_AGO + timedelta(seconds=number))
@@ -102,7 +92,7 @@ def test_a_worker_does_it(tmp_path: Path) -> None:
         wait_until(lambda: len(recorded(node, status="SUCCESS")) == 3, 90, "the workflows to end")
         worker.terminate()
         assert worker.wait(60) == 0
-        change(node, job, finished=LONG_AGO)
+        node.change(job, finished=LONG_AGO)
         with dbos_table(node, "workflow_status") as (connection, name):
             milliseconds = int(LONG_AGO.timestamp() * 1000)
             connection.execute(sa.text(f"UPDATE {name} SET created_at = {milliseconds}"))

@@ -30,11 +30,10 @@ def node(tmp_path: Path) -> Iterator[JobNode]:
         yield made
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[JobNode]:
+@pytest.fixture
+def either(either_database: str, tmp_path: Path) -> Iterator[JobNode]:
     """The same on either database."""
-    url = "sqlite" if request.param == "sqlite" else request.getfixturevalue("postgresql")
-    with job_node(tmp_path, StorageSCP(port=1), url) as made:
+    with job_node(tmp_path, StorageSCP(port=1), either_database) as made:
         empty(made.database)
         yield made
 

@@ -16,7 +16,7 @@ from node.database import deliveries, jobs
 from node.heartbeat import Executor
 from node.jobs import Job, JobLedger, JobState
 from node.recovery import reconcile, recover_workflows_of_the_dead
-from tests.node.dbos_tables import dbos_table, launched, record, recorded
+from tests.node.dbos_tables import dbos_table, launched_node, record, recorded
 from tests.node.dispatch.scp import StorageSCP, storage_scp
 from tests.node.job_node import JobNode, empty, job_node
 from tests.servers import wait_until
@@ -31,25 +31,15 @@ def scp() -> Iterator[StorageSCP]:
         yield running
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def node(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[JobNode]:
-    """A node whose DBOS is launched in this process."""
-    url = "sqlite" if request.param == "sqlite" else request.getfixturevalue("postgresql")
-    with job_node(tmp_path, StorageSCP(port=1), url) as made:
-        empty(made.database)
-        with launched(made):
-            yield made
-
-
-def change(node: JobNode, job: Job, **values: Any) -> Job:
-    with node.database.begin() as connection:
-        connection.execute(jobs.update().where(jobs.c.id == job.id).values(**values))
-    return node.ledger.require(job.id)
+@pytest.fixture
+def node(either_database: str, tmp_path: Path) -> Iterator[JobNode]:
+    with launched_node(tmp_path, either_database) as made:
+        yield made
 
 
 @pytest.mark.parametrize("state", ["QUEUED", "RUNNING", "WRITTEN", "SENT"])
 def test_a_job_without_a_workflow_runs_again(node: JobNode, state: str) -> None:
-    job = change(node, node.make_job(2), state=state, enqueued_run=2, run=2)
+    job = node.change(node.make_job(2), state=state, enqueued_run=2, run=2)
     record(node, f"{job.id}.1", "ENQUEUED", NOW)  # of another run
     record(node, f"{job.id}.2", "SUCCESS", NOW)
     reconcile(node.ledger)
@@ -60,7 +50,7 @@ def test_a_job_without_a_workflow_runs_again(node: JobNode, state: str) -> None:
 
 @pytest.mark.parametrize("status", ["PENDING", "ENQUEUED", "DELAYED"])
 def test_a_job_with_a_workflow_is_left_alone(node: JobNode, status: str) -> None:
-    job = change(node, node.make_job(2), state="WRITTEN", enqueued_run=2, run=2)
+    job = node.change(node.make_job(2), state="WRITTEN", enqueued_run=2, run=2)
     record(node, f"{job.id}.2", "SUCCESS", NOW)
     record(node, f"{job.id}.2.pacs.deliver", status, NOW)
     reconcile(node.ledger)
@@ -78,13 +68,13 @@ def test_a_job_with_a_workflow_is_left_alone(node: JobNode, status: str) -> None
     ids=["new", "retried", "not confirmed", "failed"],
 )
 def test_a_job_that_needs_no_workflow_is_left_alone(node: JobNode, values: dict[str, Any]) -> None:
-    job = change(node, node.make_job(2), **values)
+    job = node.change(node.make_job(2), **values)
     reconcile(node.ledger)
     assert node.ledger.require(job.id) == job
 
 
 def test_a_job_of_which_worker_after_worker_died_fails(node: JobNode) -> None:
-    job = change(node, node.make_job(2), state="RUNNING", enqueued_run=0)
+    job = node.change(node.make_job(2), state="RUNNING", enqueued_run=0)
     record(node, f"{job.id}.0", "MAX_RECOVERY_ATTEMPTS_EXCEEDED", NOW)
     reconcile(node.ledger)
     now = node.ledger.require(job.id)
@@ -95,12 +85,12 @@ def test_a_job_of_which_worker_after_worker_died_fails(node: JobNode) -> None:
 
 def test_a_job_that_goes_on_while_it_is_looked_at_is_left_alone(node: JobNode) -> None:
     """Its last workflow ended between the look at the row and the look at the workflows."""
-    job = change(node, node.make_job(2), state="SENT", enqueued_run=0)
+    job = node.change(node.make_job(2), state="SENT", enqueued_run=0)
 
     class Late(JobLedger):
         def under_way(self) -> Sequence[Job]:
             found = super().under_way()
-            change(node, job, finished=datetime.now(UTC), reason="Not confirmed.")
+            node.change(job, finished=datetime.now(UTC), reason="Not confirmed.")
             return found
 
     reconcile(Late(node.database))

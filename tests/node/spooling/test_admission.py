@@ -27,10 +27,9 @@ ROOT = Path(__file__).parents[3]
 NOBODY = 65534
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    url = request.getfixturevalue("postgresql") if request.param == "postgresql" else "sqlite"
-    engine = open_database(NodeSettings(data_dir=tmp_path, database=url))
+@pytest.fixture
+def database(either_database: str, tmp_path: Path) -> Iterator[Engine]:
+    engine = open_database(NodeSettings(data_dir=tmp_path, database=either_database))
     metadata.drop_all(engine)
     metadata.create_all(engine)
     yield engine
