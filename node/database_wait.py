@@ -12,6 +12,7 @@ import time
 
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from node.config import NodeSettings
 from node.database import open_database, open_existing_database
@@ -24,7 +25,7 @@ SAY_AFTER_S = 1.5
 SAY_AGAIN_S = 60.0
 PAUSE_S = 1.0
 
-AWAY = (OperationalError, InterfaceError)
+AWAY = (OperationalError, InterfaceError, NoConnectionFree)
 """Errors of a database that does not answer, whatever it is asked."""
 
 

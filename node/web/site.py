@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy.engine import Engine
 from starlette.requests import HTTPConnection
 
 from node.config import Config
+from node.counters import CounterBuffer
 from node.jobs import JobLedger
 from node.spool import Spool
 from node.web.pictures import PictureShelf
@@ -22,6 +23,7 @@ class Site:
     ledger: JobLedger
     spool: Spool
     pictures: PictureShelf
+    counts: CounterBuffer = field(default_factory=CounterBuffer)
 
 
 def site_of(request: HTTPConnection) -> Site:

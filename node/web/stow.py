@@ -48,7 +48,8 @@ async def post_studies(request: Request) -> Response:
     site = site_of(request)
     host = request.client.host if request.client else ""
     source = await run_in_threadpool(source_of, site.config, host)
-    upload = Upload(site.spool, site.config, source, f"stow{secrets.token_hex(6)}")
+    name = f"stow{secrets.token_hex(6)}"
+    upload = Upload(site.spool, site.config, source, name, site.counts)
     started = datetime.now(UTC)
     try:
         chunks = without_silence(request.stream(), site.config.node.idle_timeout_s)

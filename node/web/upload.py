@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from dicom_profiles.storage import ACCEPTED_TRANSFER_SYNTAXES, STORAGE_CLASSES
 from node.config import Config
 from node.counters import CounterBuffer
+from node.database_wait import log_failure
 from node.spool import InstanceMismatch, ReceivedFacts, Spool, SpoolFull, UnreadableDataset
 from node.spooling.file_meta import FileMeta, read_file_meta
 from node.spooling.incoming import IncomingFile
@@ -99,14 +102,18 @@ class Upload:
         config: our AE title and the size limit.
         source_ae: AE title under which they are kept.
         name: of this request, in file names and logs.
+        counts: totals of this process; what the database does not take waits there.
     """
 
-    def __init__(self, spool: Spool, config: Config, source_ae: str, name: str) -> None:
+    def __init__(
+        self, spool: Spool, config: Config, source_ae: str, name: str, counts: CounterBuffer
+    ) -> None:
         self.result = UploadResult()
         self._spool = spool
         self._config = config
         self._source_ae = source_ae
         self._name = name
+        self._counts = counts
         self._head = bytearray()
         self._meta: FileMeta | None = None
         self._file: IncomingFile | None = None
@@ -136,14 +143,6 @@ class Upload:
         if self._file is not None:
             self._file.discard()
             self._file = None
-        counts = CounterBuffer()
-        for label, amount in (
-            ("stored", len(self.result.stored)),
-            ("refused", len(self.result.failed)),
-        ):
-            if amount:
-                counts.add("stow_instances", label, amount)
-        counts.flush(self._spool.database)
         if self.result.series:
             note = {
                 "association": self._name,
@@ -153,6 +152,20 @@ class Upload:
                 "series": dict(self.result.series),
             }
             self._spool.incoming.write_note(self._name, note)
+        self._count()
+
+    def _count(self) -> None:
+        """Add to the totals: without a database too, as what came is safe without one."""
+        for label, amount in (
+            ("stored", len(self.result.stored)),
+            ("refused", len(self.result.failed)),
+        ):
+            if amount:
+                self._counts.add("stow_instances", label, amount)
+        try:
+            self._counts.flush(self._spool.database)
+        except SQLAlchemyError as error:
+            log_failure(log, "Totals wait for the database", "counters_failed", error)
 
     def _start(self, event: PartStart) -> None:
         self._head.clear()

@@ -6,7 +6,8 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from tests.node.web.conftest import SendSeries, refusal
+from node.database import database_url
+from tests.node.web.conftest import SendSeries, refusal, serving
 from tests.node.web.world import World
 
 
@@ -52,3 +53,21 @@ def test_our_own_fault_is_a_500_without_details(
         assert answer.status_code == 500
         assert "its log says why" in answer.text
         assert "sqlite" not in answer.text
+
+
+def test_a_database_that_hangs_is_waited_for_like_one_that_is_away(world: World) -> None:
+    """All connections wait for its answers, so none comes free for this request."""
+    busy = sa.create_engine(
+        database_url(world.config.node),
+        poolclass=sa.pool.QueuePool,
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=0.1,
+    )
+    with busy.connect(), serving(world.config, busy) as client:
+        for path in ("/", "/api/jobs", "/metrics"):
+            answer = client.get(path)
+            assert answer.status_code == 503
+            assert int(answer.headers["Retry-After"]) > 0
+        assert client.get("/health/ready").status_code == 503
+    busy.dispose()

@@ -20,10 +20,13 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from node.config import PeerSettings
+from node.counters import read_counts
+from node.database import SQLITE, open_database, unopened_database
+from node.spool import Spool
 from node.web.native_xml import NAMESPACE
 from node.web.stow import source_of
 from tests.node.web.conftest import refusal, serving
-from tests.node.web.world import World
+from tests.node.web.world import World, make_config
 from tests.servers import wait_until
 from tests.synthetic import write_ct_dataset, write_ct_series
 
@@ -75,6 +78,29 @@ def test_a_series_is_durable_before_the_answer(
         ds.SOPInstanceUID: ds.PixelData for ds in sent
     }
     assert world.spool.last_release(sent[0].SeriesInstanceUID) is not None
+
+
+def test_without_the_database_it_stores_all_the_same(tmp_path: Path) -> None:
+    config = make_config(tmp_path)
+    obstacle = tmp_path / SQLITE
+    obstacle.mkdir()  # SQLite cannot open it
+    sent = [write_ct_dataset() for _ in range(3)]
+    first, second = multipart(map(part10, sent[:2])), multipart([part10(sent[2])])
+    with serving(config, unopened_database(config.node)) as client:
+        answer = post(client, first)
+        assert answer.status_code == 200
+        assert uids_of(answer, "00081199") == [ds.SOPInstanceUID for ds in sent[:2]]
+        obstacle.rmdir()
+        database = open_database(config.node)
+        assert post(client, second).status_code == 200
+    spool = Spool(tmp_path, database)
+    spool.admit_incoming()
+    for ds in sent:
+        assert len(spool.series_paths(ds.SeriesInstanceUID)) == 1
+        assert spool.last_release(ds.SeriesInstanceUID) is not None
+    with database.connect() as connection:
+        assert read_counts(connection)["stow_instances", "stored"] == 3
+    database.dispose()
 
 
 def test_good_instances_among_bad_ones(client: httpx.Client, world: World) -> None:

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from pydicom import Dataset
 
-from node.counters import read_counts
+from node.counters import CounterBuffer, read_counts
 from node.database import associations
 from node.spool import InstanceMismatch, SpoolFull, UnreadableDataset
 from node.web.multipart import Event, MultipartError, PartData, PartEnd, PartStart
@@ -29,7 +29,7 @@ START = PartStart({"content-type": "application/dicom"})
 
 @pytest.fixture
 def upload(world: World) -> Upload:
-    return Upload(world.spool, world.config, "PACS", "stow1")
+    return Upload(world.spool, world.config, "PACS", "stow1", CounterBuffer())
 
 
 def take(upload: Upload, *events: Event) -> None:
