@@ -42,14 +42,7 @@ TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
             JobState.CANCELLED,
         }
     ),
-    JobState.SENT: frozenset(
-        {
-            JobState.COMMITTED,
-            JobState.WRITTEN,  # a destination has lost something: it is sent again
-            JobState.FAILED,
-            JobState.QUEUED,
-        }
-    ),
+    JobState.SENT: frozenset({JobState.COMMITTED, JobState.FAILED, JobState.QUEUED}),
     JobState.COMMITTED: frozenset(),
     JobState.REFUSED: frozenset({JobState.QUEUED}),
     JobState.HELD: frozenset({JobState.QUEUED, JobState.CANCELLED}),

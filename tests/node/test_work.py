@@ -288,6 +288,21 @@ def test_unconfirmed_by_one_destination_while_another_waits(node: JobNode) -> No
     assert now.finished
 
 
+def test_a_check_that_ends_late_takes_nothing_back(node: JobNode) -> None:
+    """Its worker hung and was taken for dead: another one has checked and sent meanwhile."""
+
+    def meanwhile() -> bool:
+        if node.ledger.require(job.id).state is JobState.RUNNING:
+            do(work_of(node), job, "check", "dispatch")
+        return True
+
+    job = node.make_job(4)
+    do(work_of(node), job, "gate", "translate", "write")
+    late = JobWork(node.config, node.database, WarmPipelines(smoothing), meanwhile)
+    assert do(late, job, "check") == [Outcome(go_on=False)]
+    assert node.ledger.require(job.id).state is JobState.SENT
+
+
 def test_what_was_checked_is_sent_again_though_its_sources_are_gone(
     node: JobNode, scp: StorageSCP
 ) -> None:
