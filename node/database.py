@@ -310,7 +310,9 @@ def _refuse_empty(settings: NodeSettings) -> None:
 
 
 def _refuse_without_tables(engine: Engine, settings: NodeSettings) -> None:
-    if tables_version(engine, versions) is None:
+    with engine.connect() as connection:
+        found = tables_version(connection, versions)
+    if found is None:
         raise NoNodeThere(
             f"There is no node at {settings.data_dir}: its database has no tables; {NAME_IT}"
         )

@@ -7,11 +7,10 @@ written: this program would not keep what it does not know.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
 from node.errors import NodeError
 
@@ -21,6 +20,8 @@ TABLES_VERSION = 3
 """Raise it with every table, column or index that is added. 1: before versions were counted."""
 
 NAME = "tables"
+LOCK = 0x7673_6361
+"""Of PostgreSQL: a number that nothing else locks in this database."""
 
 
 class DatabaseTooNew(NodeError):  # noqa: N818 - says what is wrong
@@ -38,78 +39,63 @@ def versions_table(metadata: sa.MetaData) -> sa.Table:
 
 
 def bring_up_to_date(engine: Engine, versions: sa.Table) -> None:
-    """Make what is missing of all tables beside `versions`; other processes may do so too.
+    """Make what is missing of all tables, all at once; other processes wait for it meanwhile.
 
     Raises:
         DatabaseTooNew: a newer version was here; nothing was changed.
     """
-    found = tables_version(engine, versions)
-    if found is not None and found > TABLES_VERSION:
-        raise DatabaseTooNew(
-            f"The database has tables of version {found}, this program knows {TABLES_VERSION}: a "
-            "newer version has used it; install that one again (nothing was changed)."
-        )
-    for table in versions.metadata.sorted_tables:
-        try:
-            table.create(engine, checkfirst=True)
-        except sa.exc.DBAPIError:  # another process made the same table at this moment
-            table.create(engine, checkfirst=True)
-    if found == TABLES_VERSION:
-        return
-    for table in versions.metadata.sorted_tables:
-        _add_columns(engine, table)
-        for index in table.indexes:
-            _add_index(engine, index)
-    _write_version(engine, versions)
+    with engine.connect() as connection:
+        if _is_ours(tables_version(connection, versions)):
+            return
+        _lock(connection)
+        found = tables_version(connection, versions)
+        if _is_ours(found):  # another process was quicker
+            return
+        versions.metadata.create_all(connection)
+        for table in versions.metadata.sorted_tables:
+            _add_columns(connection, table)
+            for index in table.indexes:
+                connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
+        connection.execute(versions.delete().where(versions.c.name == NAME))
+        connection.execute(versions.insert().values(name=NAME, number=TABLES_VERSION))
+        connection.commit()
     if found is not None:
         facts = {"action": "tables_updated", "before": found, "now": TABLES_VERSION}
         log.info("brought the tables of an older version up to date", extra=facts)
 
 
-def tables_version(engine: Engine, versions: sa.Table) -> int | None:
+def tables_version(connection: Connection, versions: sa.Table) -> int | None:
     """Which version of the tables the database has; None when it has none of them."""
-    names = set(sa.inspect(engine).get_table_names())
+    names = set(sa.inspect(connection).get_table_names())
     if versions.name in names:
-        with engine.connect() as connection:
-            query = sa.select(versions.c.number).where(versions.c.name == NAME)
-            number = connection.scalar(query)
+        query = sa.select(versions.c.number).where(versions.c.name == NAME)
+        number = connection.scalar(query)
         if number is not None:
             return int(number)
     return 1 if names & set(versions.metadata.tables) - {versions.name} else None
 
 
-def _add_columns(engine: Engine, table: sa.Table) -> None:
-    there = {column["name"] for column in sa.inspect(engine).get_columns(table.name)}
+def _is_ours(found: int | None) -> bool:
+    """Whether nothing is missing; `DatabaseTooNew` when there is more than we know."""
+    if found is not None and found > TABLES_VERSION:
+        raise DatabaseTooNew(
+            f"The database has tables of version {found}, this program knows {TABLES_VERSION}: a "
+            "newer version has used it; install that one again (nothing was changed)."
+        )
+    return found == TABLES_VERSION
+
+
+def _lock(connection: Connection) -> None:
+    """Be the only one who changes tables, until the transaction ends."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+    else:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _add_columns(connection: Connection, table: sa.Table) -> None:
+    there = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
     for column in table.columns:
-        if column.name in there:
-            continue
-        kind = column.type.compile(engine.dialect)
-        try:
-            with engine.begin() as connection:
-                connection.exec_driver_sql(
-                    f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}"
-                )
-        except sa.exc.DBAPIError:
-            now = {found["name"] for found in sa.inspect(engine).get_columns(table.name)}
-            if column.name not in now:  # else another process was quicker
-                raise
-
-
-def _add_index(engine: Engine, index: sa.Index) -> None:
-    statement = sa.schema.CreateIndex(index, if_not_exists=True)
-    try:
-        with engine.begin() as connection:
-            connection.execute(statement)
-    except sa.exc.DBAPIError:  # another process made the same index at this moment
-        with engine.begin() as connection:
-            connection.execute(statement)
-
-
-def _write_version(engine: Engine, versions: sa.Table) -> None:
-    with engine.begin() as connection:
-        row = {"name": NAME, "number": TABLES_VERSION}
-        changed = connection.execute(versions.update().where(versions.c.name == NAME).values(row))
-        if changed.rowcount:
-            return
-    with contextlib.suppress(sa.exc.IntegrityError), engine.begin() as connection:
-        connection.execute(versions.insert().values(row))  # else another process was quicker
+        if column.name not in there:
+            kind = column.type.compile(connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}")
