@@ -53,6 +53,10 @@ def test_a_chest_is_green(calibration: Calibration, chest: Voxels) -> None:
     assert figures["noise_before_hu"] > figures["noise_after_hu"] > 5
     assert abs(figures["shift_soft_hu"]) < 2
     assert figures["edges_kept"] > 0.95
+    assert set(LIMITS) <= set(figures), "a limit of no figure is none"
+    known = calibration.known
+    assert figures["amber_input_distance"] == pytest.approx(known.amber, abs=1e-4)
+    assert figures["red_input_distance"] == pytest.approx(known.red, abs=1e-4)
 
 
 GARBAGE: dict[str, Callable[[Voxels], Voxels]] = {
@@ -166,6 +170,18 @@ def test_a_slice_that_moved_is_seen_wherever_it_lies(calibration: Calibration) -
         for index, image in enumerate(images):
             meter.add(image, image + np.float32(80 if index == moved else 0))
         assert meter.measurements()["largest_slice_shift_hu"] == pytest.approx(80, abs=1), moved
+
+
+def test_a_sampled_slice_is_held_against_its_own_neighbour(calibration: Calibration) -> None:
+    """Of a series of which not every slice is looked at closely."""
+    images = np.random.default_rng(0).normal(40, 20, (4 * SAMPLED_SLICES, 32, 32))
+    images = images.repeat(4, axis=1).repeat(4, axis=2).astype(np.float32)
+    meter = QualityMeter(len(images), calibration)
+    for place in meter._sampled:
+        images[place - 1] = images[place]
+    for image in images:
+        meter.add(image, image)
+    assert meter.measurements()["neighbour_likeness"] == pytest.approx(0.99, abs=1e-3)
 
 
 @pytest.mark.parametrize(
