@@ -17,6 +17,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.valuerep import DA, DT, TM
 
+from dicom_profiles.derived import utc_offset
 from dicom_profiles.errors import ProfileError
 from dicom_profiles.reading import read_instances
 from dicom_profiles.series import SourceSeries
@@ -159,13 +160,18 @@ def _injection(header: Dataset) -> tuple[float, float, datetime]:
 
 
 def _injected_at(item: Dataset, header: Dataset) -> datetime:
-    """Radiopharmaceutical Start DateTime, else Start Time on the day of the series."""
+    """Radiopharmaceutical Start DateTime, else Start Time on the day of the series.
+
+    In the zone of the series' own times, which carry none (0008,0201).
+    """
     if item.get("RadiopharmaceuticalStartDateTime"):
         try:
             found = DT(str(item.RadiopharmaceuticalStartDateTime))
         except ValueError as error:
             raise SuvError("The time of injection (0018,1078) is not readable.") from error
-        return datetime.combine(found.date(), found.time())
+        moment = datetime.combine(found.date(), found.time(), found.tzinfo)
+        zone = utc_offset(header) if moment.tzinfo else None
+        return (moment.astimezone(zone) if zone else moment).replace(tzinfo=None)
     if item.get("RadiopharmaceuticalStartTime"):
         return _moment(_day(header), str(item.RadiopharmaceuticalStartTime))
     raise SuvError("The time of injection (0018,1078) or (0018,1072) is missing.")

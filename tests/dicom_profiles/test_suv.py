@@ -81,6 +81,20 @@ def test_start_date_time_reaches_over_midnight() -> None:
     assert suv_scale([late]).uptake_s == 3600
 
 
+@pytest.mark.parametrize(
+    ("injected", "zone"),
+    [
+        ("20250310080000+0000", "+0100"),
+        ("20250310090000+0100", "+0100"),
+        ("20250309230000.000-1000", "+0000"),
+        ("20250310090000+0100", None),  # the series does not tell: it is that of its clocks
+    ],
+)
+def test_injection_in_another_zone_is_the_same_moment(injected: str, zone: str | None) -> None:
+    told = header(RadiopharmaceuticalStartDateTime=injected, TimezoneOffsetFromUTC=zone)
+    assert suv_scale([told]).uptake_s == 3600
+
+
 def test_series_made_anew_later_is_dated_by_its_first_slice() -> None:
     anew = [header(SeriesTime="150000"), header(SeriesTime="150000", AcquisitionTime="101000")]
     scale = suv_scale(anew)
@@ -88,8 +102,10 @@ def test_series_made_anew_later_is_dated_by_its_first_slice() -> None:
     assert "earliest slice" in scale.reasons[0]
 
 
-def test_decay_factor_that_agrees() -> None:
-    right = header(DecayFactor=str(2 ** (210 / 6586.2)), ActualFrameDuration="180000")
+@pytest.mark.parametrize("frame_s", [180, 1800])
+def test_decay_factor_that_agrees(frame_s: int) -> None:
+    factor = f"{2 ** ((120 + frame_s / 2) / 6586.2):.6f}"
+    right = header(DecayFactor=factor, ActualFrameDuration=str(1000 * frame_s))
     assert suv_scale([right]).uptake_s == 3600
 
 
@@ -118,6 +134,7 @@ def test_decay_factor_that_agrees() -> None:
         ({"RadiopharmaceuticalStartTime": "035959"}, "6.0 hours after the injection"),
         ({"Units": "GML", "SUVType": "LBM"}, "SUV Type"),
         ({"SeriesDate": "6 May"}, "not readable"),
+        ({"SeriesDate": None, "AcquisitionDate": None}, "Series Date (0008,0021) is missing"),
         ({"AcquisitionTime": "noon"}, "not readable"),
         ({"RadiopharmaceuticalStartDateTime": "yesterday"}, "(0018,1078) is not readable"),
     ],
@@ -135,7 +152,9 @@ def test_refusals(change: dict[str, object], words: str) -> None:
         {"RadiopharmaceuticalStartTime": "100000"},
         {"RadiopharmaceuticalStartTime": "040000"},
         {"RadionuclideTotalDose": "3000000000"},
+        {"RadionuclideTotalDose": "1000000"},
         {"PatientWeight": "400"},
+        {"PatientWeight": "1"},
         {"DecayFactor": "1.06"},
     ],
 )
