@@ -169,10 +169,10 @@ def digest_of(paths: Sequence[Path]) -> str:
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
-def changed_series(data_set: DataSet, folder: Path) -> list[str]:
-    """Folders of series whose files are not those that were gathered."""
+def changed_series(series: Iterable[KeptSeries], folder: Path) -> list[str]:
+    """Which of these series of a data set have other files than were gathered: their folders."""
     return [
-        series.folder
-        for series in data_set.series
-        if digest_of(list((folder / series.folder).glob("*.dcm"))) != series.sha256
+        one.folder
+        for one in series
+        if digest_of(list((folder / one.folder).glob("*.dcm"))) != one.sha256
     ]

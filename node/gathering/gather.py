@@ -11,7 +11,7 @@ import fcntl
 import logging
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,16 +93,22 @@ class Gathering:
         """
         self._places.data_set.mkdir(parents=True, exist_ok=True)
         write_data_set(self.data_set, self._places.data_set)
-        kept = 0
+        kept = stale = 0
         with self._alone():
             for number, study in enumerate(self._archive.studies(question), 1):
                 series = list(self._of_study(study))
+                stale += self._only_before(study, series)
                 self.data_set = self.data_set.joined(series, self._left_out)
                 write_data_set(self.data_set, self._places.data_set)
                 kept += bool(series)
                 tell(f"study {number}: {len(series)} series kept; {kept} studies so far")
                 if limit and kept >= limit:
                     break
+        if stale:
+            tell(
+                f"{stale} series that were kept before would not be kept now, and stay in the set; "
+                "to be without them, gather into another folder"
+            )
         return self.data_set
 
     @contextlib.contextmanager
@@ -152,6 +158,13 @@ class Gathering:
             count,
             len(chosen),
             extra={"action": "study_gathered", "study": study},
+        )
+
+    def _only_before(self, study: str, series: Sequence[KeptSeries]) -> int:
+        """How many series of a study the set has from before, and not from now."""
+        uid, now = self._pseudonyms.uid(study), {one.folder for one in series}
+        return sum(
+            one.study_instance_uid == uid and one.folder not in now for one in self.data_set.series
         )
 
     def _keep(self, chosen: Chosen) -> KeptSeries:

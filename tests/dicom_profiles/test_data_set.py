@@ -95,7 +95,6 @@ def test_changed_files_are_found(tmp_path: Path) -> None:
     for name in ("a.dcm", "b.dcm"):
         (folder / name).write_text(name)
     one = replace(one, sha256=digest_of(list(folder.iterdir())))
-    data_set = DataSet("x", (one,), {}, "")
-    assert changed_series(data_set, tmp_path) == []
+    assert changed_series([one], tmp_path) == []
     (folder / "b.dcm").write_text("other")
-    assert changed_series(data_set, tmp_path) == [one.folder]
+    assert changed_series([one], tmp_path) == [one.folder]

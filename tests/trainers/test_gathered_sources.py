@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_profiles.data_set import DataSet, KeptSeries, write_data_set
+from dicom_profiles.data_set import DataSet, KeptSeries, digest_of, write_data_set
 from dicom_profiles.reading import read_header
 from tests.dicom_profiles.whole_body import write_pet
 from tests.trainers.readers.gathered import gathered
@@ -21,7 +21,7 @@ def test_mr_and_ct_of_a_study_are_read_by_their_roles(tmp_path: Path) -> None:
     data_set = gathered(folder, ("train", "train", "validation"))
     first, second, _ = data_set.series
     same = replace(second, study_instance_uid=first.study_instance_uid, role="IP")
-    other = replace(first, role="OOP", folder=second.folder)
+    other = replace(first, role="OOP", folder=second.folder, sha256=second.sha256)
     write_data_set(replace(data_set, series=(first, same, other)), folder)
     pair, ct = read_source(f"set:{folder}:train", 1)
     assert set(pair.mr) == {"IP", "OOP"}
@@ -39,11 +39,11 @@ def test_ct_and_pet_of_a_study_become_a_pair(tmp_path: Path) -> None:
     for path in written.paths:
         if read_header(path).Modality == "PT":
             shutil.copy(path, tmp_path / "pet")
-    kept = tuple(
-        KeptSeries("P1", "train", "2.25.1", f"2.25.{role}", role, role, 16, "ab" * 32, place)
-        for role, place in (("CT", "source"), ("PT", "pet"))
-    )
-    write_data_set(DataSet("ct_to_pet", kept, {}, ""), tmp_path)
+    kept = []
+    for role, place in (("CT", "source"), ("PT", "pet")):
+        facts = ("P1", "train", "2.25.1", f"2.25.{role}", role, role, 16)
+        kept.append(KeptSeries(*facts, digest_of(list((tmp_path / place).glob("*.dcm"))), place))
+    write_data_set(DataSet("ct_to_pet", tuple(kept), {}, ""), tmp_path)
     bank = read_bank([f"set:{tmp_path}:train"], tmp_path / "bank")
     (pair,) = bank.pairs
     assert 4 < pair.suv.max() < 11.25  # a spot as large as a cube; the body is below 2

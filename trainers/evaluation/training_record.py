@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from trainers.errors import TrainersError
-from trainers.readers.data_set import PREFIX, name_of, read_side
+from trainers.readers.data_set import PREFIX, name_of, side_of
 from trainers.training.script import exit_code
 
 
@@ -85,7 +85,7 @@ def _source(source: str, bank: Path) -> list[dict[str, Any]]:
     """Every series of one of the trainer's sources: name, patient, slices; names, never paths."""
     named = source.rpartition("@")[2].removesuffix("+thick")
     if named.startswith(PREFIX):
-        kept = read_side(named).series("CT")
+        kept = side_of(named).series("CT")
         return [_series(bank / f"{name_of(one)}.npz", one.patient) for one in kept]
     place = Path(named)
     files = sorted(place.glob("*.nii*")) if place.is_dir() else [place]

@@ -7,7 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dicom_profiles.data_set import DataSet, KeptSeries, read_data_set
+from dicom_profiles.data_set import (
+    DataSet,
+    DataSetError,
+    KeptSeries,
+    changed_series,
+    read_data_set,
+)
 from trainers.readers.dicom import read_dicom
 from trainers.readers.series import TrainingSeries
 
@@ -45,14 +51,32 @@ class Side:
         return self.folder / series.folder
 
 
-def read_side(source: str) -> Side:
-    """Understand `set:FOLDER:SPLIT` (or `FOLDER:SPLIT`).
+def side_of(source: str) -> Side:
+    """Understand `set:FOLDER:SPLIT` (or `FOLDER:SPLIT`); the images are not looked at.
 
     Raises:
-        DataSetError: there is no such data set, or it is not whole.
+        DataSetError: there is no such data set, or its list is not whole.
     """
     folder, _, split = source.removeprefix(PREFIX).rpartition(":")
     return Side(Path(folder), read_data_set(Path(folder)), split)
+
+
+def read_side(source: str) -> Side:
+    """The same, to learn from: its images are those that were gathered.
+
+    Raises:
+        DataSetError: as in `side_of`; or files were changed, added or taken away since.
+    """
+    side = side_of(source)
+    every = side.data_set.of(side.split)
+    changed = changed_series(every, side.folder)
+    if changed:
+        raise DataSetError(
+            f"{len(changed)} of {len(every)} series on the side {side.split} of {side.folder} are "
+            f"not as they were gathered, the first: {changed[0]}; gather into this folder again, "
+            "or into another."
+        )
+    return side
 
 
 def sources_of(folder: Path) -> tuple[list[str], list[str]]:

@@ -68,7 +68,7 @@ def test_a_data_set_is_gathered_from_a_real_pacs(
         "The archive's index speaks against it.": 1,
         "Burned In Annotation (0028,0301) is YES.": 1,
     }
-    assert changed_series(data_set, tmp_path / "set") == []
+    assert changed_series(data_set.series, tmp_path / "set") == []
     assert_nobody_is_in(tmp_path / "set", uids)
     for series in data_set.series:
         paths = sorted((tmp_path / "set" / series.folder).iterdir())

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pydicom
@@ -59,12 +59,14 @@ class FolderArchive:
         return len(paths)
 
 
-def gather_into(folder: Path, archive: FolderArchive) -> DataSet:
+def gather_into(
+    folder: Path, archive: FolderArchive, tell: Callable[[str], None] = lambda _: None
+) -> DataSet:
     """Gather what there is into `set`."""
     wanted = wanted_for("ldct_denoise", Config(), ALSO, unpaired=True)
     places = Places(folder / "set", folder / "node" / "aside")
     gathering = Gathering(archive, wanted, Pseudonyms(b"s" * 32), places)
-    return gathering.gather(Question(), 0, lambda _: None)
+    return gathering.gather(Question(), 0, tell)
 
 
 def test_every_mammogram_of_a_series_is_kept_and_pairs_are_found(tmp_path: Path) -> None:
@@ -166,6 +168,24 @@ def test_a_mammogram_without_a_word_on_burned_in_text_is_left_out(tmp_path: Path
     assert list((tmp_path / "set").iterdir()) == [tmp_path / "set" / "dataset.json"]
 
 
+def test_what_was_kept_before_and_is_refused_now_stays_and_is_told(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    a_study(tmp_path / "in")
+    archive, told = FolderArchive(tmp_path / "in"), list[str]()
+    kept = gather_into(tmp_path, archive, told.append)
+    assert told == ["study 1: 8 series kept; 1 studies so far"]
+    for path in (tmp_path / "in").glob("made*.dcm"):
+        ds = pydicom.dcmread(path)
+        ds.BurnedInAnnotation = "YES"  # as somebody found later
+        ds.save_as(path)
+    again = gather_into(tmp_path, archive, told.append)
+    assert again.series == kept.series
+    assert changed_series(again.series, tmp_path / "set") == []
+    assert "study 1: 4 series kept" in told[1]
+    assert "4 series that were kept before" in told[2]
+    assert "gather into another folder" in told[2]
+
+
 def test_what_was_kept_stays_whole_when_it_cannot_be_written_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,7 +205,7 @@ def test_what_was_kept_stays_whole_when_it_cannot_be_written_again(
         with pytest.raises(OSError, match="No space"):
             gather_into(tmp_path, archive)
     assert read_data_set(tmp_path / "set") == kept
-    assert changed_series(kept, tmp_path / "set") == []
+    assert changed_series(kept.series, tmp_path / "set") == []
     assert list((tmp_path / "set").rglob("*.part")) == []
     assert gather_into(tmp_path, archive) == kept
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from dicom_profiles.data_set import DataSetError
 from tests.trainers.readers.gathered import gathered
-from trainers.readers.data_set import read_ct_side, read_side, with_data
+from trainers.readers.data_set import read_ct_side, read_side, side_of, with_data
 
 
 def test_a_side_gives_its_own_patients_as_series(tmp_path: Path) -> None:
@@ -17,6 +18,26 @@ def test_a_side_gives_its_own_patients_as_series(tmp_path: Path) -> None:
     assert all(series.slices.shape == (4, 96, 96) for series in found)
     assert found[0].slice_thickness_mm == 3.0
     assert read_ct_side(f"set:{tmp_path / 'set'}:test") == []
+
+
+@pytest.mark.parametrize("change", ["pixels", "another file", "gone"])
+def test_images_that_are_not_those_that_were_gathered_are_refused(
+    tmp_path: Path, change: str
+) -> None:
+    data_set = gathered(tmp_path / "set", ("train", "validation", "train"))
+    for one in data_set.of("train"):
+        folder = tmp_path / "set" / one.folder
+        path = min(folder.iterdir())
+        if change == "pixels":
+            path.write_bytes(path.read_bytes()[:-1] + b"?")
+        elif change == "another file":
+            (folder / "other.dcm").write_bytes(path.read_bytes())
+        else:
+            shutil.rmtree(folder)
+    with pytest.raises(DataSetError, match=r"2 of 2 series .* train .* gather .* again"):
+        read_ct_side(f"set:{tmp_path / 'set'}:train")
+    assert len(read_ct_side(f"set:{tmp_path / 'set'}:validation")) == 1
+    assert len(side_of(f"set:{tmp_path / 'set'}:train").series("CT")) == 2  # names alone
 
 
 def test_studies_with_every_role_are_found(tmp_path: Path) -> None:
