@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
+from importlib.metadata import version
 from typing import NoReturn
 
 from dicom_profiles.errors import ProfileError
@@ -81,6 +82,9 @@ def build_parser(command: str | None) -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--traceback", action="store_true", help="show where in the program an error arose"
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"virtual-scanner {version('virtual-scanner')}"
     )
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     if command is None:

@@ -19,6 +19,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from dicom_profiles.equipment import SOFTWARE_VERSION
 from node.web.site import site_of
 from node.web.steps import STEPS, current_step, strip
 from node.web.words import evidence_kind, job_wording, series_wording, verdict_wording
@@ -46,6 +47,7 @@ def make_templates() -> jinja2.Environment:
         title_of=title_of,
     )
     environment.globals.update(
+        SOFTWARE_VERSION=SOFTWARE_VERSION,
         STEPS=STEPS,
         current_step=current_step,
         evidence_kind=evidence_kind,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dicom_profiles.equipment import SOFTWARE_VERSION
 from node.__main__ import COMMANDS, build_parser, main
 
 ROOT = Path(__file__).parents[2]
@@ -76,6 +77,13 @@ def test_an_error_is_one_sentence_and_an_exit_code(
     assert sentence in result.stderr
     assert "Traceback" not in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_the_version_is_that_of_the_objects(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.strip() == SOFTWARE_VERSION
 
 
 def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from dicom_profiles.equipment import SOFTWARE_VERSION
 from node.web.page import ago, clock, figure, seconds, size, time_zone, title_of
 from tests.node.web.conftest import SendSeries
 from tests.node.web.world import World
@@ -108,3 +109,8 @@ def test_words_of_figures() -> None:
         "Hu",
     ]
     assert re.fullmatch(r"2026-03-1\d \d\d:\d\d:\d\d", clock(NOW))
+
+
+def test_the_footer_names_the_version_for_who_asks_for_help(client: httpx.Client) -> None:
+    footer = client.get("/").text.split("<footer")[1]
+    assert SOFTWARE_VERSION in footer
