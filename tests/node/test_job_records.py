@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.job_records import JobRequest, job_id
+from node.job_records import Job, JobRequest, job_id
+from node.job_states import JobState
 
 UIDS = [f"1.2.3.{i}" for i in range(3)]
 REQUEST = JobRequest(
@@ -53,3 +56,63 @@ def test_an_upgrade_makes_no_second_job_of_a_series() -> None:
             job_id(replace(REQUEST, parameters=parameters), digests)
             == "af4ac228456bb4e3fdf532e2161f6969"
         )
+
+
+def test_json_is_what_the_row_says() -> None:
+    began = datetime(2026, 3, 10, 12, 0, 5, tzinfo=UTC)
+    job = Job(
+        id="ab12",
+        state=JobState.RUNNING,
+        route="low-dose chest",
+        pipeline="ldct_denoise",
+        model="ldct_denoise@1.0.0",
+        weights_sha256="ab" * 32,
+        study_instance_uid="1.2.9",
+        source_series=["1.2.8"],
+        sources={"CT": UIDS},
+        source_ae="CT1",
+        revision=2,
+        derived_series=["2.25.7"],
+        destinations=["archive"],
+        parameters={"strength": 0.5},
+        priority=3,
+        attempts=4,
+        run=5,
+        enqueued_run=5,
+        accept_held=False,
+        step="translate",
+        progress=0.25,
+        reason="Under way.",
+        evidence={"kind": "quiet"},
+        qc={"verdict": "GREEN"},
+        timings={"receive": 1.5},
+        created=began.replace(second=0),
+        started=began,
+        finished=None,
+    )
+    promised = {
+        "id": "ab12",
+        "state": "RUNNING",
+        "route": "low-dose chest",
+        "pipeline": "ldct_denoise",
+        "model": "ldct_denoise@1.0.0",
+        "study": "1.2.9",
+        "source_series": ["1.2.8"],
+        "derived_series": ["2.25.7"],
+        "destinations": ["archive"],
+        "revision": 2,
+        "attempts": 4,
+        "reason": "Under way.",
+        "evidence": {"kind": "quiet"},
+        "qc": {"verdict": "GREEN"},
+        "step": "translate",
+        "progress": 0.25,
+        "timings": {"receive": 1.5},
+        "created": "2026-03-10T12:00:00+00:00",
+        "started": "2026-03-10T12:00:05+00:00",
+        "finished": None,
+    }
+    assert json.loads(json.dumps(job.to_json())) == promised
+    ended = replace(job, started=None, finished=began).to_json()
+    assert (ended["started"], ended["finished"]) == (None, "2026-03-10T12:00:05+00:00")
+    assert [replace(job, enqueued_run=run).has_begun for run in (4, 5)] == [False, True]
