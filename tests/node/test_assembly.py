@@ -107,7 +107,16 @@ def test_what_is_missing_stays_a_finding_after_the_limit() -> None:
     evidence = decide(facts, SETTINGS, at(600)).evidence
     assert evidence is not None
     assert evidence.findings == ("The sender holds 120 images, 100 are here.", GAP.finding)
-    assert evidence.to_json()["facts"]["sender_count"] == 120
+    assert evidence.to_json()["facts"] == {
+        "instances": 100,
+        "seconds_since_first": 620.0,
+        "seconds_since_last": 600.0,
+        "sender_count": 120,
+        "performed_step_count": None,
+        "slices_regular": False,
+        "images_in_acquisition": None,
+        "association_released": None,
+    }
 
 
 def test_while_waiting_it_says_why_and_until_when() -> None:
