@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy.engine import Engine
 
 from node.config import Config
+from node.jobs import Job
 from node.web.server import make_server
 from tests.node.web.world import World
 from tests.servers import wait_until
@@ -61,6 +62,21 @@ def send_series(world: World, tmp_path: Path) -> SendSeries:
         return world.receive(write_ct_series(folder, **{"slices": 5, **attributes}))
 
     return send
+
+
+MakeJob = Callable[..., Job]
+
+
+@pytest.fixture
+def make_job(world: World, send_series: SendSeries) -> MakeJob:
+    """Receive a phantom series that a rule takes; returns its job, which nobody has begun."""
+
+    def make(**attributes: Any) -> Job:
+        uid = send_series(**attributes)
+        world.assemble()
+        return world.job_of(uid)
+
+    return make
 
 
 def refusal(answer: httpx.Response) -> str:

@@ -6,40 +6,32 @@ import httpx
 import sqlalchemy as sa
 
 from node.database import series
-from tests.node.web.conftest import SendSeries, refusal
+from tests.node.web.conftest import MakeJob, SendSeries, refusal
 from tests.node.web.world import World
 
 
 def test_a_job_is_cancelled_and_retried(
-    client: httpx.Client, world: World, send_series: SendSeries
+    client: httpx.Client, world: World, make_job: MakeJob
 ) -> None:
-    uid = send_series()
-    world.assemble()
-    job = world.job_of(uid)
+    job = make_job()
     assert client.post(f"/api/jobs/{job.id}/cancel").json()["state"] == "CANCELLED"
     again = client.post(f"/api/jobs/{job.id}/retry")
     assert (again.status_code, again.json()["state"]) == (200, "QUEUED")
-    assert world.job_of(uid).run == job.run + 1
+    assert world.ledger.require(job.id).run == job.run + 1
 
 
-def test_a_held_job_is_released(
-    client: httpx.Client, world: World, send_series: SendSeries
-) -> None:
-    uid = send_series()
-    world.assemble()
-    world.finish(world.job_of(uid), "HELD", "RED")
-    job = world.job_of(uid)
+def test_a_held_job_is_released(client: httpx.Client, world: World, make_job: MakeJob) -> None:
+    job = make_job()
+    world.finish(job, "HELD", "RED")
     assert client.post(f"/api/jobs/{job.id}/retry").status_code == 409
     assert client.post(f"/api/jobs/{job.id}/release").json()["state"] == "QUEUED"
-    assert world.job_of(uid).accept_held
+    assert world.ledger.require(job.id).accept_held
 
 
 def test_the_wrong_state_is_a_409_and_an_unknown_action_a_404(
-    client: httpx.Client, world: World, send_series: SendSeries
+    client: httpx.Client, make_job: MakeJob
 ) -> None:
-    uid = send_series()
-    world.assemble()
-    job = world.job_of(uid)
+    job = make_job()
     for action in ("retry", "release"):
         answer = client.post(f"/api/jobs/{job.id}/{action}")
         assert answer.status_code == 409

@@ -7,7 +7,7 @@ from datetime import datetime
 import httpx
 import pytest
 
-from tests.node.web.conftest import SendSeries, refusal
+from tests.node.web.conftest import MakeJob, SendSeries, refusal
 from tests.node.web.world import World
 
 CONTRACT = {
@@ -17,14 +17,13 @@ CONTRACT = {
 
 
 def test_jobs_have_the_fields_of_the_contract(
-    client: httpx.Client, world: World, send_series: SendSeries
+    client: httpx.Client, world: World, make_job: MakeJob
 ) -> None:
-    uid = send_series()
-    world.assemble()
-    world.finish(world.job_of(uid))
+    made = make_job()
+    world.finish(made)
     (job,) = client.get("/api/jobs").json()
     assert set(job) >= CONTRACT
-    assert job["source_series"] == [uid]
+    assert job["source_series"] == made.source_series
     assert len(job["derived_series"]) == 1
     assert job["state"] == "COMMITTED"
     assert datetime.fromisoformat(job["finished"]).tzinfo
@@ -94,12 +93,9 @@ def test_studies_list_their_series(
     assert len(client.get("/api/studies?limit=1&offset=1").json()) == 1
 
 
-def test_no_answer_names_a_patient(
-    client: httpx.Client, world: World, send_series: SendSeries
-) -> None:
-    uid = send_series(PatientName="Doe^Jane", PatientID="SECRET-123456")
-    world.assemble()
-    job = world.job_of(uid)
+def test_no_answer_names_a_patient(client: httpx.Client, world: World, make_job: MakeJob) -> None:
+    job = make_job(PatientName="Doe^Jane", PatientID="SECRET-123456")
+    (uid,) = job.source_series
     world.finish(job)
     for path in (
         *("/", "/api/studies", f"/api/series/{uid}", "/api/jobs", f"/api/jobs/{job.id}"),

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
-from tests.node.web.conftest import SendSeries
+from tests.node.web.conftest import MakeJob, SendSeries
 from tests.node.web.world import World
 from tests.servers import program
 
@@ -85,17 +85,16 @@ def test_the_overview_updates_by_itself(page: Page, world: World, send_series: S
     expect(page.locator(".chip")).to_have_text("Done")
 
 
-def test_retry_and_cancel_work(page: Page, world: World, send_series: SendSeries) -> None:
-    uid = send_series()
-    world.assemble()
-    job = world.job_of(uid)
+def test_retry_and_cancel_work(page: Page, world: World, make_job: MakeJob) -> None:
+    job = make_job()
     page.goto(f"/jobs/{job.id}")
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator(".chip")).to_have_text("Cancelled")
-    assert world.job_of(uid).state == "CANCELLED"
+    assert world.ledger.require(job.id).state == "CANCELLED"
     page.get_by_role("button", name="Try again").click()
     expect(page.locator(".chip")).to_have_text("Waiting")
-    assert (world.job_of(uid).state, world.job_of(uid).run) == ("QUEUED", job.run + 1)
+    again = world.ledger.require(job.id)
+    assert (again.state, again.run) == ("QUEUED", job.run + 1)
 
 
 def test_the_search_finds_a_series_and_refuses_a_name(page: Page, send_series: SendSeries) -> None:
@@ -126,11 +125,9 @@ def test_force_complete_works(page: Page, world: World, send_series: SendSeries)
 
 
 def test_slider_and_windows_change_the_pictures(
-    page: Page, world: World, send_series: SendSeries
+    page: Page, world: World, make_job: MakeJob
 ) -> None:
-    uid = send_series(slices=9, BodyPartExamined="ABDOMEN", series_description="LOW DOSE ABDOMEN")
-    world.assemble()
-    job = world.job_of(uid)
+    job = make_job(slices=9, BodyPartExamined="ABDOMEN", series_description="LOW DOSE ABDOMEN")
     world.finish(job)
     page.goto(f"/jobs/{job.id}")
     assert pixels(page, "before").endswith("/before/5.png?window=soft")
@@ -151,11 +148,9 @@ def test_slider_and_windows_change_the_pictures(
 
 
 def test_a_click_on_the_whole_body_shows_the_slice_there(
-    page: Page, world: World, send_series: SendSeries
+    page: Page, world: World, make_job: MakeJob
 ) -> None:
-    uid = send_series(slices=10)
-    world.assemble()
-    job = world.job_of(uid)
+    job = make_job(slices=10)
     world.write_pet(job, [0.5] * 9 + [7.0])
     page.goto(f"/jobs/{job.id}")
     body, line = page.locator("#projection"), page.locator("#level")
@@ -176,13 +171,12 @@ def test_a_click_on_the_whole_body_shows_the_slice_there(
 
 
 def test_pictures_appear_when_the_result_is_written(
-    page: Page, world: World, send_series: SendSeries
+    page: Page, world: World, make_job: MakeJob
 ) -> None:
-    uid = send_series()
-    world.assemble()
-    page.goto(f"/jobs/{world.job_of(uid).id}")
+    job = make_job()
+    page.goto(f"/jobs/{job.id}")
     expect(page.locator("img[data-kind]")).to_have_count(1)
-    world.finish(world.job_of(uid))
+    world.finish(job)
     expect(page.locator("img[data-kind]")).to_have_count(3)
     pixels(page, "after")
 
@@ -268,13 +262,10 @@ def test_buttons_work_under_a_plain_name_without_tls(
     page: Page,
     complaints: list[str],
     client: httpx.Client,
-    world: World,
-    send_series: SendSeries,
+    make_job: MakeJob,
 ) -> None:
     """There browsers send no Sec-Fetch-Site, and an Origin only where referrers are allowed."""
-    uid = send_series()
-    world.assemble()
-    page.goto(f"http://vscanner:{client.base_url.port}/jobs/{world.job_of(uid).id}")
+    page.goto(f"http://vscanner:{client.base_url.port}/jobs/{make_job().id}")
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator(".job .chip")).to_have_text("Cancelled")
     assert all("Cross-Origin-Opener-Policy" in complaint for complaint in complaints)

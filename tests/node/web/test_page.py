@@ -12,7 +12,7 @@ import pytest
 
 from dicom_profiles.equipment import SOFTWARE_VERSION
 from node.web.page import ago, clock, figure, seconds, size, time_zone, title_of
-from tests.node.web.conftest import SendSeries
+from tests.node.web.conftest import MakeJob
 from tests.node.web.world import World
 
 HTMX = {"hx-request": "true"}
@@ -26,11 +26,9 @@ def live_address(page: str) -> str:
 
 
 def test_the_live_part_comes_alone_and_only_when_it_changed(
-    client: httpx.Client, world: World, send_series: SendSeries
+    client: httpx.Client, world: World, make_job: MakeJob
 ) -> None:
-    uid = send_series()
-    world.assemble()
-    job = world.job_of(uid)
+    job = make_job()
     world.start(job, progress=0.25)
     address = live_address(client.get(f"/jobs/{job.id}?window=bone").text)
     assert "window=bone" in address
@@ -45,11 +43,9 @@ def test_the_live_part_comes_alone_and_only_when_it_changed(
 
 
 def test_the_page_is_loaded_anew_when_pictures_appear(
-    client: httpx.Client, world: World, send_series: SendSeries
+    client: httpx.Client, world: World, make_job: MakeJob
 ) -> None:
-    uid = send_series()
-    world.assemble()
-    job = world.job_of(uid)
+    job = make_job()
     address = live_address(client.get(f"/jobs/{job.id}").text)
     world.finish(job)
     assert client.get(address, headers=HTMX).headers["hx-refresh"] == "true"

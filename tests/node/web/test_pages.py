@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from node.database import conflicts, deliveries, instances, series
 from node.jobs import JobState
 from node.web import pages
-from tests.node.web.conftest import SendSeries
+from tests.node.web.conftest import MakeJob, SendSeries
 from tests.node.web.world import World
 
 
@@ -81,11 +81,10 @@ def test_studies_are_paged(client: httpx.Client, send_series: SendSeries) -> Non
 
 @pytest.mark.parametrize("state", list(JobState))
 def test_the_pages_of_every_state_can_be_read(
-    client: httpx.Client, world: World, send_series: SendSeries, state: JobState
+    client: httpx.Client, world: World, make_job: MakeJob, state: JobState
 ) -> None:
-    uid = send_series()
-    world.assemble()
-    job = world.job_of(uid)
+    job = make_job()
+    (uid,) = job.source_series
     with world.database.begin() as connection:
         connection.execute(
             sa.text("UPDATE jobs SET state = :state, step = 'translate', progress = 0.4"),
@@ -127,11 +126,9 @@ def test_a_conflict_is_told(client: httpx.Client, world: World, send_series: Sen
 
 
 def test_the_job_page_says_when_deliveries_are_no_longer_listed(
-    client: httpx.Client, world: World, send_series: SendSeries
+    client: httpx.Client, world: World, make_job: MakeJob
 ) -> None:
-    uid = send_series()
-    world.assemble()
-    job = world.job_of(uid)
+    job = make_job()
     world.finish(job)
     with world.database.begin() as connection:
         connection.execute(sa.delete(deliveries))  # as retention does in the end
@@ -141,12 +138,10 @@ def test_the_job_page_says_when_deliveries_are_no_longer_listed(
 
 
 def test_a_job_outlives_what_is_remembered_of_its_series(
-    client: httpx.Client, world: World, send_series: SendSeries
+    client: httpx.Client, world: World, make_job: MakeJob
 ) -> None:
-    uid = send_series()
-    world.assemble()
-    world.finish(world.job_of(uid))
-    job = world.job_of(uid)
+    job = make_job()
+    world.finish(job)
     page = client.get(f"/jobs/{job.id}").text
     assert f"/studies/{job.study_instance_uid}" in page
     with world.database.begin() as connection:
@@ -161,11 +156,9 @@ def test_a_job_outlives_what_is_remembered_of_its_series(
 
 
 def test_the_job_page_shows_quality_deliveries_and_times(
-    client: httpx.Client, world: World, send_series: SendSeries
+    client: httpx.Client, world: World, make_job: MakeJob
 ) -> None:
-    uid = send_series()
-    world.assemble()
-    job = world.job_of(uid)
+    job = make_job()
     world.finish(job, verdict="AMBER")
     text = text_of(client.get(f"/jobs/{job.id}"))
     assert "Amber Something is unusual" in text
@@ -177,11 +170,9 @@ def test_the_job_page_shows_quality_deliveries_and_times(
 
 
 def test_without_javascript_slice_and_window_are_a_form(
-    client: httpx.Client, world: World, send_series: SendSeries
+    client: httpx.Client, world: World, make_job: MakeJob
 ) -> None:
-    uid = send_series(slices=9)
-    world.assemble()
-    job = world.job_of(uid)
+    job = make_job(slices=9)
     world.finish(job)
     shown = client.get(f"/jobs/{job.id}").text
     assert f"/jobs/{job.id}/pictures/before/5.png?window=" in shown
@@ -203,11 +194,9 @@ def test_without_javascript_slice_and_window_are_a_form(
     ],
 )
 def test_only_possible_buttons_are_shown_and_they_work(
-    client: httpx.Client, world: World, send_series: SendSeries, state: str, buttons: set[str]
+    client: httpx.Client, world: World, make_job: MakeJob, state: str, buttons: set[str]
 ) -> None:
-    uid = send_series()
-    world.assemble()
-    job = world.job_of(uid)
+    job = make_job()
     with world.database.begin() as connection:
         connection.execute(sa.text("UPDATE jobs SET state = :state"), {"state": state})
     page = client.get(f"/jobs/{job.id}").text
@@ -241,12 +230,9 @@ def test_what_is_unknown_is_a_page_with_a_sentence(client: httpx.Client, path: s
     assert "To the overview" in answer.text
 
 
-def test_what_a_sender_writes_is_never_html(
-    client: httpx.Client, world: World, send_series: SendSeries
-) -> None:
-    uid = send_series(series_description="LOW DOSE <script>alert(1)</script>")
-    world.assemble()
-    for path in ("/", f"/series/{uid}", f"/jobs/{world.job_of(uid).id}"):
+def test_what_a_sender_writes_is_never_html(client: httpx.Client, make_job: MakeJob) -> None:
+    job = make_job(series_description="LOW DOSE <script>alert(1)</script>")
+    for path in ("/", f"/series/{job.source_series[0]}", f"/jobs/{job.id}"):
         page = client.get(path).text
         assert "<script>alert" not in page
         assert "&lt;script&gt;" in page

@@ -12,12 +12,19 @@ import pydicom
 import pytest
 from PIL import Image
 
-from node.web.displays import SUV_WINDOWS
-from node.web.pictures import NoPicture, PictureShelf, along_normal
-from node.web.rendering import WINDOWS, grey, grey_png
-from tests.node.web.conftest import SendSeries
+from node.web.displays import OWN, SUV_WINDOWS
+from node.web.pictures import (
+    OWN_PERCENTILES,
+    NoPicture,
+    PictureShelf,
+    SlicePair,
+    Stack,
+    along_normal,
+)
+from node.web.rendering import WINDOWS, Window, grey, grey_png
+from tests.node.web.conftest import MakeJob
 from tests.node.web.world import World, smooth
-from tests.synthetic import write_ct_dataset
+from tests.synthetic import write_ct_dataset, write_ct_series
 
 
 @pytest.fixture
@@ -31,11 +38,9 @@ def hu_of(path: Path) -> np.ndarray:
 
 
 def test_slices_are_paired_and_in_order(
-    world: World, send_series: SendSeries, shelf: PictureShelf
+    world: World, make_job: MakeJob, shelf: PictureShelf
 ) -> None:
-    uid = send_series(slices=6)
-    world.assemble()
-    job = world.job_of(uid)
+    job = make_job(slices=6)
     before = shelf.stack(job.id)
     assert not before.has_result
     world.finish(job)
@@ -54,12 +59,11 @@ def test_slices_are_paired_and_in_order(
 
 
 def test_the_pixels_are_those_of_the_files(
-    world: World, send_series: SendSeries, shelf: PictureShelf
+    world: World, make_job: MakeJob, shelf: PictureShelf
 ) -> None:
-    uid = send_series()
-    world.assemble()
-    world.finish(world.job_of(uid))
-    stack = shelf.stack(world.job_of(uid).id)
+    job = make_job()
+    world.finish(job)
+    stack = shelf.stack(job.id)
     pair = stack.pair(3)
     window = WINDOWS["soft"]
     source = hu_of(pair.source)
@@ -70,12 +74,34 @@ def test_the_pixels_are_those_of_the_files(
     assert np.abs(after.astype(int) - wanted.astype(int)).max() <= 1
 
 
-def test_what_is_missing_is_said(
-    world: World, send_series: SendSeries, shelf: PictureShelf
+def test_images_without_a_scale_are_shown_as_bright_as_the_middle_one(
+    world: World, shelf: PictureShelf, tmp_path: Path
 ) -> None:
-    uid = send_series()
-    world.assemble()
-    job = world.job_of(uid)
+    """Two echoes and a result, three slices of each, all of other values."""
+    echo, other, made = (
+        write_ct_series(tmp_path / name, slices=3, noise_hu=noise)
+        for name, noise in (("IP", 30.0), ("OOP", 120.0), ("made", 10.0))
+    )
+    pairs = tuple(
+        SlicePair(f"1.2.{place}", {"IP": echo[place], "OOP": other[place]}, made[place])
+        for place in range(3)
+    )
+    stack = Stack(pairs, 1, {"IP": "MR", "OOP": "MR"}, "MR", False)
+    for kind, paths, mark in (
+        ("before", echo, ""),
+        ("before-OOP", other, ""),
+        ("after", made, "SYNTHETIC"),
+    ):
+        low, high = map(float, np.percentile(hu_of(paths[1]), OWN_PERCENTILES))
+        window = Window("own", "", (low + high) / 2, high - low)
+        wanted = grey_png(grey(hu_of(paths[0]), window), mark)
+        assert shelf.draw(stack, 1, kind, OWN) == wanted, kind
+    with pytest.raises(NoPicture, match="no input T1"):
+        shelf.draw(stack, 1, "before-T1", OWN)
+
+
+def test_what_is_missing_is_said(make_job: MakeJob, shelf: PictureShelf) -> None:
+    job = make_job()
     stack = shelf.stack(job.id)
     with pytest.raises(NoPicture, match="no result"):
         shelf.draw(stack, 1, "after", WINDOWS["soft"])
@@ -99,11 +125,9 @@ def test_along_normal_follows_the_orientation() -> None:
 
 
 def test_a_browser_keeps_pictures_and_asks_whether_they_changed(
-    client: httpx.Client, world: World, send_series: SendSeries
+    client: httpx.Client, world: World, make_job: MakeJob
 ) -> None:
-    uid = send_series()
-    world.assemble()
-    job = world.job_of(uid)
+    job = make_job()
     world.finish(job)
     address = f"/jobs/{job.id}/pictures/after/2.png"
     first = client.get(address, params={"window": "soft"})
@@ -141,20 +165,16 @@ def test_an_image_that_claims_to_be_huge_is_not_decoded(world: World, tmp_path: 
     ],
 )
 def test_what_cannot_be_shown(
-    client: httpx.Client, world: World, send_series: SendSeries, path: str, status: int
+    client: httpx.Client, make_job: MakeJob, path: str, status: int
 ) -> None:
-    uid = send_series()
-    world.assemble()
-    job = world.job_of(uid)
+    job = make_job()
     assert client.get(f"/jobs/{job.id}/pictures/{path}").status_code == status
 
 
 def test_a_pet_lies_over_its_ct(
-    world: World, send_series: SendSeries, shelf: PictureShelf, client: httpx.Client
+    world: World, make_job: MakeJob, shelf: PictureShelf, client: httpx.Client
 ) -> None:
-    uid = send_series(slices=5)
-    world.assemble()
-    job = world.job_of(uid)
+    job = make_job(slices=5)
     world.write_pet(job, [3.5] * 5)
     stack = shelf.stack(job.id)
     assert (stack.result, list(stack.windows)) == ("PT", ["suv7", "suv10", "suv15"])
@@ -172,11 +192,9 @@ def test_a_pet_lies_over_its_ct(
 
 
 def test_the_whole_body_of_a_pet_has_its_head_above(
-    world: World, send_series: SendSeries, shelf: PictureShelf, client: httpx.Client
+    world: World, make_job: MakeJob, shelf: PictureShelf, client: httpx.Client
 ) -> None:
-    uid = send_series(slices=5)
-    world.assemble()
-    job = world.job_of(uid)
+    job = make_job(slices=5)
     world.write_pet(job, [0.0, 0.0, 0.0, 3.5, 7.0])  # the head is hot
     stack = shelf.stack(job.id)
     assert stack.head_last
@@ -196,11 +214,9 @@ def test_the_whole_body_of_a_pet_has_its_head_above(
 
 
 def test_only_a_pet_has_a_whole_body(
-    world: World, send_series: SendSeries, shelf: PictureShelf, client: httpx.Client
+    world: World, make_job: MakeJob, shelf: PictureShelf, client: httpx.Client
 ) -> None:
-    uid = send_series()
-    world.assemble()
-    job = world.job_of(uid)
+    job = make_job()
     world.finish(job)
     assert "projection.png" not in client.get(f"/jobs/{job.id}").text
     answer = client.get(f"/jobs/{job.id}/projection.png")

@@ -7,7 +7,7 @@ import pytest
 from starlette.datastructures import Headers
 
 from node.web.security import is_known_host, is_same_origin
-from tests.node.web.conftest import SendSeries
+from tests.node.web.conftest import MakeJob
 from tests.node.web.world import World
 
 
@@ -51,17 +51,15 @@ def test_same_origin(headers: dict[str, str], allowed: bool) -> None:
 
 
 def test_a_foreign_page_cannot_cancel_a_job(
-    client: httpx.Client, world: World, send_series: SendSeries
+    client: httpx.Client, world: World, make_job: MakeJob
 ) -> None:
-    uid = send_series()
-    world.assemble()
-    job = world.job_of(uid)
+    job = make_job()
     foreign = {"origin": "http://attacker.example"}
     for path in (f"/jobs/{job.id}/cancel", f"/api/jobs/{job.id}/cancel"):
         answer = client.post(path, headers=foreign)
         assert answer.status_code == 403
         assert "another site" in answer.json()["detail"]
-    assert world.job_of(uid).state == "QUEUED"
+    assert world.ledger.require(job.id).state == "QUEUED"
 
 
 def test_a_link_of_another_page_leads_here(client: httpx.Client) -> None:

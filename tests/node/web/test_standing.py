@@ -7,14 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 from node.database import conflicts
 from node.web.standing import associations_refused, standing
-from tests.node.web.conftest import SendSeries
+from tests.node.web.conftest import MakeJob
 from tests.node.web.world import World
 
 
-def test_a_job_that_waits_long_is_seen(world: World, send_series: SendSeries) -> None:
-    uid = send_series()
-    world.assemble()
-    created = world.job_of(uid).created
+def test_a_job_that_waits_long_is_seen(world: World, make_job: MakeJob) -> None:
+    created = make_job().created
     with world.database.connect() as connection:
         assert not standing(connection, world.config, created).waits_long
         late = standing(connection, world.config, created + timedelta(minutes=6))
