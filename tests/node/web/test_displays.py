@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from node.web.displays import OWN, fitting, offered, panels, windows_of
+from node.web.displays import OWN, SUV_WINDOWS, fitting, offered, panels, windows_of
 from node.web.rendering import (
     LARGEST_SIDE,
     Window,
@@ -43,12 +43,19 @@ def test_a_difference_is_shown_only_in_one_unit(
         ("CT", "CT", ["soft", "lung", "bone"]),
         ("MR", "CT", ["soft", "lung", "bone"]),
         ("CT", "PT", ["suv7", "suv10", "suv15"]),
+        ("CT", "", ["soft", "lung", "bone"]),
         ("MG", "MG", ["own"]),
         ("MR", "", ["own"]),
     ],
 )
 def test_the_windows_are_those_of_the_result(source: str, result: str, names: list[str]) -> None:
     assert list(offered(source, result)) == names
+
+
+def test_a_window_of_uptake_says_where_it_begins_and_ends() -> None:
+    for window in SUV_WINDOWS.values():
+        low, high = window.centre - window.width / 2, window.centre + window.width / 2
+        assert window.label == f"SUV {low:g} to {high:g}"
 
 
 def test_a_window_of_another_modality_becomes_the_usual_one() -> None:
