@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from node.web.rendering import (
+    BAR_STEPS,
+    DARK_ON_LIGHT,
     DIFFERENCE_SPAN_HU,
     HIGHER,
     LOWER,
@@ -19,9 +21,13 @@ from node.web.rendering import (
     Window,
     difference,
     difference_png,
+    false_colours,
+    fusion_png,
     grey,
     grey_png,
+    hot,
     inverted_png,
+    scaled_png,
     window_for,
 )
 
@@ -87,6 +93,36 @@ def test_the_difference_has_its_scale_bar() -> None:
     picture = read(difference_png(np.zeros((512, 512, 3), np.uint8)))
     colours = {tuple(map(int, pixel)) for pixel in picture.reshape(-1, 3)}
     assert {LOWER, HIGHER} <= colours
+
+
+def test_a_scale_falls_from_the_upper_end_of_its_window_to_the_lower() -> None:
+    plain = np.full((512, 512), 200, np.uint8)
+    colours = np.repeat(plain[..., np.newaxis], 3, axis=2)
+    window, ends, mark = Window("odd", "", 3.0, 8.0), ("SUV 7", "3", "-1"), "SYNTHETIC"
+    falling = np.linspace(1, 0, BAR_STEPS, dtype=np.float32)
+    dark_first = np.repeat(255 - (255 * falling[:, np.newaxis]).astype(np.uint8), 3, axis=1)
+    assert fusion_png(colours, window, mark) == scaled_png(colours, hot(falling), ends, mark)
+    inverted = scaled_png(colours, dark_first, ends, mark, DARK_ON_LIGHT)
+    assert inverted_png(plain, window, mark) == inverted
+    both_ways = false_colours(np.linspace(1, -1, BAR_STEPS, dtype=np.float32))
+    wanted = scaled_png(colours, both_ways, ("+60 HU", "0", "-60 HU"), mark)
+    assert difference_png(colours, mark) == wanted
+
+
+@pytest.mark.parametrize(
+    ("ticks", "height"), [(("7", "", ""), 0.25), (("", "7", ""), 0.5), (("", "", "7"), 0.75)]
+)
+def test_the_words_of_a_scale_stand_beside_what_they_name(
+    ticks: tuple[str, str, str], height: float
+) -> None:
+    colours, column = np.zeros((600, 512, 3), np.uint8), np.full((BAR_STEPS, 3), 77, np.uint8)
+    without = read(scaled_png(colours, column, ("", "", "")))
+    bar_rows, bar_columns = np.nonzero((without == 77).all(axis=2))
+    changed = (read(scaled_png(colours, column, ticks)) != without).any(axis=2)
+    rows, columns = np.nonzero(changed)
+    assert rows.mean() == pytest.approx(600 * height, abs=4)
+    assert columns.max() < bar_columns.min()
+    assert np.ptp(bar_rows) == pytest.approx(300, abs=2)
 
 
 def test_words_on_white_are_dark_and_as_large_on_a_low_picture() -> None:
