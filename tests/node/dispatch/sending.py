@@ -1,20 +1,21 @@
-"""Phantom instances on disk, and a C-STORE of them that keeps its end."""
+"""A sending of instances that keeps its end, and the peer that a real Orthanc is."""
 
 from __future__ import annotations
 
 from node.config import PeerSettings
-from node.dispatch import c_store
 from node.dispatch.errors import DestinationRefuses, DestinationUnavailable
 from node.dispatch.outgoing import Answer, Outgoing
+from node.dispatch.sender import sender_for
 from tests.servers import OrthancServer
 
 
 def send(
     instances: list[Outgoing], peer: PeerSettings, timeout_s: float = 10.0
 ) -> tuple[list[Answer], Exception | None]:
+    """Send in the way of the peer: what it answered, and the error in which it ended."""
     answers: list[Answer] = []
     try:
-        c_store.send(instances, peer, "VSCANNER", timeout_s, answers.append)
+        sender_for(peer)(instances, peer, "VSCANNER", timeout_s, answers.append)
     except (DestinationRefuses, DestinationUnavailable) as error:
         return answers, error
     return answers, None

@@ -7,7 +7,7 @@ import pytest
 from node.dispatch.errors import DestinationRefuses, DestinationUnavailable
 from node.dispatch.outgoing import Answer, Outgoing
 from node.dispatch.sender import sender_for
-from tests.node.dispatch.sending import peer_of
+from tests.node.dispatch.sending import peer_of, send
 from tests.servers import OrthancServer, free_port
 
 pytestmark = pytest.mark.orthanc
@@ -56,3 +56,18 @@ def test_one_that_never_answers(
         peer = peer_of(orthanc, way, port=port, dicomweb=url, orthanc_rest=url)
         with pytest.raises(DestinationUnavailable):
             sender_for(peer)(instances[:1], peer, "VSCANNER", 0.1, lambda _answer: None)
+
+
+@pytest.mark.parametrize(
+    ("way", "wanted", "kept"),
+    [
+        ("stow-rs", DestinationUnavailable, 3),  # Orthanc reads no further, and names no more
+        ("orthanc-rest", DestinationRefuses, 5),
+    ],
+)
+def test_what_is_no_dicom_is_not_kept(
+    orthanc: OrthancServer, instances: list[Outgoing], way: str, wanted: type[Exception], kept: int
+) -> None:
+    instances[3].path.write_bytes(b"no DICOM at all")
+    answers, error = send(instances, peer_of(orthanc, way))
+    assert (type(error), sum(a.kept for a in answers)) == (wanted, kept)

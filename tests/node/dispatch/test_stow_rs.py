@@ -10,8 +10,7 @@ from node.dispatch.outgoing import Answer, Outgoing
 from node.dispatch.sender import sender_for
 from node.dispatch.stow_rs import INSTANCES_IN_ONE_REQUEST
 from tests.node.dispatch.http_archive import Reply, http_archive
-from tests.node.dispatch.sending import peer_of
-from tests.servers import OrthancServer
+from tests.node.dispatch.sending import send
 
 
 def said(
@@ -28,22 +27,17 @@ def said(
     return json.dumps({"00081199": {"Value": kept}, "00081198": {"Value": lost}}).encode()
 
 
-def send(
-    instances: Sequence[Outgoing], reply: Reply
+def stow(
+    instances: list[Outgoing], reply: Reply
 ) -> tuple[list[Answer], Exception | None, list[bytes]]:
-    answers: list[Answer] = []
     with http_archive(reply) as archive:
-        peer = archive.peer("stow-rs")
-        try:
-            sender_for(peer)(instances, peer, "VSCANNER", 20, answers.append)
-        except (DestinationRefuses, DestinationUnavailable) as error:
-            return answers, error, archive.bodies
-    return answers, None, archive.bodies
+        answers, error = send(instances, archive.peer("stow-rs"))
+    return answers, error, archive.bodies
 
 
 def test_a_long_series_goes_a_few_instances_at_a_time(instances: list[Outgoing]) -> None:
     many = instances * 4
-    answers, error, bodies = send(many, lambda _: (200, said(instances)))
+    answers, error, bodies = stow(many, lambda _: (200, said(instances)))
     assert error is None
     assert [a.sop_instance_uid for a in answers] == [one.sop_instance_uid for one in many]
     assert [body.count(b"application/dicom") for body in bodies] == [INSTANCES_IN_ONE_REQUEST, 4]
@@ -64,14 +58,14 @@ def test_the_request_says_what_it_is_and_what_it_wants(instances: list[Outgoing]
 
 
 def test_a_warning_is_kept(instances: list[Outgoing]) -> None:
-    answers, error, _ = send(instances, lambda _: (202, said(instances, warning=0xB000)))
+    answers, error, _ = stow(instances, lambda _: (202, said(instances, warning=0xB000)))
     assert error is None
     assert {(a.kept, a.code) for a in answers} == {(True, 0xB000)}
 
 
 def test_one_refused_instance_does_not_stop_the_others(instances: list[Outgoing]) -> None:
     bad, *others = instances
-    answers, error, _ = send(instances, lambda _: (202, said(others, [(bad, 0xC000)])))
+    answers, error, _ = stow(instances, lambda _: (202, said(others, [(bad, 0xC000)])))
     assert isinstance(error, DestinationRefuses)
     assert "refused 1 of 6 instances for good" in str(error)
     assert [a.kept for a in answers] == [False] + [True] * 5
@@ -84,7 +78,7 @@ def test_what_failed_for_now_or_is_not_named_may_be_sent_later(
 ) -> None:
     first, *others = instances
     failed = [(first, 0xA700)] if named else []
-    answers, error, _ = send(instances, lambda _: (202, said(others, failed)))
+    answers, error, _ = stow(instances, lambda _: (202, said(others, failed)))
     assert isinstance(error, DestinationUnavailable)
     (answer,) = answers
     assert (answer.kept, answer.again, answer.code) == (False, True, 0xA700 if named else 0x0110)
@@ -103,18 +97,6 @@ def test_what_failed_for_now_or_is_not_named_may_be_sent_later(
 def test_an_answer_that_names_no_instance_is_no_success(
     instances: list[Outgoing], status: int, body: bytes, wanted: type[Exception]
 ) -> None:
-    answers, error, _ = send(instances, lambda _: (status, body))
+    answers, error, _ = stow(instances, lambda _: (status, body))
     assert (answers, type(error)) == ([], wanted)
     assert f"HTTP status {status}" in str(error)
-
-
-@pytest.mark.orthanc
-def test_what_is_no_dicom_is_refused_for_good(
-    orthanc: OrthancServer, instances: list[Outgoing]
-) -> None:
-    bad = instances[3].path
-    bad.write_bytes(b"no DICOM at all")
-    peer, answers = peer_of(orthanc, "stow-rs"), list[Answer]()
-    with pytest.raises((DestinationRefuses, DestinationUnavailable)):
-        sender_for(peer)(instances, peer, "VSCANNER", 20, answers.append)
-    assert sum(a.kept for a in answers) >= 3
