@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from node.web.rendering import WINDOWS, Window
 
 OWN = Window("own", "The image's own", 0.0, 0.0)
-"""Stands for the window that fits an image without a scale of its own: MR, mammograms."""
+"""Stands for the window of images without a scale, MR and mammograms: the one that fits a source,
+the one that a result names."""
 
 SUV_WINDOWS = {
     window.name: window

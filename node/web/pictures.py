@@ -51,8 +51,9 @@ MEMORY_BYTES = 256_000_000
 MOST_PIXELS = 50_000_000
 """The largest mammograms have 30 million; a header that says more is not believed."""
 READ = ["SourceImageSequence", "SOPClassUID", "Modality"]
+WINDOW_READ = ["WindowCenter", "WindowWidth"]
 OWN_PERCENTILES = (1.0, 99.7)
-"""Window of an image without a scale: nearly all of its values."""
+"""Window of a source without a scale: nearly all of its values."""
 
 
 class NoPicture(LookupError):  # noqa: N818 - the sentence says what is missing
@@ -218,7 +219,7 @@ class PictureShelf:
             return fusion_png(fused(below, after, shown), shown, MARK)
         if stack.result in INVERTED:
             return inverted_png(grey(after, shown, inverted=True), shown, MARK)
-        return grey_png(grey(after, self._resolved(shown, stack, "")), MARK)
+        return grey_png(grey(after, shown if shown.width > 0 else _declared(pair.derived)), MARK)
 
     def _draw_source(self, stack: Stack, pair: SlicePair, key: str, window: Window) -> bytes:
         if key not in pair.sources:
@@ -228,17 +229,11 @@ class PictureShelf:
         return grey_png(grey(values, self._resolved(shown, stack, key)))
 
     def _resolved(self, window: Window, stack: Stack, key: str) -> Window:
-        """A window with numbers: of an image without a scale, that of the stack's middle slice.
-
-        Args:
-            window: as chosen.
-            stack: of the job.
-            key: of the source, "" for the result.
-        """
+        """A window with numbers: of a source without a scale, that of the stack's middle slice."""
         if window.width > 0:
             return window
         middle = stack.pairs[len(stack.pairs) // 2]
-        values = self._decoded((middle.sources[key] if key else middle.derived) or middle.source)
+        values = self._decoded(middle.sources[key])
         low, high = (float(value) for value in np.percentile(values, OWN_PERCENTILES))
         return replace(window, centre=(low + high) / 2, width=max(high - low, 1e-6))
 
@@ -302,6 +297,13 @@ def _height(attributes: Mapping[str, Any]) -> float:
     """Position of a slice from the feet to the head in mm, LPS; 0 without geometry."""
     position = numbers(attributes, "ImagePositionPatient")
     return position[2] if len(position) == 3 else 0.0
+
+
+def _declared(path: Path) -> Window:
+    """The window that an object of ours names (PS3.3 C.11.2.1.2): it looks as in a viewer."""
+    with _said():
+        ds = pydicom.dcmread(path, specific_tags=WINDOW_READ, stop_before_pixels=True)
+    return replace(OWN, centre=float(ds.WindowCenter), width=float(ds.WindowWidth))
 
 
 def _projection(paths: tuple[Path, ...], _changed: int) -> Projection:

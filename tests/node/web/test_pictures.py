@@ -95,6 +95,17 @@ def test_sources_without_a_scale_are_shown_as_bright_as_the_middle_one(
         shelf.draw(stack, 1, "before-T1", OWN)
 
 
+def test_a_result_without_a_scale_is_shown_in_the_window_that_it_names(
+    shelf: PictureShelf, tmp_path: Path
+) -> None:
+    """As a viewer shows it: a window that fitted would make much of what hardly enhances."""
+    (source,) = write_ct_series(tmp_path / "LE", slices=1)
+    (made,) = write_ct_series(tmp_path / "VCE", slices=1, WindowCenter="2048", WindowWidth="4096")
+    stack = Stack((SlicePair("1.2.3", {"LE": source}, made),), 1, {"LE": "MG"}, "MG", False)
+    wanted = grey_png(grey(hu_of(made), Window("own", "", 2048, 4096)), "SYNTHETIC")
+    assert shelf.draw(stack, 1, "after", OWN) == wanted
+
+
 def test_what_is_missing_is_said(make_job: MakeJob, shelf: PictureShelf) -> None:
     job = make_job()
     stack = shelf.stack(job.id)
