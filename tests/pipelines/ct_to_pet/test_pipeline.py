@@ -45,6 +45,9 @@ def test_volume_in_volume_out(scanner: Pipeline) -> None:
     assert set(np.unique(result.companions["districts"].voxels)) <= {0.0, 1.0, 2.0, 3.0, 4.0}
     assert result.record.measurements["legs_share"] > 0.9
     assert result.record.engine.largest_difference < 0.01
+    assert result.record.model["districts"] == "geometric 1"
+    red = result.record.measurements["red_input_distance"]
+    assert 0 < result.record.input_distance != pytest.approx(2 * red, rel=1e-3)
 
 
 def test_repeat_is_the_same_to_the_bit(scanner: Pipeline) -> None:
@@ -77,6 +80,7 @@ def test_progress_moves_while_the_ct_is_read_and_the_networks_run(scanner: Pipel
     assert len(set(networks)) > 2, "single model and district model are under way"
     assert networks[-1] >= 21
     assert len(list(translation.slices)) == 23
+    assert told == sorted(told)
     assert told[-1] == 24
 
 
@@ -96,6 +100,8 @@ def test_air_alone_is_red(scanner: Pipeline) -> None:
     air = Volume(np.full((12, 40, 40), -1000.0, np.float32), thigh().affine, "HU")
     result = scanner({"CT": air})
     assert result.record.verdict == "RED"
+    red = result.record.measurements["red_input_distance"]
+    assert result.record.input_distance == pytest.approx(2 * red, rel=1e-3)
     assert not result.volume.voxels.any()
 
 
