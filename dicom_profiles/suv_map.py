@@ -108,7 +108,8 @@ def _mapping() -> hd.pm.RealWorldValueMapping:
 
 def _window() -> hd.VOILUTTransformation:
     return hd.VOILUTTransformation(
-        window_center=3.5, window_width=7.0, window_explanation="SUVbw 0-7",
+        # sequences of one: highdicom takes a bare explanation apart, letter by letter
+        window_center=(3.5,), window_width=(7.0,), window_explanation=("SUVbw 0-7",),
         voi_lut_function=hd.VOILUTFunctionValues.LINEAR_EXACT,
     )  # fmt: skip
 

@@ -46,6 +46,9 @@ def test_says_what_the_values_are(pet: WrittenPet) -> None:
     mapping = shared.RealWorldValueMappingSequence[0]
     assert mapping.MeasurementUnitsCodeSequence[0].CodeValue == "g/ml{SUVbw}"
     assert (mapping.RealWorldValueSlope, mapping.RealWorldValueIntercept) == (1, 0)
+    window = shared.FrameVOILUTSequence[0]
+    assert (window.WindowCenter, window.WindowWidth) == (3.5, 7.0)
+    assert window.WindowCenterWidthExplanation == "SUVbw 0-7"
 
 
 def test_slices_pass_untouched(pet: WrittenPet) -> None:
@@ -55,17 +58,27 @@ def test_slices_pass_untouched(pet: WrittenPet) -> None:
     assert odd[0].shape == (66, 67)
 
 
-def test_coarse_pixels_stay_as_they_are(tmp_path: Path) -> None:
-    """Where blocks are single pixels, the map lies where its CT does."""
-    paths = write_ct_series(tmp_path / "source", slices=5, spacing=(4.0, 3.0, 2.9))
+@pytest.mark.parametrize(
+    ("spacing", "blocks"),
+    [
+        ((4.0, 3.0, 2.9), (1, 1)),  # coarse pixels stay as they are
+        ((4.0, 1.0, 2.0), (4, 2)),
+    ],
+)
+def test_the_map_lies_where_its_ct_does(
+    tmp_path: Path, spacing: tuple[float, float, float], blocks: tuple[int, int]
+) -> None:
+    paths = write_ct_series(tmp_path / "source", slices=5, rows=64, columns=48, spacing=spacing)
     made = write_pet_of(open_series(paths), paths, tmp_path / "derived", PET_DERIVATION)
     ds = pydicom.dcmread(made.series["SUVMAP"].paths[0])
+    rows, columns = blocks
+    wanted = made.suv.reshape(5, 64 // rows, rows, 48 // columns, columns).mean(axis=(2, 4))
     to_index = np.linalg.inv(made.source.affine)
     for values, groups in zip(ds.pixel_array, ds.PerFrameFunctionalGroupsSequence, strict=True):
         place = [float(v) for v in groups.PlanePositionSequence[0].ImagePositionPatient]
         index = to_index @ [*place, 1.0]
-        assert np.allclose(index[1:3], 0, atol=1e-6)
-        assert np.array_equal(values, made.suv[round(index[0])])
+        assert np.allclose(index[1:3], [(rows - 1) / 2, (columns - 1) / 2], atol=1e-4)
+        assert np.allclose(values, wanted[round(index[0])], atol=1e-5)
     measures = ds.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
-    assert [float(v) for v in measures.PixelSpacing] == [3.0, 2.9]
+    assert [float(v) for v in measures.PixelSpacing] == [rows * spacing[1], columns * spacing[2]]
     assert dciodvfy_errors(made.series["SUVMAP"].paths[0]) == []
