@@ -23,9 +23,10 @@ from node.delivery import Delivery
 from node.dispatch.errors import InstancesLost
 from node.dispatch.ledger import DeliveryStatus
 from node.jobs import Job, JobLedger, JobState, UnknownSource, WrongJobState
+from node.reprocessing import reprocess
 from node.retry import decide
 from node.steps.check import check_step
-from node.steps.folder import JobFolder, JobInput
+from node.steps.folder import JobFolder, JobInput, OtherModel
 from node.steps.gate import gate_step
 from node.steps.translate import translate_step
 from node.steps.write import write_step
@@ -124,7 +125,7 @@ class JobWork:
             job = self._begin(step, work)
             watch = Watch(self.ledger, job, self._alive)
             watch.ask()
-            changes = self._steps[step](work, job, watch)
+            changes = self._changes(step, work, job, watch)
             self._conclude(step, work, changes, time.monotonic() - began)
         except JobStopped:
             outcome = Outcome(go_on=False)
@@ -141,6 +142,18 @@ class JobWork:
             "%s done" if outcome.go_on else "%s ended", step, extra={**facts, "seconds": seconds}
         )
         return outcome
+
+    def _changes(self, step: str, work: Work, job: Job, watch: Watch) -> dict[str, Any]:
+        """Do one step. What the installed model cannot go on with gives way to a job of its own."""
+        try:
+            return self._steps[step](work, job, watch)
+        except OtherModel as error:
+            again = reprocess(self.ledger, job)
+            name = f"job {again.id[:12]}"
+            if again.state is JobState.CANCELLED:  # else two versions at work pass it to and fro
+                raise OtherModel(f"{error} Of that one, {name} was cancelled; retry it.") from error
+            reason = f"{error} Of that one, {name} takes its place."
+            raise Ended(JobState.CANCELLED, reason) from error
 
     def folder(self, job_id: str) -> JobFolder:
         """The job's folder; its sources stay open from step to step."""

@@ -12,13 +12,14 @@ from pathlib import Path
 from rich.markup import escape
 
 from dicom_profiles.rejection_note import REASONS
+from node import reprocessing
 from node.commands.tables import folding_table, output
 from node.config_file import load_config
 from node.database_wait import open_at_once
 from node.delivery import Delivery
 from node.dispatch.errors import DispatchError
 from node.errors import CommandError, QueryError
-from node.jobs import PRIORITIES, Job, JobLedger, JobRequest, UnknownSource
+from node.jobs import Job, JobLedger, UnknownSource
 from node.rejection import Rejector
 from pipelines import catalog
 
@@ -113,26 +114,9 @@ def reject(rejector: Rejector, recalled: Recalled, reason: str) -> Recalled:
 
 
 def reprocess(ledger: JobLedger, job: Job) -> Recalled:
-    """Make the job of the installed model for the same sources; the same one only once."""
-    card = catalog.card(job.pipeline)
-    names = {number: name for name, number in PRIORITIES.items()}
-    request = JobRequest(
-        route=job.route,
-        pipeline=job.pipeline,
-        model=f"{card.name}@{card.version}",
-        weights_sha256=card.weights.sha256,
-        study_instance_uid=job.study_instance_uid,
-        sources=job.sources,
-        source_series=job.source_series,
-        source_ae=job.source_ae,
-        destinations=job.destinations,
-        revision=job.revision,
-        parameters=job.parameters,
-        priority=names[job.priority],
-        evidence={**job.evidence, "recalled_job": job.id},
-    )
+    """Make the job of the installed model for the same sources, if they are known."""
     try:
-        return Recalled(job, ledger.create(request)[0].id)
+        return Recalled(job, reprocessing.reprocess(ledger, job).id)
     except UnknownSource as error:
         return Recalled(job, reason=str(error))
 

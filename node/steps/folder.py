@@ -33,6 +33,10 @@ class StepError(NodeError):
     """A step cannot do its work on this folder."""
 
 
+class OtherModel(StepError):  # noqa: N818 - says what is wrong
+    """The installed model is not the one that the job was made for."""
+
+
 @dataclass(frozen=True)
 class JobInput:
     """What is to be done.

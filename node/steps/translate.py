@@ -18,7 +18,7 @@ import numpy.typing as npt
 from dicom_profiles.part10 import part_of
 from dicom_profiles.preparing import preparing
 from dicom_profiles.ready import ReadySlice
-from node.steps.folder import JSON, JobFolder, StepError
+from node.steps.folder import JSON, JobFolder, OtherModel, StepError
 from pipelines.card import ModelCard
 from pipelines.contract import Pipeline, Progress, Translation, no_progress
 
@@ -40,7 +40,7 @@ def translate_step(
         The quality record.
 
     Raises:
-        StepError: the loaded model is not the one that the job was made for.
+        OtherModel: the loaded model is not the one that the job was made for.
     """
     done = job.record
     if done is not None:
@@ -130,14 +130,13 @@ def refuse_other_model(job: JobFolder, card: ModelCard) -> None:
     """A job's id holds its model: another one would give other pixels under the same job.
 
     Raises:
-        StepError: the installed model is not the one that the job was made for.
+        OtherModel: the installed model is not the one that the job was made for.
     """
     installed = f"{card.name}@{card.version}"
     wanted = job.input.model or installed
     digest = job.input.weights_sha256 or card.weights.sha256
     if (wanted, digest) != (installed, card.weights.sha256):
-        raise StepError(
+        raise OtherModel(
             f"This job was made for {wanted} ({digest[:16]}), installed is {installed} "
-            f"({card.weights.sha256[:16]}); `vscanner recall --model {card.name} --reprocess` "
-            "makes jobs for the installed one."
+            f"({card.weights.sha256[:16]})."
         )

@@ -22,6 +22,7 @@ from tests.node.smoothing import Smoothing
 from tests.servers import OrthancServer, free_port
 
 MAKING = ("gate", "translate", "write", "check")
+OLDER = {"model": "ldct_denoise@0.9.0", "weights_sha256": "ab" * 32}
 
 
 @pytest.fixture
@@ -126,6 +127,37 @@ def test_a_folder_of_an_earlier_version_names_its_sources_in_full(node: JobNode)
     }
     file.write_text(json.dumps(values))
     assert [one.go_on for one in do(work_of(node), job, *MAKING)] == [True] * len(MAKING)
+
+
+@pytest.mark.parametrize("made", [(), ("translate",)])
+def test_a_job_of_another_version_of_the_model_gives_way_to_one_of_the_installed(
+    node: JobNode, monkeypatch: pytest.MonkeyPatch, made: tuple[str, ...]
+) -> None:
+    """The node was updated while the job waited, or between its translation and its writing."""
+    job = node.make_job(4, **OLDER)
+    work = work_of(node)
+    with monkeypatch.context() as before:
+        before.setattr("node.steps.translate.refuse_other_model", lambda *_: None)
+        do(work, job, "gate", *made)
+    assert do(work_of(node), job, "write" if made else "translate") == [Outcome(go_on=False)]
+    now, again = node.ledger.require(job.id), node.ledger.waiting()[0]
+    assert now.state is JobState.CANCELLED
+    assert f"made for {OLDER['model']}" in now.reason
+    assert f"job {again.id[:12]} takes its place" in now.reason
+    assert (again.sources, again.destinations) == (job.sources, job.destinations)
+    assert [one.go_on for one in do(work, again, *MAKING)] == [True] * len(MAKING)
+
+
+def test_two_versions_at_work_do_not_pass_a_job_to_and_fro(node: JobNode) -> None:
+    """The other version's worker had given this job's place to one of its own."""
+    job = node.make_job(4, **OLDER)
+    again = node.job_of(job.sources["CT"])
+    node.ledger.cancel(again.id)
+    assert do(work_of(node), job, "gate", "translate")[-1] == Outcome(go_on=False)
+    now = node.ledger.require(job.id)
+    assert now.state is JobState.FAILED
+    assert f"job {again.id[:12]} was cancelled; retry it" in now.reason
+    assert not node.ledger.waiting()
 
 
 def test_error_that_may_pass(node: JobNode) -> None:

@@ -142,11 +142,12 @@ def test_unknown_destination_fails_with_a_sentence(node: JobNode) -> None:
     )
 
 
-def test_job_for_another_model_fails(node: JobNode) -> None:
+def test_a_job_for_another_model_is_made_by_the_installed_one(node: JobNode) -> None:
     job = node.make_job(8, model="ldct_denoise@0.9.0", weights_sha256="ab" * 32)
-    failed = node.wait_for(job, JobState.FAILED)
-    assert "made for ldct_denoise@0.9.0" in failed.reason
-    assert "--reprocess" in failed.reason
+    node.wait_for(job, JobState.CANCELLED)
+    again = node.job_of(job.sources["CT"])  # which is there
+    assert again.evidence["recalled_job"] == job.id
+    assert len(node.wait_for(again, JobState.SENT).derived_series) == 3
 
 
 def test_sources_gone_from_the_spool(node: JobNode) -> None:
