@@ -178,14 +178,14 @@ def test_late_images_open_a_new_revision_with_its_own_job(
     tmp_path: Path, spool: Spool, assembler: Assembler
 ) -> None:
     paths = write_ct_series(tmp_path / "ct", slices=24, rows=128, columns=128)
-    feed(spool, paths[:20])
-    (row,) = look_until_decided(assembler)
-    assert (row.revision, row.completed_count) == (1, 20)
-    feed(spool, paths[20:])
-    (row,) = look_until_decided(assembler)
-    assert (row.revision, row.completed_count, row.state) == (2, 24, "ROUTED")
+    for revision, (before, here) in enumerate([(0, 20), (20, 23), (23, 24)], start=1):
+        feed(spool, paths[before:here])
+        (row,) = look_until_decided(assembler)
+        assert (row.revision, row.completed_count, row.state) == (revision, here, "ROUTED")
+        assert assembler._rows() == [], "what is decided is not looked at again"
     found = assembler.ledger.list()
-    assert sorted((job.revision, len(job.sources["CT"])) for job in found) == [(1, 20), (2, 24)]
+    made = sorted((job.revision, len(job.sources["CT"])) for job in found)
+    assert made == [(1, 20), (2, 23), (3, 24)]
 
 
 def test_the_same_series_again_is_the_same_job(
@@ -278,6 +278,27 @@ def test_an_odd_series_does_not_stop_the_others(
     )
     (bad,) = [r for r in series_rows(database) if r.instance_count == 3]
     assert "tries again" in bad.reason
+
+
+def test_what_fails_is_tried_again_after_longer_and_longer(
+    tmp_path: Path, database: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = [datetime.now(UTC) + timedelta(seconds=1)]
+    assembler = Assembler(make_config(tmp_path), database, clock=lambda: now[0])
+    feed(assembler.spool, write_ct_series(tmp_path / "odd", slices=3))
+    assembler.spool.admit_incoming()
+    with database.begin() as connection:  # a column that no code of ours would write
+        odd_values = {"state": "COMPLETE", "completed_count": 3, "evidence": "odd"}
+        connection.execute(sa.update(series).values(odd_values))
+    start, tries = now[0], []
+    for second in [*range(1500), 0]:  # at last the clock is set back
+        now[0] = start + timedelta(seconds=second)
+        caplog.clear()
+        assembler.look()
+        if any(getattr(record, "action", "") == "series_failed" for record in caplog.records):
+            tries.append(second)
+    assert tries == [0, 5, 15, 35, 75, 155, 315, 615, 915, 1215, 0]
+    assembler.close()
 
 
 @pytest.mark.parametrize("left_by_the_crash", ["job made", "no job yet"])
