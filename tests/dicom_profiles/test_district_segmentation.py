@@ -11,6 +11,7 @@ import pytest
 
 from dicom_profiles.district_segmentation import write_districts
 from dicom_profiles.errors import DerivedObjectError
+from pipelines.ct_to_pet.districts import LABELS
 from tests.dicom_profiles.validators import dciodvfy_errors
 from tests.dicom_profiles.whole_body import PET_DERIVATION, WrittenPet, write_pet
 
@@ -27,6 +28,28 @@ def test_masks_come_back(pet: WrittenPet) -> None:
     masks = seg.get_pixels_by_source_instance(list(pet.source.sop_instance_uids))
     for number, label in enumerate((1, 2)):
         assert np.array_equal(masks[..., number].astype(bool), pet.districts == label)
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "code", "meaning"),
+    [
+        ("legs", "Legs", "61685007", "Lower limb"),
+        ("trunk", "Trunk", "22943007", "Trunk"),
+        ("head", "Head and neck", "774007", "Head and Neck"),
+        ("arms", "Arms", "53120007", "Upper limb"),
+    ],
+)
+def test_a_label_of_the_pipeline_is_named_as_what_it_is(
+    pet: WrittenPet, tmp_path: Path, name: str, label: str, code: str, meaning: str
+) -> None:
+    """By the codes of PS3.16 CID 4031."""
+    districts = np.where(pet.districts > 0, LABELS[name], 0).astype(np.uint8)
+    written = write_districts(pet.source, pet.series["SPET"], districts, PET_DERIVATION, tmp_path)
+    assert written is not None
+    (segment,) = pydicom.dcmread(written.paths[0]).SegmentSequence
+    kind = segment.SegmentedPropertyTypeCodeSequence[0]
+    told = (segment.SegmentLabel, kind.CodeValue, kind.CodingSchemeDesignator, kind.CodeMeaning)
+    assert told == (label, code, "SCT", meaning)
 
 
 def test_is_no_synthetic_image(pet: WrittenPet) -> None:
