@@ -58,8 +58,6 @@ MEASUREMENTS = {
     "input_distance": INPUT_DISTANCE,
     "noise_before_hu": _own("NOISE_IN", "Noise of the input"),
     "noise_after_hu": _own("NOISE_OUT", "Noise of the output"),
-    "noise_reduction": _own("NOISE_RED", "Share of the noise that was removed"),
-    "mean_shift_hu": _own("MEAN_SHIFT", "Mean difference between output and input"),
 }
 """Names of measurements that have a code of their own; others get one made of their name."""
 

@@ -156,6 +156,9 @@ class ModelCard(CardPart):
         (), description="sets of inputs that are enough, the preferred first; () means all inputs"
     )
     parameters: Mapping[str, ParameterCard]
+    measurements: Mapping[str, str] = Field(
+        {}, description="what is measured on each series, by its name in the quality record"
+    )
     weights: Weights
     training: Training
     evaluation: tuple[Figure, ...]

@@ -37,6 +37,7 @@ def card_page(card: ModelCard) -> str:
         *_input_sets(card),
         *(line for key, value in card.inputs.items() for line in _input(key, value)),
         *_parameters(card),
+        *_measurements(card),
         *_training(card),
         *_evaluation(card),
         "### Limits",
@@ -100,6 +101,13 @@ def _parameters(card: ModelCard) -> Iterator[str]:
     for name, parameter in card.parameters.items():
         yield f"| `{name}` | {parameter.default:g} | {parameter.range} | {parameter.description} |"
     yield ""
+
+
+def _measurements(card: ModelCard) -> Iterator[str]:
+    if card.measurements:
+        yield from ("### Quality record", "", "| measured on each series | meaning |", "|---|---|")
+        yield from (f"| `{name}` | {meaning} |" for name, meaning in card.measurements.items())
+        yield ""
 
 
 def _training(card: ModelCard) -> Iterator[str]:

@@ -20,6 +20,8 @@ from node.web.search import IDENTIFIER, known_routes, search_of
 from node.web.site import site_of
 from node.web.standing import standing
 from node.web.steps import JobProgress, strip
+from pipelines import catalog
+from pipelines.errors import UnknownPipeline
 
 STUDIES_ON_A_PAGE = 20
 SERIES_ON_A_CARD = 20
@@ -92,9 +94,20 @@ def job(request: Request) -> Response:
         "actions": possible_actions(found),
         "stack": stack,
         "span": DIFFERENCE_SPAN_HU,
+        "meanings": meanings(found.pipeline),
         **_view(request, stack, heading),
     }
     return render(request, "job", context, {"pictures": str(int(stack.has_result))})
+
+
+def meanings(pipeline: str) -> dict[str, str]:
+    """What the figures of a job's page mean, by name: those measured, then the parameters."""
+    try:
+        card = catalog.card(pipeline)
+    except UnknownPipeline:
+        return {}  # it is not installed any more
+    parameters = {name: parameter.description for name, parameter in card.parameters.items()}
+    return {**card.measurements, **parameters}
 
 
 def post_job(request: Request) -> Response:

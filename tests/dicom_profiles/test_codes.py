@@ -4,11 +4,14 @@ from pydicom.sr.coding import Code
 from pydicom.uid import UID
 
 from dicom_profiles import codes
+from pipelines import catalog
 
 
 def own_codes() -> list[Code]:
     named = [value for value in vars(codes).values() if isinstance(value, Code)]
-    return [*named, *codes.VERDICTS.values(), *codes.MEASUREMENTS.values()]
+    figures = [name for each in catalog.names() for name in catalog.card(each).measurements]
+    measured = [codes.measurement_code(name) for name in ("input_distance", *figures)]
+    return [*named, *codes.VERDICTS.values(), *measured]
 
 
 def test_codes_fit_their_value_representations() -> None:

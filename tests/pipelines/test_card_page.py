@@ -11,6 +11,7 @@ def test_everything_that_a_reader_must_know_is_on_the_page() -> None:
     wanted = [card.summary, card.intended_use, card.weights.sha256, *card.limitations]
     wanted += [data.citation for data in card.training.trained_on]
     wanted += [f"`{name}`" for name in card.parameters]
+    wanted += [f"| `{name}` | {meaning} |" for name, meaning in card.measurements.items()]
     assert [text for text in wanted if text not in page] == []
 
 

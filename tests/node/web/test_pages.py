@@ -9,9 +9,10 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from node.database import conflicts, deliveries, instances, series
+from node.database import conflicts, deliveries, instances, jobs, series
 from node.jobs import JobState
 from node.web import pages
+from pipelines import catalog
 from tests.node.web.conftest import MakeJob, SendSeries
 from tests.node.web.world import World
 
@@ -228,6 +229,19 @@ def test_what_is_unknown_is_a_page_with_a_sentence(client: httpx.Client, path: s
     answer = client.get(path)
     assert answer.status_code == 404
     assert "To the overview" in answer.text
+
+
+def test_the_job_page_says_what_its_figures_mean(
+    client: httpx.Client, world: World, make_job: MakeJob
+) -> None:
+    job = make_job()
+    card = catalog.card(job.pipeline)
+    sentences = [*card.measurements.values(), card.parameters["dose_share"].description]
+    page = text_of(client.get(f"/jobs/{job.id}"))
+    assert [sentence for sentence in sentences if sentence not in page] == []
+    with world.database.begin() as connection:
+        connection.execute(jobs.update().values(pipeline="not_installed_any_more"))
+    assert "What do the figures mean?" not in client.get(f"/jobs/{job.id}").text
 
 
 def test_what_a_sender_writes_is_never_html(client: httpx.Client, make_job: MakeJob) -> None:

@@ -68,6 +68,7 @@ def test_figures_are_those_of_the_mean_of_both_answers() -> None:
     assert measured["highest_enhancement"] == pytest.approx(0.7)
     assert measured["unsureness"] == pytest.approx(0.1)
     assert measured["breast_share"] == pytest.approx(around.breast.mean(), abs=1e-4)
+    assert set(measured) == set(catalog.card("cesm_vce").measurements), "each is explained"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pipelines import catalog
 from pipelines.ct_to_pet.districts import LABELS
 from pipelines.ct_to_pet.input_distance import Calibration
 from pipelines.ct_to_pet.quality import Made, measurements, verdict
@@ -42,6 +43,7 @@ def test_figures_are_those_of_the_body() -> None:
     assert found["disagreement_share"] == 0
     assert found["seam_ratio"] == pytest.approx(1, abs=0.3)
     assert (found["amber_input_distance"], found["red_input_distance"]) == (3.0, 6.0)
+    assert set(found) == set(catalog.card("ct_to_pet").measurements), "each is explained"
     assert "disagreement_share" not in measurements(replace(one, other=None), KNOWN)
     apart = measurements(replace(one, other=one.suv * np.float32(1.5)), KNOWN)
     assert apart["disagreement_suvbw"] == pytest.approx(found["mean_suvbw"] / 2, abs=1e-3)

@@ -54,6 +54,7 @@ def test_a_chest_is_green(calibration: Calibration, chest: Voxels) -> None:
     assert abs(figures["shift_soft_hu"]) < 2
     assert figures["edges_kept"] > 0.95
     assert set(LIMITS) <= set(figures), "a limit of no figure is none"
+    assert set(figures) == set(catalog.card("ldct_denoise").measurements), "each is explained"
     known = calibration.known
     assert figures["amber_input_distance"] == pytest.approx(known.amber, abs=1e-4)
     assert figures["red_input_distance"] == pytest.approx(known.red, abs=1e-4)

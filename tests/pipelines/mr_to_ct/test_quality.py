@@ -80,6 +80,7 @@ def test_tissues_are_told_by_their_share_and_mean() -> None:
     found = meter.measurements()
     assert (found["fat_share"], found["soft_share"], found["bone_share"]) == (0.25, 0.5, 0.25)
     assert (found["mean_fat_hu"], found["mean_soft_hu"], found["mean_bone_hu"]) == (-105, 40, 700)
+    assert set(found) == set(catalog.card("mr_to_ct").measurements), "each is explained"
 
 
 @pytest.mark.parametrize(("shift", "light"), [(4, "GREEN"), (8, "AMBER"), (14, "RED")])
