@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import highdicom as hd
 import numpy as np
@@ -56,9 +58,33 @@ def test_is_no_synthetic_image(pet: WrittenPet) -> None:
     ds = pydicom.dcmread(pet.series["SEG"].paths[0])
     assert "SyntheticData" not in ds
     assert ds.SeriesDescription == "VSCANNER body districts"
-    algorithm = ds.SegmentSequence[0].SegmentationAlgorithmIdentificationSequence[0]
-    assert algorithm.AlgorithmName == "geometric"
-    assert algorithm.AlgorithmFamilyCodeSequence[0].CodeMeaning == "Morphological Operations"
+    assert pet.series["SEG"].sop_class_uid == ds.SOPClassUID
+
+
+@pytest.mark.parametrize(
+    ("record", "name", "version", "family"),
+    [
+        ({"model": {"districts": "geometric 1"}}, "geometric", "1", "Morphological Operations"),
+        (
+            {"model": {"districts": "body model 2.0"}},
+            "body model",
+            "2.0",
+            "Artificial Intelligence",
+        ),
+        ({}, "unknown", "unknown", "Artificial Intelligence"),
+    ],
+)
+def test_says_what_told_the_districts(
+    pet: WrittenPet, tmp_path: Path, record: dict[str, Any], name: str, version: str, family: str
+) -> None:
+    by = replace(PET_DERIVATION, record=record)
+    written = write_districts(pet.source, pet.series["SPET"], pet.districts, by, tmp_path)
+    assert written is not None
+    segment = pydicom.dcmread(written.paths[0]).SegmentSequence[0]
+    (algorithm,) = segment.SegmentationAlgorithmIdentificationSequence
+    (kind,) = algorithm.AlgorithmFamilyCodeSequence
+    told = (algorithm.AlgorithmName, algorithm.AlgorithmVersion, kind.CodeMeaning)
+    assert told == (name, version, family)
 
 
 def test_segment_numbers_have_no_gap(pet: WrittenPet, tmp_path: Path) -> None:

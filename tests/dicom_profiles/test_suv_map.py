@@ -41,6 +41,7 @@ def test_values_are_means_of_blocks_at_their_places(pet: WrittenPet) -> None:
 
 def test_says_what_the_values_are(pet: WrittenPet) -> None:
     ds = pydicom.dcmread(pet.series["SUVMAP"].paths[0])
+    assert pet.series["SUVMAP"].sop_class_uid == ds.SOPClassUID
     shared = ds.SharedFunctionalGroupsSequence[0]
     assert [float(v) for v in shared.PixelMeasuresSequence[0].PixelSpacing] == [3.75, 3.75]
     mapping = shared.RealWorldValueMappingSequence[0]
