@@ -39,6 +39,48 @@ def test_simulated_bodies(seed: int, coverage: str, arms: str, wanted: dict[str,
         assert dice(found == label, (truth == label) & body) >= least, name
 
 
+def drawn() -> tuple[np.ndarray, np.ndarray]:
+    """A body of discs, (z, y, x) HU of cubes of 4 mm, and the label of each of its cubes."""
+    hu, truth = np.full((90, 64, 150), -1000.0, np.float32), np.zeros((90, 64, 150), np.uint8)
+    y, x = np.mgrid[:64, :150]
+
+    def disc(slices: slice, place: int, radii: tuple[float, float], district: str) -> None:
+        inside = ((y - 32) / radii[0]) ** 2 + ((x - place) / radii[1]) ** 2 <= 1
+        hu[slices, inside], truth[slices, inside] = 40, LABELS[district]
+
+    def bone(slices: slice, place: int, radii: tuple[float, float]) -> None:
+        away = np.hypot(y - 32, x - place)
+        hu[slices, (radii[0] <= away) & (away <= radii[1])] = 900
+
+    legs, hands, trunk, neck, head = (
+        slice(0, 40), slice(30, 36), slice(40, 72), slice(72, 76), slice(76, 90),
+    )  # fmt: skip
+    for place in (52, 98):
+        disc(legs, place, (15, 15), "legs")
+        bone(legs, place, (0, 4))
+    disc(hands, 75, (4, 4), "legs")  # between the legs: no hand
+    for place in (26, 124):
+        disc(hands, place, (6, 6), "arms")
+        disc(trunk, place, (9, 9), "arms")
+        bone(trunk, place, (0, 3))
+    disc(trunk, 75, (27, 35), "trunk")
+    bone(trunk, 75, (0, 5))
+    disc(neck, 75, (15, 15), "head")
+    disc(head, 75, (19, 19), "head")
+    bone(head, 75, (16, 18))
+    return hu, truth
+
+
+def test_every_part_of_a_drawn_body_is_told() -> None:
+    hu, truth = drawn()
+    found = GeometricSegmenter().districts(hu, truth > 0)
+    wrong = {name: int((found != truth)[truth == label].sum()) for name, label in LABELS.items()}
+    assert wrong == dict.fromkeys(LABELS, 0)
+    for below, above in ((0, 40), (40, 72), (20, 60)):  # a CT of a part of it
+        part = GeometricSegmenter().districts(hu[below:above], truth[below:above] > 0)
+        assert np.array_equal(part, truth[below:above]), (below, above)
+
+
 def test_nothing_is_no_body() -> None:
     air = np.full((4, 20, 20), -1000.0, np.float32)
     body = body_mask(air)
