@@ -101,7 +101,7 @@ def job(request: Request) -> Response:
 
 
 def meanings(pipeline: str) -> dict[str, str]:
-    """What the figures of a job's page mean, by name: those measured, then the parameters."""
+    """What the rows of a job's page mean, by name: those measured, then the parameters."""
     try:
         card = catalog.card(pipeline)
     except UnknownPipeline:
