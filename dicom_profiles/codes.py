@@ -29,6 +29,8 @@ COMPUTED_TOMOGRAPHY = Code("CT", "DCM", "Computed Tomography")
 ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
 MORPHOLOGICAL_OPERATIONS = Code("123104", "DCM", "Morphological Operations")
 
+GRAMS_PER_ML = Code("g/ml{SUVbw}", "UCUM", "Standardized Uptake Value body weight")
+
 
 def _own(value: str, meaning: str) -> Code:
     return Code(value, SCHEME_DESIGNATOR, meaning)

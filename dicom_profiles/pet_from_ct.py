@@ -64,7 +64,6 @@ COMPATIBLE = "viewer_compatibility"
 """The parameter that asks for what some viewers want to see before they show SUV."""
 
 SUVBW = Code("126401", "DCM", "SUVbw")
-GRAMS_PER_ML = Code("g/ml{SUVbw}", "UCUM", "Standardized Uptake Value body weight")
 QUANTITY = Code("246205007", "SCT", "Quantity")
 RECUMBENT = Code("102538003", "SCT", "recumbent")
 
@@ -239,7 +238,7 @@ def _real_world_values() -> Dataset:
     quantity.ConceptCodeSequence = codes.code_sequence([SUVBW])
     item = Dataset()
     item.LUTExplanation, item.LUTLabel = "Stored value to SUVbw", "SUVbw"
-    item.MeasurementUnitsCodeSequence = codes.code_sequence([GRAMS_PER_ML])
+    item.MeasurementUnitsCodeSequence = codes.code_sequence([codes.GRAMS_PER_ML])
     item.QuantityDefinitionSequence = Sequence([quantity])
     item.add_new("RealWorldValueFirstValueMapped", "SS", -LARGEST_STORED)
     item.add_new("RealWorldValueLastValueMapped", "SS", LARGEST_STORED)

@@ -29,7 +29,12 @@ from dicom_profiles.storage import STORAGE_CLASSES
 
 REPORT = CompanionKind("QC", 7, "QC / provenance report")
 NO_UNIT = Code("1", "UCUM", "no units")
-HOUNSFIELD = Code("[hnsf'U]", "UCUM", "Hounsfield unit")
+UNITS = {
+    "hu": Code("[hnsf'U]", "UCUM", "Hounsfield unit"),
+    "suvbw": codes.GRAMS_PER_ML,
+    "l": Code("l", "UCUM", "liter"),
+}
+"""Last word of a measurement's name to its unit."""
 PROCEDURES = {
     "CT": dictionary.LN.CTUnspecifiedBodyRegion,
     "MR": dictionary.LN.MRIUnspecifiedBodyRegion,
@@ -154,7 +159,7 @@ def _figures(derivation: Derivation) -> dict[str, float]:
 
 
 def _unit(name: str) -> Code:
-    return HOUNSFIELD if name.endswith("_hu") else NO_UNIT
+    return UNITS.get(name.rpartition("_")[2], NO_UNIT)
 
 
 def _algorithm(derivation: Derivation) -> sr.AlgorithmIdentification:

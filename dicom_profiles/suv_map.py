@@ -20,7 +20,7 @@ from dicom_profiles import codes
 from dicom_profiles.companions import OURS, CompanionKind, lent, write_companions
 from dicom_profiles.derived import DerivedSeries
 from dicom_profiles.district_segmentation import settle
-from dicom_profiles.pet_from_ct import GRAMS_PER_ML, LARGEST_SUV, SUVBW, SYNTHETIC_PET
+from dicom_profiles.pet_from_ct import LARGEST_SUV, SUVBW, SYNTHETIC_PET
 from dicom_profiles.provenance import Derivation
 from dicom_profiles.series import SourceSeries
 
@@ -98,7 +98,7 @@ def _mapping() -> hd.pm.RealWorldValueMapping:
     return hd.pm.RealWorldValueMapping(
         lut_label="SUVbw",
         lut_explanation="Body-weight SUV, predicted",
-        unit=GRAMS_PER_ML,
+        unit=codes.GRAMS_PER_ML,
         value_range=(-LARGEST_SUV, LARGEST_SUV),
         slope=1.0,
         intercept=0.0,

@@ -113,6 +113,21 @@ def test_a_repeat_gives_the_same_bytes(
     assert again.paths[0].read_bytes() == written.report.paths[0].read_bytes()
 
 
+def test_figures_have_the_units_that_their_names_say(
+    tmp_path: Path, written: Written, derivation: Derivation
+) -> None:
+    figures = {"mean_suvbw": 0.6, "body_l": 43.4, "largest_jump_hu": 2.0, "seam_ratio": 1.2}
+    other = replace(derivation, record={"measurements": figures})
+    series = write_qc_report(written.sources, [written.images], other, tmp_path)
+    assert dciodvfy_errors(series.paths[0]) == []
+    concepts = by_concept(pydicom.dcmread(series.paths[0]))
+    units = [
+        concepts[name][0].MeasuredValueSequence[0].MeasurementUnitsCodeSequence[0].CodeValue
+        for name in ("MEAN_SUVBW", "BODY_L", "LARGEST_JUMP_HU", "SEAM_RATIO")
+    ]
+    assert units == ["g/ml{SUVbw}", "l", "[hnsf'U]", "1"]
+
+
 @pytest.mark.parametrize(
     "record", [{}, {"measurements": {"odd": float("nan"), "name": "text"}, "reasons": "none"}]
 )
