@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from dicom_profiles.volume import Volume
 from pipelines import catalog
 from pipelines.contract import Slice, VolumeSource
 from pipelines.engines.choose import FAST_ON_CPU
+from pipelines.engines.engine import Batch, Slab
 from pipelines.engines.ncnn_engine import NcnnEngine
 from pipelines.engines.torch_engine import TorchEngine
 from pipelines.errors import InputError, ParameterError, RecordNotReady
@@ -170,6 +171,24 @@ def test_work_waits_for_the_slices_to_be_taken(scanner: LowDoseCtDenoising) -> N
     assert stream.given == 0
     next(translation.slices)
     assert stream.given < 40
+
+
+@pytest.mark.parametrize(("size", "slices"), [(64, 8), (512, 8), (1024, 2), (1536, 1)])
+def test_a_batch_holds_fewer_of_larger_slices(
+    scanner: LowDoseCtDenoising, size: int, slices: int
+) -> None:
+    class Copying:
+        facts, batch = scanner.engine.facts, 8
+
+        def run(self, slabs: Iterable[Slab]) -> Generator[Batch, None, None]:
+            for slab in slabs:
+                taken.append(len(slab) - 2)  # without its neighbours
+                yield slab[1:-1]
+
+    taken: list[int] = []
+    copying = LowDoseCtDenoising(scanner.card, Copying(), scanner.calibration)
+    next(copying.translate({"CT": Stream(20, size)}).slices)
+    assert taken == [slices]
 
 
 def test_stopping_early_leaves_no_thread(scanner: LowDoseCtDenoising) -> None:
