@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 
 from dicom_profiles.provenance import Derivation
 from dicom_profiles.qc_report import write_qc_report
+from dicom_profiles.uids import JSON
 from tests.dicom_profiles.conftest import Written
 from tests.dicom_profiles.validators import dciodvfy_errors, strict_faults
 
@@ -116,7 +117,7 @@ def test_a_repeat_gives_the_same_bytes(
 def test_figures_have_the_units_that_their_names_say(
     tmp_path: Path, written: Written, derivation: Derivation
 ) -> None:
-    figures = {"mean_suvbw": 0.6, "body_l": 43.4, "largest_jump_hu": 2.0, "seam_ratio": 1.2}
+    figures: JSON = {"mean_suvbw": 0.6, "body_l": 4.4, "largest_jump_hu": 2.0, "seam_ratio": 1.2}
     other = replace(derivation, record={"measurements": figures})
     series = write_qc_report(written.sources, [written.images], other, tmp_path)
     assert dciodvfy_errors(series.paths[0]) == []
