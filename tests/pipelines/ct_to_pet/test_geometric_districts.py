@@ -44,8 +44,10 @@ def drawn() -> tuple[np.ndarray, np.ndarray]:
     hu, truth = np.full((90, 64, 150), -1000.0, np.float32), np.zeros((90, 64, 150), np.uint8)
     y, x = np.mgrid[:64, :150]
 
-    def disc(slices: slice, place: int, radii: tuple[float, float], district: str) -> None:
-        inside = ((y - 32) / radii[0]) ** 2 + ((x - place) / radii[1]) ** 2 <= 1
+    def disc(
+        slices: slice, place: int, radii: tuple[float, float], district: str, row: int = 32
+    ) -> None:
+        inside = ((y - row) / radii[0]) ** 2 + ((x - place) / radii[1]) ** 2 <= 1
         hu[slices, inside], truth[slices, inside] = 40, LABELS[district]
 
     def bone(slices: slice, place: int, radii: tuple[float, float]) -> None:
@@ -63,7 +65,8 @@ def drawn() -> tuple[np.ndarray, np.ndarray]:
         disc(hands, place, (6, 6), "arms")
         disc(trunk, place, (9, 9), "arms")
         bone(trunk, place, (0, 3))
-    disc(trunk, 75, (27, 35), "trunk")
+    disc(trunk, 75, (22, 37), "trunk")
+    disc(trunk, 75, (3, 6), "trunk", row=60)  # apart, but not at its side: no arm
     bone(trunk, 75, (0, 5))
     disc(neck, 75, (15, 15), "head")
     disc(head, 75, (19, 19), "head")
@@ -71,8 +74,9 @@ def drawn() -> tuple[np.ndarray, np.ndarray]:
     return hu, truth
 
 
-def test_every_part_of_a_drawn_body_is_told() -> None:
-    hu, truth = drawn()
+@pytest.mark.parametrize("aside", [-12, 14])
+def test_every_part_of_a_drawn_body_is_told(aside: int) -> None:
+    hu, truth = (np.roll(one, aside, axis=2) for one in drawn())
     found = GeometricSegmenter().districts(hu, truth > 0)
     wrong = {name: int((found != truth)[truth == label].sum()) for name, label in LABELS.items()}
     assert wrong == dict.fromkeys(LABELS, 0)
