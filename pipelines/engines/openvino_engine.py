@@ -11,8 +11,8 @@ from torch import nn
 
 from pipelines.contract import EngineFacts
 from pipelines.engines.engine import Batch, Slab, windows
-from pipelines.engines.hardware import cores, processor_name
-from pipelines.engines.openvino_model import converted
+from pipelines.engines.hardware import processor_name
+from pipelines.engines.openvino_model import compiled, converted
 
 EXAMPLE_SIZE = 64
 """Rows and columns of the example by which the network is traced; any other size is run as well."""
@@ -20,9 +20,6 @@ EXAMPLE_SIZE = 64
 
 class OpenVinoEngine:
     """OpenVINO on the processor; compiled anew for every image size, in 0.1 to 0.3 s.
-
-    Arithmetic is fp32 by order: where a processor has bf16, OpenVINO would take it by itself, and
-    bf16 holds a CT number only to 4 HU.
 
     Args:
         network: maps (B, 2 * context + 1, H, W) to (B, 1, H, W).
@@ -32,7 +29,7 @@ class OpenVinoEngine:
 
     def __init__(self, network: nn.Module, context: int, threads: int = 0) -> None:
         self._context = context
-        self._threads = threads or cores()
+        self._threads = threads
         example = torch.zeros(1, 2 * context + 1, EXAMPLE_SIZE, EXAMPLE_SIZE)
         self._model = converted(network, example)
         self._compiled: dict[tuple[int, ...], openvino.CompiledModel] = {}
@@ -57,11 +54,5 @@ class OpenVinoEngine:
         """The network compiled for one shape; only the last one is kept."""
         if shape not in self._compiled:
             self._model.reshape(openvino.PartialShape(list(shape)))
-            settings = {
-                "INFERENCE_PRECISION_HINT": "f32",
-                "PERFORMANCE_HINT": "LATENCY",
-                "INFERENCE_NUM_THREADS": self._threads,
-            }
-            compiled = openvino.Core().compile_model(self._model, "CPU", settings)
-            self._compiled = {shape: compiled}
+            self._compiled = {shape: compiled(self._model, self._threads)}
         return self._compiled[shape]

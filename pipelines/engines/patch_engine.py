@@ -15,7 +15,7 @@ from torch import nn
 
 from pipelines.contract import EngineFacts
 from pipelines.engines.choose import device_of
-from pipelines.engines.hardware import cores, processor_name
+from pipelines.engines.hardware import processor_name
 from pipelines.errors import EngineError
 
 log = logging.getLogger(__name__)
@@ -102,17 +102,12 @@ class OpenVinoPatchEngine:
     def __init__(self, network: nn.Module, shape: tuple[int, ...], threads: int = 0) -> None:
         import openvino  # it may not be installed
 
-        from pipelines.engines.openvino_model import converted
+        from pipelines.engines.openvino_model import compiled, converted
 
         model = converted(network, torch.zeros(CPU_BATCH, *shape))
         # sizes stay open: as fast here as fixed ones, and no size has to be compiled for
         model.reshape(openvino.PartialShape([CPU_BATCH, shape[0], -1, -1, -1]))
-        settings = {
-            "INFERENCE_PRECISION_HINT": "f32",
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_NUM_THREADS": threads or cores(),
-        }
-        self._compiled = openvino.Core().compile_model(model, "CPU", settings)
+        self._compiled = compiled(model, threads)
         self.batch = CPU_BATCH
         versions = {"openvino": openvino.__version__, "torch": torch.__version__}
         self.facts = _facts("openvino", "cpu", processor_name(), "fp32", versions)

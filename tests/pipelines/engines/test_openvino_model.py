@@ -12,7 +12,7 @@ import numpy as np
 import openvino
 import torch
 
-from pipelines.engines.openvino_model import converted
+from pipelines.engines.openvino_model import compiled, converted
 from tests.pipelines.networks import small_network
 
 CONVERT = """
@@ -27,6 +27,22 @@ from pipelines.engines.openvino_model import converted
 converted(torch.nn.Conv2d(1, 1, 3), torch.zeros(1, 1, 8, 8))
 """
 
+SIGNAL = """
+import os, signal, threading
+from pipelines.engines.openvino_engine import OpenVinoEngine
+from tests.pipelines.networks import phantom, run, small_network
+
+engine = OpenVinoEngine(small_network(), 1, threads=1)
+run(engine, phantom(1, 20, 20))
+thread = threading.Thread(target=run, args=(engine, phantom(1, 24, 24)))
+thread.start()
+thread.join()
+taken = []
+signal.signal(signal.SIGTERM, lambda *_: taken.append(True))
+os.kill(os.getpid(), signal.SIGTERM)
+assert taken
+"""
+
 
 def test_model_outlives_the_network_and_takes_other_sizes() -> None:
     network = small_network().eval()
@@ -37,8 +53,7 @@ def test_model_outlives_the_network_and_takes_other_sizes() -> None:
     del network
     gc.collect()
     model.reshape(openvino.PartialShape([1, 3, -1, -1]))
-    settings = {"INFERENCE_PRECISION_HINT": "f32"}
-    made = openvino.Core().compile_model(model, "CPU", settings)(image)[0]
+    made = compiled(model, threads=1)(image)[0]
     assert np.abs(made - wanted).max() < 1e-3
 
 
@@ -48,3 +63,8 @@ def test_nothing_is_reported_to_anybody(tmp_path: Path) -> None:
     environment = outside_ci | {"HOME": str(tmp_path)}
     subprocess.run([sys.executable, "-c", CONVERT], check=True, env=environment)
     assert not (tmp_path / "intel").exists()
+
+
+def test_a_signal_is_taken_after_another_thread_compiled_for_another_size() -> None:
+    """As a worker is told to end: it died of it, with its row and its lock left behind."""
+    assert subprocess.run([sys.executable, "-c", SIGNAL], check=False).returncode == 0
