@@ -229,7 +229,7 @@ class QualityMeter:
                     "guess. Where the scanner blanks out air, set blank_is_air to 1.",
                 )
             )
-        unsure = self.measurements()["unsureness_hu"]
+        unsure = self.measurements().get("unsureness_hu", 0.0)  # left out where it is no number
         known = self.known
         light = light_of(unsure, known.amber_unsureness_hu, known.red_unsureness_hu)
         if light != GREEN:

@@ -136,7 +136,9 @@ def test_values_that_are_no_numbers_are_red_and_remarks_amber() -> None:
     meter = QualityMeter(known(), ("A remark.",))
     meter.add(mr, ct)
     assert meter.verdict() == ("AMBER", ("A remark.",))
-    meter.add(mr, np.full_like(ct, np.nan))
+    broken = np.full_like(ct, np.nan)
+    meter.add_second_answer(ct, broken, mr[0] > 0)
+    meter.add(mr, broken)
     meter.add(mr, ct)
     light, reasons = meter.verdict()
     assert light == "RED"
