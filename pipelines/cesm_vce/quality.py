@@ -132,13 +132,14 @@ class QualityMeter:
         return self.figures["input_distance"]
 
     def measurements(self) -> dict[str, float]:
-        """All figures by name, limits beside them."""
+        """All figures by name, limits beside them; what is no number is left out."""
         limits = {
             "amber_input_distance": self.calibration.amber_distance,
             "red_input_distance": self.calibration.red_distance,
         }
         found = {name: value for name, value in self.figures.items() if name != "input_distance"}
-        return {name: round(value, 4) for name, value in (limits | found).items()}
+        figures = limits | found
+        return {name: round(value, 4) for name, value in figures.items() if np.isfinite(value)}
 
     def verdict(self) -> tuple[str, tuple[str, ...]]:
         """The light and a sentence for everything that is not green, worst first."""

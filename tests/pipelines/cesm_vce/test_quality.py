@@ -104,6 +104,7 @@ def test_what_is_no_number_is_red() -> None:
     verdict, reasons = found.verdict()
     assert verdict == "RED"
     assert "no numbers" in reasons[0]
+    assert np.isfinite(list(found.measurements().values())).all()
 
 
 def test_the_worst_image_counts() -> None:
