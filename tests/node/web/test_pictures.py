@@ -185,8 +185,8 @@ def test_a_pet_lies_over_its_ct(
     stack = shelf.stack(job.id)
     assert (stack.result, list(stack.windows)) == ("PT", ["suv7", "suv10", "suv15"])
     assert [panel.kind for panel in stack.panels] == ["before", "after", "fusion"]
-    after = np.asarray(Image.open(io.BytesIO(shelf.draw(stack, 2, "after", SUV_WINDOWS["suv7"]))))
-    assert abs(int(np.median(after)) - 128) <= 1  # half of the window, inverted
+    after = np.asarray(Image.open(io.BytesIO(shelf.draw(stack, 2, "after", SUV_WINDOWS["suv10"]))))
+    assert abs(int(np.median(after)) - 166) <= 1  # a third of the window, inverted
     fusion = np.asarray(Image.open(io.BytesIO(shelf.draw(stack, 2, "fusion", SUV_WINDOWS["suv7"]))))
     assert fusion[..., 0].mean() > fusion[..., 2].mean() + 30  # hot colours
     with pytest.raises(NoPicture, match="no picture difference"):
