@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -106,7 +108,12 @@ def test_every_window_of_every_network_is_told(model: UptakeModel, averages: np.
     assert {done for done, _ in told} == set(range(total + 1))
 
 
-def test_facts_are_of_all_engines_that_ran(model: UptakeModel, averages: np.ndarray) -> None:
+def test_facts_are_of_all_engines_that_ran(
+    model: UptakeModel, averages: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model.uptake(averages, values())
     assert model.facts.device == "cpu"
     assert model.facts.largest_difference < 1e-4
+    off = Mock(facts=replace(model.facts, largest_difference=0.25))
+    monkeypatch.setitem(model._engines, "legs", off)
+    assert model.facts.largest_difference == 0.25
