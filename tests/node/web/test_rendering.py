@@ -64,11 +64,14 @@ def test_a_window_maps_its_range_to_black_and_white(name: str, value: float) -> 
 
 
 def test_the_difference_is_symmetric_and_black_where_nothing_changed() -> None:
-    before = np.zeros((1, 4), np.float32)
-    after = np.array([[-DIFFERENCE_SPAN_HU, 0, DIFFERENCE_SPAN_HU, 5000]], np.float32)
-    assert [tuple(map(int, pixel)) for pixel in difference(before, after)[0]] == [
+    before = np.full((1, 6), -40, np.float32)
+    changes = DIFFERENCE_SPAN_HU * np.array([[-1, -0.5, 0, 0.5, 1, 90]], np.float32)
+    half_lower, half_higher = (tuple(part // 2 for part in colour) for colour in (LOWER, HIGHER))
+    assert [tuple(map(int, pixel)) for pixel in difference(before, before + changes)[0]] == [
         LOWER,
+        half_lower,
         (0, 0, 0),
+        half_higher,
         HIGHER,
         HIGHER,
     ]
