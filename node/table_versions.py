@@ -80,7 +80,8 @@ def _is_ours(found: int | None) -> bool:
     if found is not None and found > TABLES_VERSION:
         raise DatabaseTooNew(
             f"The database has tables of version {found}, this program knows {TABLES_VERSION}: a "
-            "newer version has used it; install that one again (nothing was changed)."
+            "newer version has used it; install that one again, or put back the copy of the "
+            "database from before it (nothing was changed)."
         )
     return found == TABLES_VERSION
 

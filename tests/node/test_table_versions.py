@@ -97,7 +97,7 @@ def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
         connection.exec_driver_sql("DROP TABLE commitments")
     engine.dispose()
     shutil.copytree(tmp_path / "data", tmp_path / "before")
-    wanted = f"version {TABLES_VERSION + 1}, this program knows {TABLES_VERSION}: .* install"
+    wanted = f"version {TABLES_VERSION + 1}, this program knows {TABLES_VERSION}: .* put back"
     with pytest.raises(DatabaseTooNew, match=wanted):
         open_database(settings)
     for path in (tmp_path / "before").iterdir():
