@@ -225,7 +225,17 @@ def database_url(settings: NodeSettings) -> str:
     """The SQLAlchemy URL of the node's own tables."""
     if settings.database == "sqlite":
         return f"sqlite:///{settings.data_dir / SQLITE}"
-    return settings.database.replace("postgresql://", "postgresql+psycopg://", 1)
+    return impatient(settings.database).replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def impatient(url: str) -> str:
+    """A URL of PostgreSQL that says how long a server that is gone is waited for.
+
+    What the site says itself stays.
+    """
+    given = sa.make_url(url)
+    limits = {name: limit for name, limit in PATIENCE.items() if name not in given.query}
+    return given.update_query_dict(limits).render_as_string(hide_password=False)
 
 
 def strict_json(value: Any) -> str:
@@ -250,8 +260,14 @@ ENGINE_SETTINGS: dict[str, Any] = {
 }
 
 
-CONNECT_TIMEOUT, CONNECT_TIMEOUT_S = "connect_timeout", 5
-"""Of PostgreSQL: else a host that is off would be waited for two minutes."""
+PATIENCE = {
+    "connect_timeout": "5",  # s; else a host that is off would be waited for two minutes
+    "tcp_user_timeout": "20000",  # ms; else one whose cable is pulled, for a quarter of an hour
+    "keepalives_idle": "10",  # s; the same while nothing is sent
+    "keepalives_interval": "5",
+    "keepalives_count": "2",
+}
+"""Of a connection to PostgreSQL (libpq)."""
 
 
 class NoNodeThere(NodeError):  # noqa: N818 - says what is wrong
@@ -325,8 +341,7 @@ def unopened_database(settings: NodeSettings) -> Engine:
         engine = sa.create_engine(url, connect_args={"timeout": 60}, **ENGINE_SETTINGS)
         sa.event.listen(engine, "connect", _tune_sqlite)
         return engine
-    limit = {} if CONNECT_TIMEOUT in url.query else {CONNECT_TIMEOUT: CONNECT_TIMEOUT_S}
-    return sa.create_engine(url, pool_pre_ping=True, connect_args=limit, **ENGINE_SETTINGS)
+    return sa.create_engine(url, pool_pre_ping=True, **ENGINE_SETTINGS)
 
 
 def _tune_sqlite(connection: Any, _record: Any) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Engine
 
 from dicom_profiles.iod import load_tables
 from node.config import Config
-from node.database import open_database
+from node.database import impatient, open_database
 from node.database_wait import log_failure
 from node.doubts import Doubts
 from node.forgetting import forget_series
@@ -157,7 +157,7 @@ def dbos_config(config: Config, executor_id: str) -> DBOSConfig:
         _use_write_ahead_log(path)
         url = f"sqlite:///{path}"
     else:
-        url = config.node.database
+        url = impatient(config.node.database)
     return DBOSConfig(
         name="vscanner",
         system_database_url=url,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -75,8 +76,11 @@ def test_a_time_without_a_zone_is_refused(tmp_path: Path) -> None:
 
 
 def test_postgresql_is_spoken_by_psycopg(tmp_path: Path) -> None:
-    settings = NodeSettings(data_dir=tmp_path, database="postgresql://node@db/scanner")
-    assert database_url(settings) == "postgresql+psycopg://node@db/scanner"
+    given = "postgresql://node:p%40ss@db/scanner?connect_timeout=9"
+    url = sa.make_url(database_url(NodeSettings(data_dir=tmp_path, database=given)))
+    assert url.drivername == "postgresql+psycopg"
+    assert (url.username, url.password, url.host, url.database) == ("node", "p@ss", "db", "scanner")
+    assert url.query["connect_timeout"] == "9", "what the site says stays"
 
 
 def test_a_number_that_json_does_not_have_becomes_null(tmp_path: Path) -> None:
@@ -107,6 +111,18 @@ def test_a_host_that_is_off_is_not_waited_for(tmp_path: Path) -> None:
         with pytest.raises(sa.exc.OperationalError):
             open_database(settings)
     assert time.monotonic() - began < 30
+
+
+def test_a_host_whose_cable_is_pulled_is_not_waited_for(tmp_path: Path, postgresql: str) -> None:
+    """A lost connection would otherwise hold every process for a quarter of an hour."""
+    engine = open_database(NodeSettings(data_dir=tmp_path, database=postgresql))
+    with engine.connect() as connection:
+        driver = connection.connection.dbapi_connection
+        assert driver is not None
+        with socket.socket(fileno=os.dup(driver.fileno())) as opened:
+            assert opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 20_000
+            assert opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 10
+    engine.dispose()
 
 
 def test_a_database_without_a_node_is_left_as_it_is(tmp_path: Path) -> None:
