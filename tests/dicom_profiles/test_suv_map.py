@@ -50,6 +50,7 @@ def test_says_what_the_values_are(pet: WrittenPet) -> None:
     window = shared.FrameVOILUTSequence[0]
     assert (window.WindowCenter, window.WindowWidth) == (3.5, 7.0)
     assert window.WindowCenterWidthExplanation == "SUVbw 0-7"
+    assert window.VOILUTFunction == "LINEAR_EXACT"
 
 
 def test_slices_pass_untouched(pet: WrittenPet) -> None:
@@ -81,5 +82,6 @@ def test_the_map_lies_where_its_ct_does(
         assert np.allclose(index[1:3], [(rows - 1) / 2, (columns - 1) / 2], atol=1e-4)
         assert np.allclose(values, wanted[round(index[0])], atol=1e-5)
     measures = ds.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    assert float(measures.SpacingBetweenSlices) == spacing[0]
     assert [float(v) for v in measures.PixelSpacing] == [rows * spacing[1], columns * spacing[2]]
     assert dciodvfy_errors(made.series["SUVMAP"].paths[0]) == []

@@ -6,11 +6,13 @@ import html
 import re
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 import pytest
 
 from dicom_profiles.equipment import SOFTWARE_VERSION
+from node.web import page
 from node.web.page import ago, clock, figure, seconds, size, time_zone, title_of
 from tests.node.web.conftest import MakeJob
 from tests.node.web.world import World
@@ -90,6 +92,17 @@ def test_the_footer_names_the_zone_of_all_times(
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+def test_browsers_fetch_static_files_anew_when_they_have_changed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(page, "STATIC", tmp_path)
+    versions = []
+    for content in ("red", "blue", "red"):
+        (tmp_path / "style.css").write_text(content)
+        versions.append(page.make_templates().globals["static_version"])
+    assert versions[0] == versions[2] != versions[1]
 
 
 def test_words_of_figures() -> None:
