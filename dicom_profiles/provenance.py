@@ -55,7 +55,8 @@ class Derivation:
     Attributes:
         model: which model ran.
         parameters: its parameters.
-        record: the pipeline's record: engine, device, measurements, reasons; no times.
+        record: the pipeline's record: engine, device, measurements, reasons; no times. Its
+            `output_sha256` is the digest of all that the pipeline gave.
         qc_verdict: one of `VERDICTS`; UNGATED when the gate was skipped for research.
         input_distance: out-of-distribution score of the input.
         created: time of synthesis with its zone, fixed once for a job, so that a repeat
@@ -86,12 +87,17 @@ class Derivation:
 
     @property
     def identity(self) -> dict[str, object]:
-        """What makes two derivations of the same sources the same series."""
+        """What makes two derivations of the same sources the same series.
+
+        The output is part of it: made anew by another engine, or on a GPU, pixels may be rounded
+        otherwise, and then lie in a series of their own, never beside the old ones in one.
+        """
         return {
             "model": self.model.name,
             "version": self.model.version,
             "weights_sha256": self.model.weights_sha256,
             "config_sha256": self.config_sha256,
+            "output_sha256": self.record.get("output_sha256", ""),
             "verdict": "UNGATED" if self.qc_verdict == "UNGATED" else "",
         }
 

@@ -6,6 +6,7 @@ comes last, so a file without it is the rest of an attempt that did not finish.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -37,7 +38,7 @@ def translate_step(
         progress: called with (slices done, slices in all); what it raises stops the translation.
 
     Returns:
-        The quality record.
+        The quality record, with the digest of all that the pipeline gave (`output_sha256`).
 
     Raises:
         OtherModel: the loaded model is not the one that the job was made for.
@@ -48,16 +49,20 @@ def translate_step(
     refuse_other_model(job, pipeline.card)
     first = next(iter(job.sources.values()))
     translation = pipeline.translate(job.sources, job.input.parameters, progress)
-    ready = _keep_slices(job, translation, first.shape)
-    write_companions(job.companions, translation.companions(), first.shape)
-    record = translation.record().to_json()
+    digest = hashlib.sha256()
+    ready = _keep_slices(job, translation, first.shape, digest)
+    companions = translation.companions()
+    write_companions(job.companions, companions, first.shape)
+    for _, voxels in sorted(companions.items()):
+        digest.update(np.ascontiguousarray(voxels).data)
+    record = {**translation.record().to_json(), "output_sha256": digest.hexdigest()}
     job.set_record(record)
     job.ready = ready
     return record
 
 
 def _keep_slices(
-    job: JobFolder, translation: Translation, shape: tuple[int, int, int]
+    job: JobFolder, translation: Translation, shape: tuple[int, int, int], digest: hashlib._Hash
 ) -> dict[int, ReadySlice]:
     """Stream the output onto the disk; gives what of the derived images is ready in memory.
 
@@ -69,7 +74,8 @@ def _keep_slices(
     ready: dict[int, ReadySlice] = {}
     try:
         with closing(translation.slices) as slices, part.open("wb") as file:
-            _write_npy(file, preparing(job.input.pipeline, job.sources, slices, ready), shape)
+            images = preparing(job.input.pipeline, job.sources, slices, ready)
+            _write_npy(file, images, shape, digest)
         part.replace(job.translated)
     except BaseException:
         part.unlink(missing_ok=True)
@@ -106,16 +112,21 @@ def read_companions(folder: Path) -> dict[str, npt.NDArray[Any]]:
 
 
 def _write_npy(
-    file: IO[bytes], slices: Iterator[npt.NDArray[np.float32]], shape: tuple[int, int, int]
+    file: IO[bytes],
+    slices: Iterator[npt.NDArray[np.float32]],
+    shape: tuple[int, int, int],
+    digest: hashlib._Hash,
 ) -> None:
-    """Write slices as one array in NumPy's format, version 1.0, and sync it."""
+    """Write slices as one array in NumPy's format, version 1.0, and sync it; digest them."""
     header = {"descr": "<f4", "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, header)
     count = 0
     for image in slices:
         if image.shape != shape[1:]:
             raise StepError(f"A translated slice is {shape[1:]}, got {image.shape}.")
-        file.write(np.ascontiguousarray(image, "<f4").data)
+        values = np.ascontiguousarray(image, "<f4").data
+        file.write(values)
+        digest.update(values)
         count += 1
         if count % SYNC_EVERY_SLICES == 0:
             file.flush()

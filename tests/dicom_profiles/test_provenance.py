@@ -120,6 +120,7 @@ def test_what_was_made_without_the_gate_is_another_series(derivation: Derivation
         "version": "1.0",
         "weights_sha256": "ab" * 32,
         "config_sha256": text_sha256('{"strength":1.0}'),
+        "output_sha256": "",
         "verdict": "",
     }
     red = replace(derivation, qc_verdict="RED")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ def test_slices_are_kept_in_order(tmp_path: Path) -> None:
     np.testing.assert_array_equal(written, expected)
     np.testing.assert_array_equal(streamed, expected)
     assert record["slices"] == 5
+    assert record["output_sha256"] == hashlib.sha256(expected.tobytes()).hexdigest()
 
 
 def test_finished_translation_is_not_repeated(tmp_path: Path) -> None:

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from node.steps.check import check_step
-from node.steps.folder import JobFolder, StepError, write_json
+from node.steps.folder import JobFolder, StepError, WrittenSeries, write_json
 from node.steps.translate import translate_step
 from node.steps.write import write_step
+from pipelines.contract import Slice, Translation
 from tests.node.smoothing import Smoothing
 from tests.node.steps.phantom_job import job_folder
 
@@ -28,6 +31,36 @@ def test_write_and_check_are_repeatable(tmp_path: Path) -> None:
     assert write_step(JobFolder(job.path)) == first
     assert {path: path.read_bytes() for path in job.derived.iterdir()} == before
     assert job.written == first
+
+
+def test_slices_of_two_makings_never_share_a_series(tmp_path: Path) -> None:
+    """Another engine rounds one value otherwise: all of it is another series, nothing is mixed."""
+
+    class OtherRounding(Smoothing):
+        def start(self, *given: Any) -> Translation:
+            made = super().start(*given)
+
+            def slices() -> Generator[Slice, None, None]:
+                for index, image in enumerate(made.slices):
+                    image[0, 0] += index == 2
+                    yield image
+
+            return Translation(slices(), made.record)
+
+    def made(folder: str, pipeline: Smoothing) -> list[WrittenSeries]:
+        job = JobFolder(tmp_path / folder)
+        job.prepare(source.input)
+        translate_step(job, pipeline)
+        return write_step(job)
+
+    source = job_folder(tmp_path)
+    first, again, other = (
+        made("first", Smoothing()), made("again", Smoothing()), made("other", OtherRounding())
+    )  # fmt: skip
+    uids = [[series.series_instance_uid for series in each] for each in (first, again, other)]
+    assert uids[0] == uids[1]
+    assert not set(uids[0]) & set(uids[2])
+    assert [s.sop_instance_uids for s in first] == [s.sop_instance_uids for s in again]
 
 
 def test_output_of_another_release_is_not_written_as_ours(tmp_path: Path) -> None:
