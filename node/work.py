@@ -122,26 +122,30 @@ class JobWork:
         """Do one step; every error ends here, in the job's row and in the outcome."""
         began = time.monotonic()
         try:
-            job = self._begin(step, work)
-            watch = Watch(self.ledger, job, self._alive)
-            watch.ask()
-            changes = self._changes(step, work, job, watch)
-            self._conclude(step, work, changes, time.monotonic() - began)
+            outcome = self._tried(step, work, began)
         except JobStopped:
             outcome = Outcome(go_on=False)
-        except Ended as ended:
-            self._advance(work, state=ended.state, reason=ended.reason)
-            outcome = Outcome(go_on=False)
-        except Exception as error:  # noqa: BLE001 - job runner: it becomes the job's reason
-            outcome = self._after(error, step, work)
-        else:
-            outcome = Outcome(go_on=True)
         facts = {"action": f"step_{step}", "job": work.job_id, "attempt": work.attempt}
         seconds = round(time.monotonic() - began, 3)
         log.info(
             "%s done" if outcome.go_on else "%s ended", step, extra={**facts, "seconds": seconds}
         )
         return outcome
+
+    def _tried(self, step: str, work: Work, began: float) -> Outcome:
+        """Do one step and record what became of it; `JobStopped` when that is not ours to say."""
+        try:
+            job = self._begin(step, work)
+            watch = Watch(self.ledger, job, self._alive)
+            watch.ask()
+            changes = self._changes(step, work, job, watch)
+            self._conclude(step, work, changes, time.monotonic() - began)
+        except Ended as ended:
+            self._advance(work, state=ended.state, reason=ended.reason)
+            return Outcome(go_on=False)
+        except Exception as error:  # noqa: BLE001 - job runner: it becomes the job's reason
+            return self._after(error, step, work)
+        return Outcome(go_on=True)
 
     def _changes(self, step: str, work: Work, job: Job, watch: Watch) -> dict[str, Any]:
         """Do one step. What the installed model cannot go on with gives way to a job of its own."""
@@ -208,15 +212,12 @@ class JobWork:
         log.warning("%s failed: %s", step, decision.reason, extra=facts)
         if not self._alive():
             return Outcome(go_on=False)  # the job is another worker's, who may do better
-        try:
-            if decision.wait_s is None:
-                self._give_up(error, step, work, decision.reason)
-                return Outcome(go_on=False)
-            state = {} if work.destination else {"state": JobState.QUEUED}
-            self._advance(work, reason=decision.reason, **state)
-            priority = self.ledger.require(work.job_id).priority
-        except JobStopped:
+        if decision.wait_s is None:
+            self._give_up(error, step, work, decision.reason)
             return Outcome(go_on=False)
+        state = {} if work.destination else {"state": JobState.QUEUED}
+        self._advance(work, reason=decision.reason, **state)
+        priority = self.ledger.require(work.job_id).priority
         return Outcome(go_on=False, wait_s=decision.wait_s, priority=priority)
 
     def _others_are_not_sent(self, error: Exception, step: str, work: Work) -> bool:

@@ -13,9 +13,10 @@ from pynetdicom import evt
 
 from node.database import instances, open_database
 from node.jobs import Job, JobState
+from node.steps.folder import JobFolder
 from node.warm import WarmPipelines
 from node.work import JobWork, Outcome, Work
-from pipelines.contract import Pipeline
+from pipelines.contract import GateVerdict, Pipeline
 from tests.node.dispatch.scp import StorageSCP, storage_scp
 from tests.node.job_node import JobNode, job_node
 from tests.node.smoothing import Smoothing
@@ -183,6 +184,18 @@ def test_cancelled_between_steps(node: JobNode) -> None:
     do(work, job, "gate")
     node.ledger.cancel(job.id)
     assert do(work, job, "translate") == [Outcome(go_on=False)]
+    assert node.ledger.require(job.id).state is JobState.CANCELLED
+
+
+def test_cancelled_just_as_the_gate_refuses(node: JobNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = node.make_job(4)
+
+    def refuse(_folder: JobFolder) -> GateVerdict:
+        node.ledger.cancel(job.id)
+        return GateVerdict.from_reasons(("No.",))
+
+    monkeypatch.setattr("node.work.gate_step", refuse)
+    assert do(work_of(node), job, "gate") == [Outcome(go_on=False)]
     assert node.ledger.require(job.id).state is JobState.CANCELLED
 
 
