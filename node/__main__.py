@@ -15,7 +15,6 @@ import warnings
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
-from importlib.metadata import version
 from typing import NoReturn
 
 from dicom_profiles.errors import ProfileError
@@ -72,6 +71,17 @@ class OneSentenceParser(argparse.ArgumentParser):
         self.exit(WRONG_USE, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
+class Version(argparse.Action):
+    """Says the version; looked up only where it is asked for, so that other commands begin soon."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        """Say it, and exit."""
+        from dicom_profiles.equipment import SOFTWARE_VERSION
+
+        sys.stdout.write(f"{SOFTWARE_VERSION}\n")
+        parser.exit()
+
+
 def build_parser(command: str | None) -> argparse.ArgumentParser:
     """The parser: with the whole of one command, or with the list of all."""
     parser = OneSentenceParser(
@@ -83,9 +93,7 @@ def build_parser(command: str | None) -> argparse.ArgumentParser:
     parser.add_argument(
         "--traceback", action="store_true", help="show where in the program an error arose"
     )
-    parser.add_argument(
-        "--version", action="version", version=f"virtual-scanner {version('virtual-scanner')}"
-    )
+    parser.add_argument("--version", action=Version, nargs=0, help="say which version this is")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     if command is None:
         for name, purpose in COMMANDS:
