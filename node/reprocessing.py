@@ -17,7 +17,7 @@ def reprocess(ledger: JobLedger, job: Job) -> Job:
     request = JobRequest(
         route=job.route,
         pipeline=job.pipeline,
-        model=f"{card.name}@{card.version}",
+        model=card.label,
         weights_sha256=card.weights.sha256,
         study_instance_uid=job.study_instance_uid,
         sources=job.sources,

@@ -131,7 +131,7 @@ def model_of(route: RouteSettings) -> dict[str, Any]:
     card = catalog.card(route.pipeline)
     return {
         "pipeline": route.pipeline,
-        "model": f"{card.name}@{card.version}",
+        "model": card.label,
         "weights_sha256": card.weights.sha256,
         "parameters": card.parameters_from(route.parameters),
     }

@@ -174,6 +174,11 @@ class ModelCard(CardPart):
         return self
 
     @property
+    def label(self) -> str:
+        """Name and version in one word."""
+        return f"{self.name}@{self.version}"
+
+    @property
     def accepted_sets(self) -> tuple[tuple[str, ...], ...]:
         """Sets of input keys that are enough, the preferred first.
 

@@ -143,7 +143,7 @@ def refuse_other_model(job: JobFolder, card: ModelCard) -> None:
     Raises:
         OtherModel: the installed model is not the one that the job was made for.
     """
-    installed = f"{card.name}@{card.version}"
+    installed = card.label
     wanted = job.input.model or installed
     digest = job.input.weights_sha256 or card.weights.sha256
     if (wanted, digest) != (installed, card.weights.sha256):

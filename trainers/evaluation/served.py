@@ -39,6 +39,6 @@ def model_facts(pipeline: str) -> dict[str, str]:
     card = catalog.card(pipeline)
     return {
         "pipeline": pipeline,
-        "model": f"{card.name}@{card.version}",
+        "model": card.label,
         "weights_sha256": card.weights.sha256,
     }
