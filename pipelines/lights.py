@@ -5,7 +5,8 @@ GREEN: nothing unusual. AMBER: look before use. RED: the node holds the result f
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 GREEN, AMBER, RED = "GREEN", "AMBER", "RED"
@@ -14,6 +15,11 @@ Finding: TypeAlias = tuple[str, str]
 """A light that is not green, and its sentence."""
 
 NO_NUMBERS: Finding = (RED, "The result holds values that are no numbers.")
+
+
+def told(figures: Mapping[str, float]) -> dict[str, float]:
+    """Figures as a quality record tells them: to four decimals, without what is no number."""
+    return {name: round(value, 4) for name, value in figures.items() if math.isfinite(value)}
 
 
 def light_of(value: float, amber: float, red: float) -> str:

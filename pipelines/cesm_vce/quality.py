@@ -16,7 +16,7 @@ from scipy import ndimage
 from pipelines.calibration import calibration_values
 from pipelines.cesm_vce.framing import SIZE, Framed, Plane
 from pipelines.features import Features, mahalanobis
-from pipelines.lights import GREEN, NO_NUMBERS, light_of, unfamiliar, verdict_of
+from pipelines.lights import GREEN, NO_NUMBERS, light_of, told, unfamiliar, verdict_of
 
 FEATURES = ("size", "at_wall", "at_front", "tone", "fine", "coarse")
 """In this order: log odds of the breast's share of the square; shares of the chest wall's and of
@@ -138,8 +138,7 @@ class QualityMeter:
             "red_input_distance": self.calibration.red_distance,
         }
         found = {name: value for name, value in self.figures.items() if name != "input_distance"}
-        figures = limits | found
-        return {name: round(value, 4) for name, value in figures.items() if np.isfinite(value)}
+        return told(limits | found)
 
     def verdict(self) -> tuple[str, tuple[str, ...]]:
         """The light and a sentence for everything that is not green, worst first."""

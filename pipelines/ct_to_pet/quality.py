@@ -17,7 +17,7 @@ from pipelines.ct_to_pet.grid import CUBE_MM, Cubes
 from pipelines.ct_to_pet.input_distance import Calibration
 from pipelines.ct_to_pet.stitching import seam
 from pipelines.features import Features
-from pipelines.lights import AMBER, NO_NUMBERS, RED, Finding, unfamiliar, verdict_of
+from pipelines.lights import AMBER, NO_NUMBERS, RED, Finding, told, unfamiliar, verdict_of
 
 LEAST_DISTRICT_SHARE = 0.01
 """A district with less of the body than this is not worth a warning."""
@@ -74,7 +74,7 @@ def measurements(made: Made, calibration: Calibration) -> dict[str, float]:
         apart = np.abs(made.other[made.body] - inside).mean()
         figures["disagreement_suvbw"] = float(apart)
         figures["disagreement_share"] = float(apart / max(mean, 1e-3))
-    return {name: round(value, 4) for name, value in figures.items() if np.isfinite(value)}
+    return told(figures)
 
 
 def verdict(

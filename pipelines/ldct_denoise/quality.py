@@ -13,7 +13,7 @@ from pipelines.features import Features, series_features
 from pipelines.ldct_denoise.anatomy import Shifts, edges_kept, noise
 from pipelines.ldct_denoise.blocks import Blocks, block_means, blocks
 from pipelines.ldct_denoise.input_distance import FEATURES, KnownInputs, slice_features
-from pipelines.lights import GREEN, NO_NUMBERS, light_of, unfamiliar, verdict_of
+from pipelines.lights import GREEN, NO_NUMBERS, light_of, told, unfamiliar, verdict_of
 
 SAMPLED_SLICES = 32
 """Slices of a series that are looked at closely; the others only by their block means."""
@@ -144,7 +144,7 @@ class QualityMeter:
             "edges_kept": float(series_features([np.array([kept]) for kept in self._edges])[0]),
             **self._shifts.measurements(),
         }
-        return {name: round(value, 4) for name, value in figures.items() if np.isfinite(value)}
+        return told(figures)
 
     def verdict(self) -> tuple[str, tuple[str, ...]]:
         """The light and a sentence for everything that is not green, worst first."""

@@ -25,6 +25,7 @@ from pipelines.lights import (
     RED,
     Finding,
     light_of,
+    told,
     unfamiliar,
     verdict_of,
 )
@@ -201,7 +202,7 @@ class QualityMeter:
             figures[f"{name}_share"] = count / total if total else 0.0
             if count:
                 figures[f"mean_{name}_hu"] = values / count
-        return {name: round(value, 4) for name, value in figures.items() if np.isfinite(value)}
+        return told(figures)
 
     def verdict(self) -> tuple[str, tuple[str, ...]]:
         """The light and a sentence for everything that is not green, worst first."""

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.lights import NO_NUMBERS, light_of, unfamiliar, verdict_of
+from pipelines.lights import NO_NUMBERS, light_of, told, unfamiliar, verdict_of
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,8 @@ def test_the_worst_light_counts_and_its_sentences_come_first() -> None:
     assert verdict_of([("AMBER", "a."), ("AMBER", "b.")]) == ("AMBER", ("a.", "b."))
     found = [("AMBER", "a."), ("RED", "r."), ("AMBER", "b."), NO_NUMBERS]
     assert verdict_of(found) == ("RED", ("r.", NO_NUMBERS[1], "a.", "b."))
+
+
+def test_figures_are_told_to_four_decimals_and_only_where_they_are_numbers() -> None:
+    figures = {"kept": 1.23456, "none": float("nan"), "endless": float("inf")}
+    assert told(figures) == {"kept": 1.2346}
