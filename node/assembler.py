@@ -27,7 +27,7 @@ from node.assembly import (
     decide,
 )
 from node.config import Config
-from node.database import associations, open_database, series
+from node.database import associations, series, unopened_database
 from node.database_wait import log_failure
 from node.jobs import JobLedger
 from node.open_series import OpenSeries, SeriesReader
@@ -265,10 +265,10 @@ class Assembler:
 
 
 def main(config: Config) -> None:
-    """Body of the assembler process, until SIGTERM."""
+    """Body of the assembler process, until SIGTERM; waits for a database that is away."""
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    assembler = Assembler(config, open_database(config.node))
+    assembler = Assembler(config, unopened_database(config.node))  # the service has opened it
     log.info("assembling", extra={"action": "assembler_started", "routes": len(config.routes)})
     pause_s = 0.0
     while not stopping.wait(pause_s):

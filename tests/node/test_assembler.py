@@ -28,7 +28,7 @@ from tests.node.feeding import (
     only_series,
     series_rows,
 )
-from tests.servers import wait_until
+from tests.servers import running, wait_until
 from tests.synthetic import write_ct_series
 
 
@@ -390,4 +390,40 @@ def test_it_works_on_postgresql(tmp_path: Path, postgresql: str) -> None:
     assert [(row.state, row.revision) for row in (first, second)] == [("ROUTED", 1), ("ROUTED", 2)]
     assert len(assembler.ledger.list()) == 2
     assembler.close()
+    engine.dispose()
+
+
+ASSEMBLER = """
+import sys
+from pathlib import Path
+from node.assembler import main
+from node.config_file import load_config
+from node.logs import set_up_logging
+set_up_logging()
+main(load_config(Path(sys.argv[1])))
+"""
+
+
+@pytest.mark.postgresql
+def test_it_waits_for_a_database_that_goes_away_as_it_starts(
+    tmp_path: Path, postgresql: str, postgresql_server: str
+) -> None:
+    """It answered the service a moment before; that it does not now is a line, and no end."""
+    config = make_config(tmp_path, node={"data_dir": str(tmp_path), "database": postgresql})
+    file, log = tmp_path / "node.yaml", tmp_path / "log"
+    file.write_text(config.model_dump_json(include={"node": {"data_dir", "database"}}))
+    engine = open_database(config.node)
+    feed(Spool(tmp_path, engine), write_ct_series(tmp_path / "ct", slices=1))
+    engine.dispose()
+    with psycopg.connect(postgresql_server, autocommit=True) as server:
+        allow = f"ALTER DATABASE {postgresql.rsplit('/', 1)[1]} WITH ALLOW_CONNECTIONS "
+        server.execute(allow + "false")
+        with running([sys.executable, "-c", ASSEMBLER, str(file)], log) as process:
+            wait_until(
+                lambda: process.poll() is not None or "trying again" in log.read_text(), 60, "word"
+            )
+            server.execute(allow + "true")
+            wait_until(lambda: process.poll() is not None or bool(series_rows(engine)), 60, "a row")
+        assert process.returncode == 0
+    assert "Traceback" not in log.read_text()
     engine.dispose()
