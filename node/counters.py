@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from node.database import counters, insert_into
+from node.database_wait import log_failure
+from node.errors import NodeError
+
+log = logging.getLogger(__name__)
 
 Key = tuple[str, str]  # name and label
 
@@ -38,22 +44,33 @@ class CounterBuffer:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._amounts: Counter[Key] = Counter()
+        self._is_said = False
 
     def add(self, name: str, label: str = "", amount: int = 1) -> None:
         """Count something."""
         with self._lock:
             self._amounts[name, label] += amount
 
-    def flush(self, database: Engine) -> None:
-        """Bring what was counted into the database; kept for the next time when that fails."""
+    def flush(self, database: Callable[[], Engine]) -> None:
+        """Bring what was counted into the database; what fails is kept for the next time.
+
+        That it fails is said once, until it has succeeded again.
+
+        Args:
+            database: gives it; may open it.
+        """
         with self._lock:
             amounts, self._amounts = self._amounts, Counter()
         if not amounts:
             return
         try:
-            with database.begin() as connection:
+            with database().begin() as connection:
                 add_counts(connection, amounts)
-        except sa.exc.SQLAlchemyError:
+        except (SQLAlchemyError, NodeError) as error:
             with self._lock:
                 self._amounts.update(amounts)
-            raise
+            if not self._is_said:
+                log_failure(log, "totals wait for the database", "counters_failed", error)
+            self._is_said = True
+        else:
+            self._is_said = False

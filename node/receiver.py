@@ -18,12 +18,10 @@ import threading
 import time
 
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from node.config import Config, TLSSettings
 from node.counters import CounterBuffer
 from node.database import open_database
-from node.errors import NodeError
 from node.receiving.association import ARTIM_S, Association, Surroundings
 from node.spooling.incoming import Incoming
 
@@ -48,7 +46,6 @@ class Receiver:
         self._tls = tls_context(config.node.tls) if config.node.tls else None
         self._database: Engine | None = None
         self._opening = threading.Lock()
-        self._without_database = False
         self._counters = CounterBuffer()
         incoming = Incoming(config.node.data_dir, config.node.min_free_bytes)
         self._surroundings = Surroundings(config, incoming, self._counters, self.database)
@@ -77,9 +74,9 @@ class Receiver:
             )
         threading.Thread(target=self._accept, daemon=True, name="accept").start()
         while not self._stopping.wait(FLUSH_S):
-            self._flush()
+            self._counters.flush(self.database)
         self._drain()
-        self._flush()
+        self._counters.flush(self.database)
 
     def stop(self) -> None:
         """Ask `run` to end; safe in a signal handler."""
@@ -147,18 +144,6 @@ class Receiver:
             except OSError:
                 continue  # it ended by itself meanwhile
             thread.join(1.0)
-
-    def _flush(self) -> None:
-        """Write the totals; a database that is away is said once, not every time."""
-        try:
-            self._counters.flush(self.database())
-        except (SQLAlchemyError, NodeError) as error:
-            if not self._without_database:
-                facts = {"action": "counters_failed", "error": type(error).__name__}
-                log.warning("totals wait for the database", extra=facts)
-            self._without_database = True
-        else:
-            self._without_database = False
 
 
 def tls_context(settings: TLSSettings) -> ssl.SSLContext:

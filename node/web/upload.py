@@ -9,12 +9,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from dicom_profiles.storage import ACCEPTED_TRANSFER_SYNTAXES, STORAGE_CLASSES
 from node.config import Config
 from node.counters import CounterBuffer
-from node.database_wait import log_failure
 from node.spool import InstanceMismatch, ReceivedFacts, Spool, SpoolFull, UnreadableDataset
 from node.spooling.file_meta import FileMeta, read_file_meta
 from node.spooling.incoming import IncomingFile
@@ -162,10 +159,7 @@ class Upload:
         ):
             if amount:
                 self._counts.add("stow_instances", label, amount)
-        try:
-            self._counts.flush(self._spool.database)
-        except SQLAlchemyError as error:
-            log_failure(log, "Totals wait for the database", "counters_failed", error)
+        self._counts.flush(lambda: self._spool.database)
 
     def _start(self, event: PartStart) -> None:
         self._head.clear()

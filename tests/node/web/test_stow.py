@@ -80,19 +80,23 @@ def test_a_series_is_durable_before_the_answer(
     assert world.spool.last_release(sent[0].SeriesInstanceUID) is not None
 
 
-def test_without_the_database_it_stores_all_the_same(tmp_path: Path) -> None:
+def test_without_the_database_it_stores_all_the_same(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     config = make_config(tmp_path)
     obstacle = tmp_path / SQLITE
     obstacle.mkdir()  # SQLite cannot open it
     sent = [write_ct_dataset() for _ in range(3)]
-    first, second = multipart(map(part10, sent[:2])), multipart([part10(sent[2])])
     with serving(config, unopened_database(config.node)) as client:
-        answer = post(client, first)
-        assert answer.status_code == 200
-        assert uids_of(answer, "00081199") == [ds.SOPInstanceUID for ds in sent[:2]]
+        for ds in sent[:2]:
+            answer = post(client, multipart([part10(ds)]))
+            assert answer.status_code == 200
+            assert uids_of(answer, "00081199") == [ds.SOPInstanceUID]
+        said = [record for record in caplog.records if "totals wait" in record.getMessage()]
+        assert len(said) == 1
         obstacle.rmdir()
         database = open_database(config.node)
-        assert post(client, second).status_code == 200
+        assert post(client, multipart([part10(sent[2])])).status_code == 200
     spool = Spool(tmp_path, database)
     spool.admit_incoming()
     for ds in sent:
