@@ -7,7 +7,7 @@ changed; what is wrong becomes a finding, and the job is held.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -78,7 +78,7 @@ class _Seen:
 
 @dataclass(frozen=True, eq=False)
 class _Context:
-    """What objects are compared with, and what was seen so far."""
+    """What objects are compared with."""
 
     sources: Sources
     headers: tuple[Dataset, ...]
@@ -87,7 +87,6 @@ class _Context:
     other_sources: frozenset[str]
     study_values: dict[int, str]
     latest_date: str
-    seen: list[_Seen] = field(default_factory=list)
     good: set[Hashable] = field(default_factory=set)
     texts: dict[tuple[int, bytes], str] = field(default_factory=dict)
 
@@ -123,43 +122,65 @@ class _Context:
         return self.texts[key]
 
 
-def check_derived(
-    sources: Sources, paths: Path | Iterable[Path], for_dispatch: bool = False
-) -> list[Finding]:
-    """Check derived objects against their sources, one after the other.
+class Check:
+    """Checks derived objects one after the other, then as a whole.
 
     Args:
         sources: what was read, by input key; the first gave the grid.
-        paths: a folder of derived files, or the files.
         for_dispatch: also refuse what must not leave the node (made without the gate).
+    """
+
+    def __init__(self, sources: Sources, for_dispatch: bool = False) -> None:
+        self._context = _Context.of(sources, for_dispatch)
+        self._seen: dict[Path, _Seen] = {}
+        self._findings: dict[Path, list[Finding]] = {}
+
+    def look(self, path: Path) -> None:
+        """Check one object; what an earlier look at that path found does not count any more."""
+        self._seen.pop(path, None)
+        try:
+            found = DerivedObject.read(path)
+            seen = _Seen.of(found, self._context)
+            sentences = list(_faults(found, seen, self._context))
+            self._seen[path] = seen
+        except UNREADABLE as error:
+            sentences = [f"It cannot be read ({type(error).__name__})."]
+        self._findings[path] = [Finding(path, sentence) for sentence in sentences]
+
+    def conclude(self, paths: Iterable[Path]) -> list[Finding]:
+        """What is wrong with these objects, each of which was looked at, and with them as a whole.
+
+        Returns:
+            Empty when the objects may leave.
+        """
+        files = list(paths)
+        seen = [self._seen[path] for path in files if path in self._seen]
+        folder = files[0].parent if files else Path()
+        return [
+            *(finding for path in files for finding in self._findings[path]),
+            *(Finding(folder, sentence) for sentence in _series_faults(seen, self._context)),
+            *_unknown_references(seen, self._context),
+        ]
+
+
+def check_derived(
+    sources: Sources, paths: Path | Iterable[Path], for_dispatch: bool = False
+) -> list[Finding]:
+    """Check derived objects against their sources.
+
+    Args:
+        sources: as for `Check`.
+        paths: a folder of derived files, or the files.
+        for_dispatch: as for `Check`.
 
     Returns:
         What is wrong; empty when the objects may leave.
     """
     files = sorted(paths.glob("*.dcm")) if isinstance(paths, Path) else list(paths)
-    context = _Context.of(sources, for_dispatch)
-    findings: list[Finding] = []
-    for path, found in zip(files, map(_read, files), strict=True):
-        try:
-            if isinstance(found, Exception):
-                raise found
-            seen = _Seen.of(found, context)
-            findings.extend(Finding(path, sentence) for sentence in _faults(found, seen, context))
-            context.seen.append(seen)
-        except UNREADABLE as error:
-            findings.append(Finding(path, f"It cannot be read ({type(error).__name__})."))
-    folder = paths if isinstance(paths, Path) else (files[0].parent if files else Path())
-    findings.extend(Finding(folder, sentence) for sentence in _series_faults(context))
-    findings.extend(_unknown_references(context))
-    return findings
-
-
-def _read(path: Path) -> DerivedObject | Exception:
-    """An object, or why it cannot be read: one bad file does not keep the others from the check."""
-    try:
-        return DerivedObject.read(path)
-    except UNREADABLE as error:
-        return error
+    check = Check(sources, for_dispatch)
+    for path in files:
+        check.look(path)
+    return check.conclude(files)
 
 
 def _faults(found: DerivedObject, seen: _Seen, context: _Context) -> Iterator[str]:
@@ -297,32 +318,30 @@ def _provenance(ds: Dataset, context: _Context) -> Iterator[str]:
         yield "The provenance record should be there and match its digest."
 
 
-def _series_faults(context: _Context) -> Iterator[str]:
+def _series_faults(seen: Collection[_Seen], context: _Context) -> Iterator[str]:
     """What only shows when all objects have been looked at."""
-    images = [seen for seen in context.seen if seen.is_image]
+    images = [one for one in seen if one.is_image]
     wanted = len(context.headers)
     if len(images) != wanted:
         yield f"There should be {wanted} images like in the source, got {len(images)}."
-    elif {seen.source_index for seen in images} != set(range(wanted)):
+    elif {one.source_index for one in images} != set(range(wanted)):
         yield "Every source image should have exactly one derived image."
-    if len({seen.series_instance_uid for seen in images}) > 1:
+    if len({one.series_instance_uid for one in images}) > 1:
         yield "The images should form one series."
-    if len({seen.sop_instance_uid for seen in context.seen}) != len(context.seen):
+    if len({one.sop_instance_uid for one in seen}) != len(seen):
         yield "Every object should have a SOP Instance UID of its own."
 
 
-def _unknown_references(context: _Context) -> Iterator[Finding]:
+def _unknown_references(seen: Collection[_Seen], context: _Context) -> Iterator[Finding]:
     """Every referenced instance is a source image or one of these objects."""
     known = (
-        context.source_index.keys()
-        | context.other_sources
-        | {seen.sop_instance_uid for seen in context.seen}
+        context.source_index.keys() | context.other_sources | {one.sop_instance_uid for one in seen}
     )
-    for seen in context.seen:
-        unknown = sum(uid not in known for uid in seen.referenced)
+    for one in seen:
+        unknown = sum(uid not in known for uid in one.referenced)
         if unknown:
             yield Finding(
-                seen.path,
+                one.path,
                 f"{unknown} referenced instance(s) are neither in the source nor among these "
                 "objects.",
             )

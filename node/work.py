@@ -17,6 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from node.check_beside import CheckBeside
 from node.config import Config
 from node.database import instances
 from node.delivery import Delivery
@@ -92,6 +93,7 @@ class JobWork:
         database: the node's tables.
         pipelines: the warm networks.
         alive: false when other workers have taken our jobs over.
+        beside: checks what is written, meanwhile.
     """
 
     def __init__(
@@ -100,6 +102,7 @@ class JobWork:
         database: Engine,
         pipelines: WarmPipelines,
         alive: Callable[[], bool],
+        beside: CheckBeside,
     ) -> None:
         self.config = config
         self.database = database
@@ -107,6 +110,7 @@ class JobWork:
         self.delivery = Delivery(config, database)
         self._pipelines = pipelines
         self._alive = alive
+        self._beside = beside
         self._folders: dict[str, JobFolder] = {}
         self._folders_lock = threading.Lock()  # destinations are served by many threads
         self._steps: Mapping[str, Callable[[Work, Job, Watch], dict[str, Any]]] = {
@@ -249,18 +253,22 @@ class JobWork:
         return {}
 
     def _translate(self, work: Work, job: Job, watch: Watch) -> dict[str, Any]:
+        folder = self.folder(job.id)
         with self._pipelines.use(job.pipeline) as pipeline:
             watch.ask()
-            record = translate_step(self.folder(job.id), pipeline, watch.progress)
+            self._beside.open(folder)
+            record = translate_step(folder, pipeline, watch.progress)
         return {"qc": record}
 
     def _write(self, work: Work, job: Job, watch: Watch) -> dict[str, Any]:
-        written = write_step(self.folder(job.id))
+        folder = self.folder(job.id)
+        self._beside.watch(folder)
+        written = write_step(folder)
         return {"derived_series": [one.series_instance_uid for one in written]}
 
     def _check(self, work: Work, job: Job, watch: Watch) -> dict[str, Any]:
         folder = self.folder(job.id)
-        findings = [] if folder.is_checked else check_step(folder)
+        findings = [] if folder.is_checked else check_step(folder, self._beside.findings)
         if findings:
             folder.discard_written()
             raise Ended(

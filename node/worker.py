@@ -16,6 +16,7 @@ from dbos import DBOS, DBOSConfig
 from sqlalchemy.engine import Engine
 
 from dicom_profiles.iod import load_tables
+from node.check_beside import CheckBeside
 from node.config import Config
 from node.database import impatient, open_database
 from node.database_wait import log_failure
@@ -65,7 +66,8 @@ class Worker:
         self.ledger = JobLedger(database)
         self.executor = Executor(database, config.node.data_dir)
         self.pipelines = WarmPipelines(loader)
-        work = JobWork(config, database, self.pipelines, self.executor.is_registered)
+        self.beside = CheckBeside()
+        work = JobWork(config, database, self.pipelines, self.executor.is_registered, self.beside)
         DBOS(config=dbos_config(config, self.executor.id))
         self.workflows = JobWorkflows(work, config.jobs.concurrency)
         self.heartbeat = Heartbeat(
@@ -95,6 +97,7 @@ class Worker:
         if self._stopping.is_set():
             return  # nobody knows of this worker yet
         load_tables()
+        self.beside.start()
         self.executor.register()
         DBOS.launch()
         register_queues(self.config.jobs.concurrency)
@@ -129,6 +132,7 @@ class Worker:
         self.retention.stop()
         self.heartbeat.stop()
         DBOS.destroy(workflow_completion_timeout_sec=FINISH_S)
+        self.beside.stop()
         self.executor.remove(self.executor.id)  # what is unfinished is anybody's now
         log.info("the worker has ended", extra={"action": "worker_ended"})
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from dicom_profiles.check import check_derived
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+from dicom_profiles.check import Finding, check_derived
 from node.steps.folder import JobFolder, StepError
 
+Ahead: TypeAlias = Callable[[JobFolder, list[Path]], list[Finding] | None]
+"""(job, its objects) to what was found already; None when nobody looked at them."""
 
-def check_step(job: JobFolder) -> list[str]:
+
+def check_step(job: JobFolder, ahead: Ahead = lambda _job, _paths: None) -> list[str]:
     """Check every derived object against its source.
+
+    Args:
+        job: the job's folder.
+        ahead: who may have looked at them while they were written.
 
     Returns:
         A sentence for each finding; empty when all may leave.
@@ -17,5 +28,7 @@ def check_step(job: JobFolder) -> list[str]:
         raise StepError("The check needs derived objects, this job has none.")
     paths = [path for series in written for path in series.paths]
     # Offline and ungated, objects stay in the researcher's folder; the node's own have to leave.
-    findings = check_derived(job.sources, paths, for_dispatch=not job.input.ungated)
+    findings = ahead(job, paths)
+    if findings is None:
+        findings = check_derived(job.sources, paths, for_dispatch=not job.input.ungated)
     return [f"{finding.path.name}: {finding.sentence}" for finding in findings]

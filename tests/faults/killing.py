@@ -148,7 +148,7 @@ def running(
     """
     forks = multiprocessing.get_context("forkserver")
     forks.set_forkserver_preload(["tests.faults.warm"])
-    process = forks.Process(target=_body, args=(role, config, trace, last), daemon=True)
+    process = forks.Process(target=_body, args=(role, config, trace, last))
     process.start()
     try:
         yield process
