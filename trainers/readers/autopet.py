@@ -18,9 +18,10 @@ import numpy as np
 import pydicom
 
 from dicom_profiles.errors import ProfileError
+from dicom_profiles.reading import read_series
+from dicom_profiles.suv import read_suv_series
 from dicom_profiles.volume import Volume
 from trainers.readers.ct_pet import CtPetPair, read_volume
-from trainers.readers.suv import read_ct, read_suv
 
 log = logging.getLogger(__name__)
 
@@ -55,9 +56,9 @@ def _dicom_study(study: Path, name: str) -> Iterator[CtPetPair]:
         log.warning("%s has no CT with a PET and is left out", name)
         return
     try:
-        suv = read_suv(found["PT"])
+        suv = read_suv_series(found["PT"])
         lesions = _lesions(found["SEG"], suv) if "SEG" in found else None
-        yield CtPetPair(name, read_ct(found["CT"]), suv, lesions)
+        yield CtPetPair(name, read_series(found["CT"]), suv, lesions)
     except ProfileError as error:
         log.warning("%s is left out: %s", name, error)
 
