@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pipelines.cesm_vce.generators import Autoencoder, ResidualGenerator, UNetGenerator
 from pipelines.cesm_vce.network import GENERATORS, FoldedUNet, build
 
 
@@ -27,15 +26,6 @@ def test_the_shipped_network_starts_with_plain_tissue() -> None:
     with torch.inference_mode():
         made = FoldedUNet()(torch.rand(1, 1, 64, 64))
     torch.testing.assert_close(made, torch.full_like(made, 0.2405), atol=0.05, rtol=0)
-
-
-def test_each_network_is_that_of_its_paper() -> None:
-    stages = [stage.first.out_channels for stage in Autoencoder().down]  # type: ignore[union-attr]
-    assert stages == [24, 48, 96, 192]
-    halvings = UNetGenerator().down
-    assert len(halvings) == 8
-    blocks = [m for m in ResidualGenerator().modules() if type(m).__name__ == "_Residual"]
-    assert len(blocks) == 9
 
 
 def test_the_sigmoid_stands_apart() -> None:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pipelines.card import read_card
-from tests.trainers.phantom_series import phantom_series, write_nifti
+from tests.trainers.phantom_series import phantom_series
 from trainers.evaluation.denoisers import unchanged
 from trainers.evaluation.ldct_denoise import row_to_json
 from trainers.evaluation.ldct_denoise_figures import noise_power_curves, panel
@@ -24,9 +24,6 @@ from trainers.evaluation.ldct_denoise_report import (
     update_report,
 )
 from trainers.evaluation.low_dose_table import table
-from trainers.evaluation.training_record import RecordError, sha256, training_record
-from trainers.ldct_denoise import Players, Settings, read_stacks
-from trainers.training.run import Run
 
 
 @pytest.fixture(scope="module")
@@ -89,22 +86,3 @@ def test_pictures_are_written(results: dict[str, Any], tmp_path: Path) -> None:
     noise_power_curves(results["phantom"], tmp_path / "curves.png")
     for name in ("panel.png", "curves.png"):
         assert np.asarray(Image.open(tmp_path / name)).std() > 1
-
-
-def test_the_record_is_made_from_the_runs_files(tmp_path: Path) -> None:
-    sources = []
-    for name in ("A_CT", "B_CT"):
-        write_nifti(phantom_series(3, name=name), tmp_path)
-        sources.append(f"x=2@{tmp_path / name}.nii.gz")
-    settings = Settings(steps=5, device="cpu")
-    with Run(settings, tmp_path / "run") as run:
-        read_stacks(sources, settings, tmp_path / "run" / "bank")
-        run.save(Players.of(run, settings).denoiser.weights())
-    record = training_record(tmp_path / "run", sources[:1], sources[1:])
-    assert record["weights_sha256"] == sha256(tmp_path / "run" / "weights.safetensors")
-    assert record["settings"]["steps"] == 5
-    assert [part["patient"] for part in record["data"]["training"]] == ["A"]
-    assert record["data"]["validation"][0]["slices"] == 3
-    assert str(tmp_path) not in str(record), "names, never paths"
-    with pytest.raises(RecordError, match="one side"):
-        training_record(tmp_path / "run", sources, sources[1:])

@@ -9,7 +9,7 @@ import pytest
 from node.__main__ import main
 from pipelines import catalog
 
-PAGE = Path(__file__).parents[2] / "docs" / "model_cards.md"
+PAGE = Path(__file__).parents[3] / "docs" / "model_cards.md"
 
 
 def test_the_list_names_every_model(capsys: pytest.CaptureFixture[str]) -> None:
