@@ -10,7 +10,7 @@ The files:
     sts.py, chaos.py         sarcomas (T1 and CT) and CHAOS (phases, T2, CT) as they are published
     ct_pet.py                what a reader of CT and PET gives, and how a pair comes onto cubes
     sts_pet.py, autopet.py   sarcomas (CT and PET) and FDG-PET-CT-Lesions as they are published
-    cdd_cesm.py              CDD-CESM as TCIA publishes it; pairs of low-energy and recombined images
+    cdd_cesm.py              CDD-CESM as TCIA publishes it; pairs of mammograms with contrast medium
     data_set.py              series of a gathered data set, for every trainer
     gathered_mammograms.py   pairs of low-energy and recombined mammograms of a gathered data set
 """
