@@ -17,7 +17,7 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 
 from dicom_profiles.errors import UnreadableInstance
-from dicom_profiles.storage import can_decode, why_not_decodable
+from dicom_profiles.storage import can_decode, decoder_of, why_not_decodable
 
 PADDING_HU = -1024.0
 """What a padded pixel reads as: padding is no measurement, and air harms nobody."""
@@ -126,7 +126,8 @@ def _pixel_array(ds: Dataset, path: Path) -> npt.NDArray[np.integer]:
         raise UnreadableInstance(f"{path.name} should hold an image, but it has no pixel data.")
     if not can_decode(syntax):
         raise UnreadableInstance(f"{path.name}: {why_not_decodable(syntax)}")
-    ds.pixel_array_options(correct_unused_bits=False)  # padding may lie there
+    # padding may lie in unused bits
+    ds.pixel_array_options(correct_unused_bits=False, decoding_plugin=decoder_of(syntax))
     try:
         pixels = ds.pixel_array
     except (ValueError, RuntimeError, AttributeError, NotImplementedError, TypeError) as e:

@@ -20,6 +20,7 @@ from dicom_profiles.storage import MULTI_FRAME_CLASSES
 from dicom_profiles.volume import Volume
 
 ONE_VALUE = (
+    "PatientID",
     "SeriesInstanceUID",
     "StudyInstanceUID",
     "FrameOfReferenceUID",
@@ -201,7 +202,7 @@ def _refuse_unfit(instances: tuple[SourceInstance, ...]) -> None:
 
 
 def _refuse_mixture(headers: list[Dataset], keyword: str) -> None:
-    found = {str(header.get(keyword, "")) for header in headers}
+    found = {str(header.get(keyword, "")).strip() for header in headers}
     if len(found) > 1:
         raise SeriesError(
             f"All instances of a series need one {keyword}, got {len(found)} different "

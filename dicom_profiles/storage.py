@@ -53,37 +53,42 @@ class TransferSyntax:
 
     Attributes:
         uid: Transfer Syntax UID.
-        encapsulated: the pixel data are compressed.
-        decodable: the pixels can be decoded here.
+        decoder: pydicom's plug-in that decodes it, "" where pixels are not compressed or no
+            decoder is here.
         lossy: Lossy Image Compression Method (PS3.3 C.7.6.1.1.5.1) where writing pixels
             in it may have lost something, else "".
     """
 
     uid: UID
-    encapsulated: bool = False
-    decodable: bool = True
+    decoder: str = ""
     lossy: str = ""
 
+    @property
+    def decodable(self) -> bool:
+        """Whether the pixels can be decoded here."""
+        return bool(self.decoder) or not self.uid.is_encapsulated
 
-# Wanted first. JPEG Lossless and 8-bit JPEG need GDCM; 12-bit JPEG Extended has no
-# decoder under a permissive licence, so it is stored and its pixels stay closed.
+
+# Wanted first. One decoder each: pydicom would try all, and GDCM ends the whole process at many
+# damaged pixels (JPEG 2000: one in four). It is left where nothing else decodes. 12-bit JPEG
+# Extended has no decoder under a permissive licence, so it is stored and its pixels stay closed.
 TRANSFER_SYNTAXES: tuple[TransferSyntax, ...] = (
     TransferSyntax(uid.ExplicitVRLittleEndian),
     TransferSyntax(uid.ImplicitVRLittleEndian),
     TransferSyntax(uid.DeflatedExplicitVRLittleEndian),
     TransferSyntax(uid.ExplicitVRBigEndian),
-    TransferSyntax(uid.JPEGLSLossless, True),
-    TransferSyntax(uid.JPEG2000Lossless, True),
-    TransferSyntax(uid.HTJ2KLossless, True),
-    TransferSyntax(uid.HTJ2KLosslessRPCL, True),
-    TransferSyntax(uid.JPEGLosslessSV1, True),
-    TransferSyntax(uid.JPEGLossless, True),
-    TransferSyntax(uid.RLELossless, True),
-    TransferSyntax(uid.JPEGLSNearLossless, True, lossy="ISO_14495_1"),
-    TransferSyntax(uid.JPEG2000, True, lossy="ISO_15444_1"),
-    TransferSyntax(uid.HTJ2K, True, lossy="ISO_15444_15"),
-    TransferSyntax(uid.JPEGBaseline8Bit, True, lossy="ISO_10918_1"),
-    TransferSyntax(uid.JPEGExtended12Bit, True, decodable=False, lossy="ISO_10918_1"),
+    TransferSyntax(uid.JPEGLSLossless, "pyjpegls"),
+    TransferSyntax(uid.JPEG2000Lossless, "pylibjpeg"),
+    TransferSyntax(uid.HTJ2KLossless, "pylibjpeg"),
+    TransferSyntax(uid.HTJ2KLosslessRPCL, "pylibjpeg"),
+    TransferSyntax(uid.JPEGLosslessSV1, "gdcm"),
+    TransferSyntax(uid.JPEGLossless, "gdcm"),
+    TransferSyntax(uid.RLELossless, "pydicom"),
+    TransferSyntax(uid.JPEGLSNearLossless, "pyjpegls", lossy="ISO_14495_1"),
+    TransferSyntax(uid.JPEG2000, "pylibjpeg", lossy="ISO_15444_1"),
+    TransferSyntax(uid.HTJ2K, "pylibjpeg", lossy="ISO_15444_15"),
+    TransferSyntax(uid.JPEGBaseline8Bit, "pillow", lossy="ISO_10918_1"),
+    TransferSyntax(uid.JPEGExtended12Bit, lossy="ISO_10918_1"),
 )
 
 ACCEPTED_TRANSFER_SYNTAXES: tuple[UID, ...] = tuple(row.uid for row in TRANSFER_SYNTAXES)
@@ -96,6 +101,12 @@ def can_decode(transfer_syntax: str) -> bool:
     """Whether pixels in this transfer syntax can be decoded here."""
     row = _BY_UID.get(UID(transfer_syntax))
     return row is not None and row.decodable
+
+
+def decoder_of(transfer_syntax: str) -> str:
+    """The plug-in of pydicom that decodes pixels in this transfer syntax, "" where it needs none."""
+    row = _BY_UID.get(UID(transfer_syntax))
+    return row.decoder if row is not None else ""
 
 
 def is_lossy(transfer_syntax: str) -> bool:

@@ -197,6 +197,8 @@ def _filled(
 def reasons_against(first: Member, other: Member) -> list[str]:
     """What speaks against two stacks being inputs of one job, one sentence each."""
     reasons = same_grid(first.source, other.source)
+    if _patients(first) != _patients(other):
+        reasons.insert(0, "They are of different patients (Patient ID).")
     apart = _apart(first, other)
     if apart is not None and apart > BREATH_HOLD_S:
         reasons.append(
@@ -204,6 +206,10 @@ def reasons_against(first: Member, other: Member) -> list[str]:
             f"({BREATH_HOLD_S:g} s)."
         )
     return reasons
+
+
+def _patients(member: Member) -> set[str]:
+    return {str(header.get("PatientID", "")).strip() for header in member.source.headers}
 
 
 def _apart(first: Member, other: Member) -> float | None:

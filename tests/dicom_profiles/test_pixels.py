@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.encaps import encapsulate
+from pydicom.encaps import encapsulate, get_frame
 from pydicom.uid import (
     MPEG4HP41,
     DeflatedExplicitVRLittleEndian,
@@ -20,7 +20,12 @@ from pydicom.uid import (
 
 from dicom_profiles.errors import UnreadableInstance
 from dicom_profiles.pixels import PADDING_HU, decode
-from tests.synthetic import outside_field_of_view, write_ct_dataset, write_ct_series
+from tests.synthetic import (
+    compress,
+    outside_field_of_view,
+    write_ct_dataset,
+    write_ct_series,
+)
 
 
 def saved(ds: Dataset, folder: Path) -> Path:
@@ -151,6 +156,19 @@ def test_damaged_pixels_give_a_sentence(tmp_path: Path, fault: object) -> None:
     fault(ds)
     with pytest.raises(UnreadableInstance, match=r"slice\.dcm"):
         decode(saved(ds, tmp_path))
+
+
+@pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGLSLossless, RLELossless])
+def test_a_damaged_compressed_slice_is_a_sentence_and_not_the_end_of_the_process(
+    tmp_path: Path, syntax: str
+) -> None:
+    ds = write_ct_dataset()
+    compress(ds, syntax)
+    frame = get_frame(ds.PixelData, 0, number_of_frames=1)
+    for kept in (4, 40, 200):  # of the head; what follows is another stream's
+        ds.PixelData = encapsulate([frame[:kept] + b"\xff" * 200])
+        with pytest.raises(UnreadableInstance, match="decoding failed"):
+            decode(saved(ds, tmp_path))
 
 
 def test_every_real_lossless_syntax_gives_the_same_ct(shared_data: Path) -> None:

@@ -61,6 +61,7 @@ def test_pixel_facts_are_decoded_when_they_are_not_known(tmp_path: Path) -> None
 
 REFUSALS: dict[str, dict[str, object]] = {
     "one SeriesInstanceUID": {"SeriesInstanceUID": "1.2.3"},
+    "one PatientID, got 2 different": {"PatientID": "SOMEBODY-ELSE"},
     "one Rows": {"Rows": 32},
     "one Modality": {"Modality": "MR"},
     "multi-frame": {"NumberOfFrames": 2},

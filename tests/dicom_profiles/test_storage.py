@@ -1,6 +1,13 @@
 from __future__ import annotations
 
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, JPEGExtended12Bit, JPEGLosslessSV1
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.uid import (
+    CTImageStorage,
+    ExplicitVRLittleEndian,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+)
 
 from dicom_profiles import storage
 
@@ -18,9 +25,16 @@ def test_every_transfer_syntax_is_one_and_listed_once() -> None:
     assert uids[0] == ExplicitVRLittleEndian
 
 
-def test_encapsulated_is_what_the_standard_says() -> None:
+def test_the_named_decoders_are_installed() -> None:
     for row in storage.TRANSFER_SYNTAXES:
-        assert row.encapsulated == row.uid.is_encapsulated
+        if row.decoder:
+            assert row.decoder in get_decoder(row.uid).available_plugins
+            assert storage.decoder_of(row.uid) == row.decoder
+
+
+def test_the_decoder_that_ends_the_process_is_left_where_no_other_is() -> None:
+    by_gdcm = {row.uid for row in storage.TRANSFER_SYNTAXES if row.decoder == "gdcm"}
+    assert by_gdcm == {JPEGLossless, JPEGLosslessSV1}
 
 
 def test_lossless_jpeg_can_be_decoded_and_12_bit_lossy_cannot() -> None:

@@ -73,6 +73,7 @@ APART: dict[str, tuple[dict[str, Any], str]] = {
     "another breath-hold": ({"AcquisitionTime": "101805"}, "120 s apart"),
     "just another breath-hold": ({"AcquisitionTime": "101636"}, "31 s apart"),
     "another frame": ({"FrameOfReferenceUID": "1.2.3.99"}, "frame of reference"),
+    "another patient": ({"PatientID": "SOMEBODY-ELSE"}, "are of different patients"),
     "other pixels": ({"PixelSpacing": ["1.6", "1.6"]}, "apart"),
 }
 
