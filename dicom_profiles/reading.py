@@ -7,7 +7,7 @@ reported with a sentence; neither stops the others.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -135,16 +135,25 @@ def open_series(paths: Iterable[Path | str]) -> SourceSeries:
         UnreadableInstance: one of the files cannot be read.
         SeriesError, GeometryError: the files are not one regular stack.
     """
-    return SourceSeries.of(_instances(paths))
+    return SourceSeries.of(_instances(paths, {}))
 
 
-def open_source(paths: Iterable[Path | str]) -> Source:
-    """The stack, or the single projection, that these files make; as `open_series`."""
-    return source_of(_instances(paths))
+def open_source(
+    paths: Iterable[Path | str], known: Mapping[Path, SourceInstance] | None = None
+) -> Source:
+    """The stack, or the single projection, that these files make; as `open_series`.
+
+    Args:
+        paths: of the files.
+        known: files whose headers have been read already.
+    """
+    return source_of(_instances(paths, known or {}))
 
 
-def _instances(paths: Iterable[Path | str]) -> list[SourceInstance]:
-    return [SourceInstance(Path(path), read_header(Path(path))) for path in paths]
+def _instances(
+    paths: Iterable[Path | str], known: Mapping[Path, SourceInstance]
+) -> list[SourceInstance]:
+    return [known.get(path) or SourceInstance(path, read_header(path)) for path in map(Path, paths)]
 
 
 def read_series(sources: Sources) -> Volume:

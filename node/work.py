@@ -24,6 +24,7 @@ from node.delivery import Delivery
 from node.dispatch.errors import InstancesLost
 from node.dispatch.ledger import DeliveryStatus
 from node.jobs import Job, JobLedger, JobState, UnknownSource, WrongJobState
+from node.read_ahead import ReadAhead
 from node.reprocessing import reprocess
 from node.retry import decide
 from node.steps.check import check_step
@@ -93,7 +94,10 @@ class JobWork:
         database: the node's tables.
         pipelines: the warm networks.
         alive: false when other workers have taken our jobs over.
-        beside: checks what is written, meanwhile.
+
+    Attributes:
+        ahead: reads headers before there is a job, when its `look` is called.
+        beside: checks objects while they are written, once it is started.
     """
 
     def __init__(
@@ -102,7 +106,6 @@ class JobWork:
         database: Engine,
         pipelines: WarmPipelines,
         alive: Callable[[], bool],
-        beside: CheckBeside,
     ) -> None:
         self.config = config
         self.database = database
@@ -110,7 +113,8 @@ class JobWork:
         self.delivery = Delivery(config, database)
         self._pipelines = pipelines
         self._alive = alive
-        self._beside = beside
+        self.ahead = ReadAhead(config.node.data_dir, database)
+        self.beside = CheckBeside()
         self._folders: dict[str, JobFolder] = {}
         self._folders_lock = threading.Lock()  # destinations are served by many threads
         self._steps: Mapping[str, Callable[[Work, Job, Watch], dict[str, Any]]] = {
@@ -246,8 +250,10 @@ class JobWork:
         folder = self.folder(job.id)
         if folder.is_checked:
             return {}  # an earlier run did all but send it; its sources may be gone
+        folder.known = self.ahead.take()
         folder.prepare(self._input(job))
         verdict = gate_step(folder)
+        folder.known = {}
         if not verdict.accepted:
             raise Ended(JobState.REFUSED, verdict.reason)
         return {}
@@ -256,19 +262,19 @@ class JobWork:
         folder = self.folder(job.id)
         with self._pipelines.use(job.pipeline) as pipeline:
             watch.ask()
-            self._beside.open(folder)
+            self.beside.open(folder)
             record = translate_step(folder, pipeline, watch.progress)
         return {"qc": record}
 
     def _write(self, work: Work, job: Job, watch: Watch) -> dict[str, Any]:
         folder = self.folder(job.id)
-        self._beside.watch(folder)
+        self.beside.watch(folder)
         written = write_step(folder)
         return {"derived_series": [one.series_instance_uid for one in written]}
 
     def _check(self, work: Work, job: Job, watch: Watch) -> dict[str, Any]:
         folder = self.folder(job.id)
-        findings = [] if folder.is_checked else check_step(folder, self._beside.findings)
+        findings = [] if folder.is_checked else check_step(folder, self.beside.findings)
         if findings:
             folder.discard_written()
             raise Ended(

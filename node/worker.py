@@ -16,7 +16,6 @@ from dbos import DBOS, DBOSConfig
 from sqlalchemy.engine import Engine
 
 from dicom_profiles.iod import load_tables
-from node.check_beside import CheckBeside
 from node.config import Config
 from node.database import impatient, open_database
 from node.database_wait import log_failure
@@ -66,10 +65,9 @@ class Worker:
         self.ledger = JobLedger(database)
         self.executor = Executor(database, config.node.data_dir)
         self.pipelines = WarmPipelines(loader)
-        self.beside = CheckBeside()
-        work = JobWork(config, database, self.pipelines, self.executor.is_registered, self.beside)
+        self._work = JobWork(config, database, self.pipelines, self.executor.is_registered)
         DBOS(config=dbos_config(config, self.executor.id))
-        self.workflows = JobWorkflows(work, config.jobs.concurrency)
+        self.workflows = JobWorkflows(self._work, config.jobs.concurrency)
         self.heartbeat = Heartbeat(
             self.executor,
             config.jobs,
@@ -97,7 +95,7 @@ class Worker:
         if self._stopping.is_set():
             return  # nobody knows of this worker yet
         load_tables()
-        self.beside.start()
+        self._work.beside.start()
         self.executor.register()
         DBOS.launch()
         register_queues(self.config.jobs.concurrency)
@@ -122,9 +120,12 @@ class Worker:
     def _look(self, thoroughly: bool) -> None:
         """Begin the job whose turn it is: the row said that it waits, then DBOS, then the row."""
         if self.workflows.has_room():
-            for job in self.ledger.waiting(limit=1):
+            waiting = self.ledger.waiting(limit=1)
+            for job in waiting:
                 self.workflows.begin_job(job)
                 self.ledger.mark_begun(job)
+            if not waiting:
+                self._work.ahead.look()
         if thoroughly:
             reconcile(self.ledger)
 
@@ -132,7 +133,7 @@ class Worker:
         self.retention.stop()
         self.heartbeat.stop()
         DBOS.destroy(workflow_completion_timeout_sec=FINISH_S)
-        self.beside.stop()
+        self._work.beside.stop()
         self.executor.remove(self.executor.id)  # what is unfinished is anybody's now
         log.info("the worker has ended", extra={"action": "worker_ended"})
 

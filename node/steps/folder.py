@@ -22,6 +22,7 @@ from typing import Any
 from dicom_profiles.part10 import PART_SUFFIX, write_durable
 from dicom_profiles.reading import open_source
 from dicom_profiles.ready import ReadySlice
+from dicom_profiles.series import SourceInstance
 from dicom_profiles.source import Source
 from node.errors import NodeError
 
@@ -102,11 +103,13 @@ class JobFolder:
         path: of the folder.
         ready: what of its derived images is ready.
         data_dir: below which relative paths of sources lie.
+        known: source files whose headers have been read already.
     """
 
     path: Path
     ready: Mapping[int, ReadySlice] = field(default_factory=dict)
     data_dir: Path = Path()
+    known: Mapping[Path, SourceInstance] = field(default_factory=dict)
 
     def prepare(self, job_input: JobInput) -> None:
         """Make the folder and write `input.json`, unless it is there."""
@@ -123,7 +126,7 @@ class JobFolder:
     def sources(self) -> dict[str, Source]:
         """The sources by input key, opened once (headers only); the first gives the grid."""
         return {
-            key: open_source([self.data_dir / path for path in paths])
+            key: open_source([self.data_dir / path for path in paths], self.known)
             for key, paths in self.input.sources.items()
         }
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from pynetdicom import evt
 
-from node.check_beside import CheckBeside
 from node.database import instances, open_database
 from node.jobs import Job, JobState
 from node.steps.folder import JobFolder
@@ -46,7 +45,7 @@ def smoothing(_name: str) -> Pipeline:
 def work_of(
     node: JobNode, load: Callable[[str], Pipeline] = smoothing, alive: bool = True
 ) -> JobWork:
-    return JobWork(node.config, node.database, WarmPipelines(load), lambda: alive, CheckBeside())
+    return JobWork(node.config, node.database, WarmPipelines(load), lambda: alive)
 
 
 def do(work: JobWork, job: Job, *steps: str, attempt: int = 1) -> list[Outcome]:
@@ -319,7 +318,7 @@ def test_unconfirmed_by_one_destination_while_another_waits(node: JobNode) -> No
     down = peer.model_copy(update={"name": "archive", "port": free_port()})
     config = node.config.model_copy(update={"peers": (peer, down)})
     pipelines = WarmPipelines(smoothing)
-    work = JobWork(config, node.database, pipelines, lambda: True, CheckBeside())
+    work = JobWork(config, node.database, pipelines, lambda: True)
     job = node.make_job(4, destinations=["pacs", "archive"])
     do(work, job, *MAKING, "dispatch")
     assert work.attempt("dispatch", Work(job.id, 0, 1, "archive")).wait_s is not None
@@ -344,7 +343,7 @@ def test_a_check_that_ends_late_takes_nothing_back(node: JobNode) -> None:
 
     job = node.make_job(4)
     do(work_of(node), job, "gate", "translate", "write")
-    late = JobWork(node.config, node.database, WarmPipelines(smoothing), meanwhile, CheckBeside())
+    late = JobWork(node.config, node.database, WarmPipelines(smoothing), meanwhile)
     assert do(late, job, "check") == [Outcome(go_on=False)]
     assert node.ledger.require(job.id).state is JobState.SENT
 
