@@ -5,6 +5,7 @@ PS3.3 C.8.2.1 (CT Image), C.7.5.1.1.2 (Pixel Padding).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -13,7 +14,12 @@ import numpy.typing as npt
 from pydicom.dataset import Dataset
 
 from dicom_profiles.errors import DerivedObjectError
-from dicom_profiles.pixels import PaddingFacts, declared_padding, pixel_digest
+from dicom_profiles.pixels import (
+    NOT_A_CT_NUMBER_HU,
+    PaddingFacts,
+    declared_padding,
+    pixel_digest,
+)
 
 LARGEST_SLOPE = 1.0
 """Rounding costs half a slope, and values must come back to within 0.5 HU."""
@@ -79,16 +85,19 @@ def choose_encoding(source: Dataset, lowest_hu: float, highest_hu: float) -> CtE
     Raises:
         DerivedObjectError: no encoding holds the values to within 0.5 HU.
     """
-    slope, intercept = str(source.RescaleSlope), str(source.RescaleIntercept)
+    own = slope, intercept = str(source.RescaleSlope), str(source.RescaleIntercept)
     if not 0 < float(slope) <= LARGEST_SLOPE:
         slope = "1"
     padding = declared_padding(source)
     signed = padding is None or padding[1] <= SIGNED_RANGE[1]
-    low, high = room = _room(SIGNED_RANGE if signed else UNSIGNED_RANGE, padding)
+    in_own, in_other = _rooms(SIGNED_RANGE if signed else UNSIGNED_RANGE, padding)
+    low, high = in_other
     middle = str(-((low + high + 1) // 2))  # as many HU below 0 as above
-    for rescale in ((slope, intercept), ("1", intercept), ("1", middle)):
+    lowest = min(math.floor(lowest_hu), math.floor(NOT_A_CT_NUMBER_HU) - 1)  # fill stays fill
+    fitted = str(lowest - low)
+    for rescale in ((slope, intercept), ("1", intercept), ("1", middle), ("1", fitted)):
         encoding = CtEncoding(*rescale, signed)
-        if encoding.holds(lowest_hu, highest_hu, room):
+        if encoding.holds(lowest_hu, highest_hu, in_own if rescale == own else in_other):
             return encoding
     raise DerivedObjectError(
         "Values should fit 16 bits with 1 HU a step, got "
@@ -96,14 +105,20 @@ def choose_encoding(source: Dataset, lowest_hu: float, highest_hu: float) -> CtE
     )
 
 
-def _room(value_range: Limits, padding: Limits | None) -> Limits:
-    """Where measured values may lie: beyond padding that reaches an end there is nothing."""
+def _rooms(value_range: Limits, padding: Limits | None) -> tuple[Limits, Limits]:
+    """Where measured values may lie: with the source's own rescale, and with another.
+
+    On one side of padding, unless it is in the middle and one value, or the source's rescale says
+    that nothing was measured there.
+    """
+    if padding is None:
+        return value_range, value_range
     low, high = value_range
-    if padding is not None and padding[0] <= low:
-        low = padding[1] + 1
-    if padding is not None and padding[1] >= high:
-        high = padding[0] - 1
-    return low, high
+    sides = (low, padding[0] - 1), (padding[1] + 1, high)
+    wider = max(sides, key=lambda side: side[1] - side[0])
+    if padding[0] <= low or padding[1] >= high:
+        return wider, wider
+    return value_range, value_range if padding[0] == padding[1] else wider
 
 
 def store_slice(
