@@ -59,16 +59,8 @@ def associated(
         DestinationRefuses: the peer rejects us for good.
         ServiceNotOffered: it knows none of the SOP classes.
     """
-    entity = ApplicationEntity(config.node.ae_title)
-    entity.implementation_class_uid = UID(IMPLEMENTATION_CLASS_UID)
-    entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
-    entity.acse_timeout = entity.dimse_timeout = config.jobs.answer_timeout_s
-    entity.connection_timeout = entity.network_timeout = config.jobs.answer_timeout_s
-    for sop_class in sop_classes:
-        entity.add_requested_context(sop_class)
     received = stored.sop_classes if stored else ()
-    for sop_class in received:
-        entity.add_requested_context(sop_class, list(ACCEPTED_TRANSFER_SYNTAXES))
+    entity = _entity(config, sop_classes, received)
     tls = (tls_context(peer.tls), peer.host) if peer.tls else None
     try:
         association = entity.associate(
@@ -89,6 +81,20 @@ def associated(
         association.abort()
         raise
     association.release()
+
+
+def _entity(config: Config, used: Sequence[str], received: Sequence[str]) -> ApplicationEntity:
+    """We, who call: our names, how long we wait, the SOP classes that we use and those we take."""
+    entity = ApplicationEntity(config.node.ae_title)
+    entity.implementation_class_uid = UID(IMPLEMENTATION_CLASS_UID)
+    entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+    entity.acse_timeout = entity.dimse_timeout = config.jobs.answer_timeout_s
+    entity.connection_timeout = entity.network_timeout = config.jobs.answer_timeout_s
+    for sop_class in used:
+        entity.add_requested_context(sop_class)
+    for sop_class in received:
+        entity.add_requested_context(sop_class, list(ACCEPTED_TRANSFER_SYNTAXES))
+    return entity
 
 
 def _why_not(
