@@ -197,13 +197,21 @@ def test_a_pet_lies_over_its_ct(
     assert f"/jobs/{job.id}/projection.png?window=suv7" in page
 
 
+@pytest.mark.parametrize("head_last", [True, False])
 def test_the_whole_body_of_a_pet_has_its_head_above(
-    world: World, make_job: MakeJob, shelf: PictureShelf, client: httpx.Client
+    world: World,
+    make_job: MakeJob,
+    shelf: PictureShelf,
+    client: httpx.Client,
+    head_last: bool,
 ) -> None:
-    job = make_job(slices=5)
-    world.write_pet(job, [0.0, 0.0, 0.0, 3.5, 7.0])  # the head is hot
+    """Picture and line agree which end of the stack is above, also where rows run to the front."""
+    hot_head = [0.0, 0.0, 0.0, 3.5, 7.0]
+    downwards = 1 if head_last else -1  # of a row; the normal, and with it the stack, follows
+    job = make_job(slices=5, ImageOrientationPatient=[1, 0, 0, 0, downwards, 0])
+    world.write_pet(job, hot_head[::downwards])
     stack = shelf.stack(job.id)
-    assert stack.head_last
+    assert stack.head_last is head_last
     drawn = client.get(f"/jobs/{job.id}/projection.png?window=suv7")
     assert drawn.headers["content-type"] == "image/png"
     assert drawn.content == shelf.project(stack, SUV_WINDOWS["suv7"])
