@@ -162,6 +162,16 @@ EMPTY_WHEN_ABSENT = (
 )
 """Type 2 of Patient and General Study: zero length when the source lacks them."""
 
+TRIAL = ("ClinicalTrialSponsorName", "ClinicalTrialProtocolID", "ClinicalTrialSubjectID")
+"""One of these makes a Clinical Trial Subject module (PS3.3 C.7.1.3)."""
+
+EMPTY_IN_A_TRIAL_WHEN_ABSENT = (
+    "ClinicalTrialProtocolName",
+    "ClinicalTrialSiteID",
+    "ClinicalTrialSiteName",
+)
+"""Its type 2 attributes."""
+
 EMPTY_IN_CT_WHEN_ABSENT = (
     "PositionReferenceIndicator",
     "PatientPosition",
@@ -199,7 +209,8 @@ SLICE_TAGS = tags((*PLACE, *ACQUISITION, "InstanceNumber"))
 def empty_elements(source: Dataset) -> Dataset:
     """Type 2 attributes of patient and study, with zero length; Laterality where it may matter."""
     ds = Dataset()
-    for keyword in EMPTY_WHEN_ABSENT:
+    in_trial = any(keyword in source for keyword in TRIAL)
+    for keyword in EMPTY_WHEN_ABSENT + (EMPTY_IN_A_TRIAL_WHEN_ABSENT if in_trial else ()):
         setattr(ds, keyword, None)
     # PS3.3 C.7.3.1: 2C, absent only where the body part is known and not paired.
     if str(source.get("BodyPartExamined") or "").upper() not in UNPAIRED_BODY_PARTS:

@@ -104,7 +104,7 @@ def can_decode(transfer_syntax: str) -> bool:
 
 
 def decoder_of(transfer_syntax: str) -> str:
-    """The plug-in of pydicom that decodes pixels in this transfer syntax, "" where it needs none."""
+    """Plug-in of pydicom that decodes pixels in this transfer syntax, "" where it needs none."""
     row = _BY_UID.get(UID(transfer_syntax))
     return row.decoder if row is not None else ""
 

@@ -100,7 +100,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.reject:
         rejector = Rejector(config, Delivery(config, database))
         made = [reject(rejector, one, arguments.reject) for one in made]
-    _print(made, as_json=arguments.json)
+    if made or arguments.json:
+        _print(made, as_json=arguments.json)
+    else:
+        output().print(_nothing(ledger), soft_wrap=True)
     return 1 if any(one.not_rejected for one in made) else 0
 
 
@@ -130,6 +133,13 @@ def _refuse_same_version(model: str, version: str) -> None:
         )
 
 
+def _nothing(ledger: JobLedger) -> str:
+    """That nothing is to recall, and what did make series: a name may be mistyped."""
+    makers = sorted({job.model for job in ledger.list(limit=ALL) if job.derived_series})
+    others = f" Versions that did: {', '.join(makers)}." if makers else ""
+    return f"That version made no series here.{others}"
+
+
 def _print(made: list[Recalled], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps([one.to_json() for one in made], indent=2))
@@ -147,4 +157,4 @@ def _print(made: list[Recalled], *, as_json: bool) -> None:
         state, study = str(one.job.state), one.job.study_instance_uid
         facts = (state, study, series, sent, notes, again)
         table.add_row(one.job.id[:12], *map(escape, facts))
-    output().print(table if made else "That version made no series here.")
+    output().print(table)

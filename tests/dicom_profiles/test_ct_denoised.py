@@ -193,6 +193,19 @@ def test_a_sparse_source_still_makes_a_valid_object(tmp_path: Path, derivation: 
     assert check_derived(written.sources, written.folder) == []
 
 
+def test_a_trial_named_in_part_still_makes_a_valid_object(
+    tmp_path: Path, derivation: Derivation
+) -> None:
+    named: dict[str, Any] = dict.fromkeys(inherited.TRIAL, "Trial 7")
+    written = write_all(
+        tmp_path / "d", write_ct_series(tmp_path / "s", slices=2, **named), derivation
+    )
+    for path in written.paths:
+        assert dciodvfy_errors(path) == []
+        assert pydicom.dcmread(path).ClinicalTrialSubjectID == "Trial 7"
+    assert check_derived(written.sources, written.folder) == []
+
+
 @pytest.mark.parametrize("lossy_header", [True, False])
 def test_lossy_stays_lossy(tmp_path: Path, derivation: Derivation, lossy_header: bool) -> None:
     attributes: dict[str, Any] = {"LossyImageCompression": "01" if lossy_header else "00",

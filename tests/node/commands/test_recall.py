@@ -46,6 +46,18 @@ def test_every_series_of_a_version(node: JobNode, capsys: pytest.CaptureFixture[
     assert "made no series here" in capsys.readouterr().out
 
 
+def test_a_mistyped_version_is_told_which_ones_made_series(
+    node: JobNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(node, "--version", "0.1") == 0
+    assert capsys.readouterr().out == "That version made no series here.\n"
+    node.make_job(4, **OLD)
+    with node.database.begin() as connection:
+        connection.execute(jobs.update().values(derived_series=["1.2.3"], state=JobState.COMMITTED))
+    assert call(node, "--version", "0.1") == 0
+    assert "Versions that did: ldct_denoise@0.1.0." in capsys.readouterr().out
+
+
 def test_reprocess_makes_one_job_for_the_installed_version(
     node: JobNode, capsys: pytest.CaptureFixture[str]
 ) -> None:
