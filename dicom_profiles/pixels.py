@@ -6,6 +6,7 @@ PS3.3 C.7.6.3 (Image Pixel), C.11.1 (Modality LUT), C.7.5.1.1.2 (Pixel Padding).
 from __future__ import annotations
 
 import hashlib
+import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,12 @@ import numpy as np
 import numpy.typing as npt
 import pydicom
 from pydicom.dataset import Dataset
+from pydicom.encaps import get_frame
 from pydicom.errors import InvalidDicomError
+from pydicom.uid import JPEGLossless, JPEGLosslessSV1
 
 from dicom_profiles.errors import UnreadableInstance
+from dicom_profiles.jpeg_headers import describes_greyscale
 from dicom_profiles.storage import can_decode, decoder_of, why_not_decodable
 
 PADDING_HU = -1024.0
@@ -126,6 +130,11 @@ def _pixel_array(ds: Dataset, path: Path) -> npt.NDArray[np.integer]:
         raise UnreadableInstance(f"{path.name} should hold an image, but it has no pixel data.")
     if not can_decode(syntax):
         raise UnreadableInstance(f"{path.name}: {why_not_decodable(syntax)}")
+    if syntax in (JPEGLossless, JPEGLosslessSV1) and not _has_sound_headers(ds):
+        raise UnreadableInstance(
+            f"{path.name}: the JPEG headers should describe one greyscale image of "
+            f"{ds.get('Rows')} x {ds.get('Columns')}, and do not; send the instance again."
+        )
     # padding may lie in unused bits
     ds.pixel_array_options(correct_unused_bits=False, decoding_plugin=decoder_of(syntax))
     try:
@@ -141,6 +150,14 @@ def _pixel_array(ds: Dataset, path: Path) -> npt.NDArray[np.integer]:
             f"{pixels.ndim} dimensions and High Bit {ds.get('HighBit')}; send single-frame images."
         )
     return np.asarray(pixels)
+
+
+def _has_sound_headers(ds: Dataset) -> bool:
+    size = (int(ds.get(keyword) or 0) for keyword in ("Rows", "Columns", "BitsAllocated"))
+    try:
+        return describes_greyscale(get_frame(ds.PixelData, 0, number_of_frames=1), *size)
+    except (ValueError, struct.error):  # the fragments do not make a frame
+        return False
 
 
 def _without_unused_bits(raw: npt.NDArray[np.integer], ds: Dataset) -> npt.NDArray[np.int32]:

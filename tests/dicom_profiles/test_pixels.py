@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pydicom
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, get_frame
@@ -26,6 +27,8 @@ from tests.synthetic import (
     write_ct_dataset,
     write_ct_series,
 )
+
+JPEG_LOSSLESS = "CTImage.dcm_JPEGProcess14SV1TransferSyntax_1.2.840.10008.1.2.4.70.dcm"
 
 
 def saved(ds: Dataset, folder: Path) -> Path:
@@ -169,6 +172,17 @@ def test_a_damaged_compressed_slice_is_a_sentence_and_not_the_end_of_the_process
         ds.PixelData = encapsulate([frame[:kept] + b"\xff" * 200])
         with pytest.raises(UnreadableInstance, match="decoding failed"):
             decode(saved(ds, tmp_path))
+
+
+def test_a_damaged_jpeg_header_is_a_sentence_and_not_the_end_of_the_process(
+    tmp_path: Path, shared_data: Path
+) -> None:
+    ds = pydicom.dcmread(shared_data / "syntaxes_cornerstone" / JPEG_LOSSLESS)
+    frame = get_frame(ds.PixelData, 0, number_of_frames=1)
+    at = frame.index(b"\xff\xc3")  # ITU-T T.81 B.2.2: length, precision, rows ...
+    ds.PixelData = encapsulate([frame[: at + 4] + b"\xe1" + frame[at + 5 :]])
+    with pytest.raises(UnreadableInstance, match="JPEG headers should describe"):
+        decode(saved(ds, tmp_path))
 
 
 def test_every_real_lossless_syntax_gives_the_same_ct(shared_data: Path) -> None:
