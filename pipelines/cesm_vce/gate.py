@@ -34,6 +34,17 @@ def without_implant(source: Source, scope: Scope) -> Iterator[str]:
         yield "The breast has an implant; the model was not trained on implants."
 
 
+def with_a_side(source: Source, scope: Scope) -> Iterator[str]:
+    """Which breast it is and how it lies: every mammogram has to say so (PS3.3 C.8.11.7)."""
+    if scope_checks.values(source, "ImageLaterality") not in (["L"], ["R"], ["B"]):
+        yield "The image does not say which breast it shows (Image Laterality); send it with that."
+    if not scope_checks.values(source, "PatientOrientation"):
+        yield (
+            "The image does not say how the breast lies in it (Patient Orientation); send it "
+            "with that."
+        )
+
+
 CHECKS: tuple[scope_checks.Check, ...] = (
     scope_checks.modality,
     scope_checks.acquired,
@@ -43,6 +54,7 @@ CHECKS: tuple[scope_checks.Check, ...] = (
     scope_checks.spacing,
     scope_checks.acquisition,
     without_implant,
+    with_a_side,
     scope_checks.lossless,
 )
 """All checks, in the order in which their reasons are given."""
