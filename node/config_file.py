@@ -47,6 +47,7 @@ WANTED = {  # pydantic's kinds of fault: in words of the file, where its own are
     "string_type": "text",
     "string_too_short": "text of at least one character",
     "tuple_type": "a list",
+    "too_short": "a list of at least one",
     "dict_type": "a mapping of key: value",
     "model_type": "a mapping of key: value",
     "string_pattern_mismatch": "printable ASCII without a backslash, not only spaces",
@@ -81,7 +82,7 @@ def parse_config(text: str, name: str = "node.yaml") -> Config:
     try:
         config = Config.model_validate(document.content)
     except ValidationError as error:
-        found = [_model_fault(fault) for fault in error.errors()]
+        found = [_model_fault(fault) for fault in error.errors() if not _follows(fault)]
         raise ConfigError(document.in_order(found)) from error
     faults = cross_check(config)
     if faults:
@@ -211,6 +212,11 @@ def plain_scalar(text: str) -> Any:
     if INTEGER.fullmatch(text):
         return int(text)
     return float(text) if FLOAT.fullmatch(text) else text
+
+
+def _follows(fault: Mapping[str, Any]) -> bool:
+    """Whether it only says that a list is empty once its wrong items are left out."""
+    return fault["type"] == "too_short" and bool(fault["input"])
 
 
 def _model_fault(fault: Mapping[str, Any]) -> Fault:

@@ -194,6 +194,16 @@ def test_all_faults_are_listed_from_top_to_bottom() -> None:
     ]
 
 
+PEER = "peers: [{name: a, ae_title: A, host: h, port: 1, transfer_syntaxes: [%s]}]"
+
+
+def test_a_list_whose_one_item_is_wrong_is_not_called_empty_as_well() -> None:
+    (only,) = faults_of(PEER % "1.2.3")
+    assert "peers[0].transfer_syntaxes[0] should be 1.2.840.10008.1.2.1 or" in only
+    (only,) = faults_of(PEER % "")
+    assert only.endswith("peers[0].transfer_syntaxes should be a list of at least one, got [].")
+
+
 def test_a_password_is_never_shown() -> None:
     text = "peers:\n- {name: a, ae_title: A, host: h, port: 1, password: [hunter2]}\n"
     assert "hunter2" not in "".join(faults_of(text))
