@@ -20,9 +20,9 @@ from dicom_profiles.storage import MULTI_FRAME_CLASSES
 from dicom_profiles.volume import Volume
 
 ONE_VALUE = (
-    "PatientID",
     "SeriesInstanceUID",
     "StudyInstanceUID",
+    "PatientID",
     "FrameOfReferenceUID",
     "Modality",
     "Rows",
