@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pydicom
@@ -20,6 +19,7 @@ from pydicom.uid import UID
 from dicom_profiles import inherited, uids
 from dicom_profiles.check_kinds import IMAGE_CLASSES, PLACE_NOT_KEPT, own_findings
 from dicom_profiles.check_object import OWN_TAGS, DerivedObject
+from dicom_profiles.dates import latest_date
 from dicom_profiles.derived import PREFIX
 from dicom_profiles.iod import missing_attributes
 from dicom_profiles.overlay import GROUP as OVERLAY_GROUP
@@ -27,8 +27,6 @@ from dicom_profiles.provenance import PRIVATE_GROUP, read_private, text_sha256
 from dicom_profiles.recognition import synthetic_signs
 from dicom_profiles.source import Sources
 
-WESTERNMOST_CLOCK = timedelta(hours=14)
-"""Local dates run up to this far ahead of UTC."""
 PLACE_TAGS = inherited.tags((*inherited.PLACE, "InstanceNumber"))
 PLACE_KEYWORDS = {tag: pydicom.datadict.keyword_for_tag(tag) for tag in PLACE_TAGS}
 UNREADABLE = (InvalidDicomError, OSError, EOFError, ValueError, KeyError, AttributeError)
@@ -101,7 +99,7 @@ class _Context:
             {uid: index for index, uid in enumerate(reference.sop_instance_uids)},
             frozenset(uid for other in others for uid in other.sop_instance_uids),
             {int(tag): _text(reference.headers[0], tag) for tag in inherited.STUDY_TAGS},
-            (datetime.now(UTC) + WESTERNMOST_CLOCK).strftime("%Y%m%d"),
+            latest_date(),
         )
 
     def same(self, ds: Dataset, header: Dataset, tag: int) -> bool:
@@ -292,8 +290,9 @@ def _place(ds: Dataset, seen: _Seen, context: _Context) -> Iterator[str]:
         return
     header = context.headers[seen.source_index]
     not_kept = PLACE_NOT_KEPT.get(ds.SOPClassUID, frozenset())
+    left_out = inherited.not_to_inherit(header)
     for tag, keyword in PLACE_KEYWORDS.items():
-        if keyword not in not_kept and not context.same(ds, header, tag):
+        if keyword not in not_kept and tag not in left_out and not context.same(ds, header, tag):
             yield f"{keyword} should be the source's."
     if (ds.get("Rows"), ds.get("Columns")) != (header.Rows, header.Columns):
         yield "Rows and Columns should be the source's."

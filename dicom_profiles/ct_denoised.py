@@ -28,7 +28,7 @@ from dicom_profiles.derived import (
 )
 from dicom_profiles.element_bytes import text_bytes
 from dicom_profiles.errors import DerivedObjectError
-from dicom_profiles.inherited import SLICE_TAGS, STUDY_TAGS, empty_ct_elements
+from dicom_profiles.inherited import SLICE_TAGS, STUDY_TAGS, empty_ct_elements, not_to_inherit
 from dicom_profiles.outputs import in_step
 from dicom_profiles.part10 import ElementEncoder, Encoded, FileEncoder, FolderWriter
 from dicom_profiles.pixels import SliceFacts, declared_padding
@@ -147,7 +147,7 @@ class OwnElements:
         stored = store_slice(output.hu, header, output.facts.padding)
         padding = declared_padding(header)
         elements = {
-            **encode.copy(header, SLICE_TAGS),
+            **encode.copy(header, SLICE_TAGS - not_to_inherit(header)),
             **encode.kept((stored.encoding, padding), lambda: _rescale(stored.encoding, padding)),
             **encode.kept(_values(header, WINDOW_KEYWORDS), lambda: _windows(header)),
             **self._compression(output.instance),

@@ -24,7 +24,7 @@ from dicom_profiles.derived import (
     source_references,
 )
 from dicom_profiles.errors import DerivedObjectError
-from dicom_profiles.inherited import PLACE, STUDY_TAGS, empty_ct_elements, tags
+from dicom_profiles.inherited import PLACE, STUDY_TAGS, empty_ct_elements, not_to_inherit, tags
 from dicom_profiles.lossy import lossy_compression
 from dicom_profiles.outputs import StoredOutput, stored_outputs
 from dicom_profiles.part10 import ElementEncoder, Encoded, FileEncoder, FolderWriter
@@ -135,6 +135,7 @@ class _SliceEncoder:
     def encode(self, made: StoredOutput) -> tuple[str, bytes]:
         """SOP Instance UID and Part 10 file of one slice."""
         instances = [source.instances[made.index] for source in self._sources]
+        header = instances[0].header
         uid = uids.instance_uid(self._series_uid, made.index, made.digest)
         own = source_references(*(instance.header for instance in instances))
         own.update(lossy_compression(*instances))
@@ -142,7 +143,7 @@ class _SliceEncoder:
         own.SOPInstanceUID = UID(uid)
         elements = {
             **self._common,
-            **self._elements.copy(instances[0].header, COPIED_TAGS),
+            **self._elements.copy(header, COPIED_TAGS - not_to_inherit(header)),
             **self._elements.encode(own),
         }
         return uid, self._files.encode(elements, uid, made.pixels)

@@ -6,7 +6,7 @@ operators, icons, signatures, original attributes, retrieval data) is not inheri
 
 from __future__ import annotations
 
-from pydicom.datadict import tag_for_keyword
+from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag, Tag
 
@@ -204,6 +204,25 @@ def tags(keywords: tuple[str, ...]) -> frozenset[BaseTag]:
 
 STUDY_TAGS = tags(PATIENT_AND_STUDY)
 SLICE_TAGS = tags((*PLACE, *ACQUISITION, "InstanceNumber"))
+SPACING = tags(("SpacingBetweenSlices",))
+
+
+DATES = tuple(
+    keyword
+    for keyword in (*PATIENT_AND_STUDY, *ACQUISITION)
+    if dictionary_VR(keyword) in ("DA", "DT")
+)
+"""What is taken over and is a date."""
+
+
+def not_to_inherit(header: Dataset) -> frozenset[BaseTag]:
+    """What this source says against the standard and a copy may leave out.
+
+    Scanners count their slices backwards by a negative distance, which is for nuclear medicine
+    alone (PS3.3 C.7.6.2.1).
+    """
+    is_negative = str(header.get("SpacingBetweenSlices") or "").strip().startswith("-")
+    return SPACING if is_negative else frozenset()
 
 
 def empty_elements(source: Dataset) -> Dataset:

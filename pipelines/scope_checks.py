@@ -14,10 +14,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
+from pydicom.datadict import dictionary_description
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
+from dicom_profiles.dates import latest_date
 from dicom_profiles.geometry import same_grid
+from dicom_profiles.inherited import DATES
 from dicom_profiles.recognition import synthetic_signs
 from dicom_profiles.source import Source
 from dicom_profiles.storage import is_lossy
@@ -107,6 +110,15 @@ def acquired(source: Source, scope: Scope) -> Iterator[str]:
         if signs:
             yield f"The series is already synthetic ({signs[0]}); send the acquired series."
             return
+
+
+def dated(source: Source, scope: Scope) -> Iterator[str]:
+    """No date in the future among those that the result takes over."""
+    today = latest_date()
+    for keyword in DATES:
+        if any(value[:8] > today for value in values(source, keyword)):
+            name = dictionary_description(keyword)
+            yield f"The {name} lies in the future; correct it where it was set and send it again."
 
 
 def placed(source: Source, scope: Scope) -> Iterator[str]:

@@ -48,6 +48,7 @@ def with_a_side(source: Source, scope: Scope) -> Iterator[str]:
 CHECKS: tuple[scope_checks.Check, ...] = (
     scope_checks.modality,
     scope_checks.acquired,
+    scope_checks.dated,
     low_energy,
     scope_checks.image_type,
     scope_checks.size,

@@ -23,6 +23,7 @@ def gate(inputs: Mapping[str, Source], card: ModelCard) -> GateVerdict:
 CHECKS: tuple[scope_checks.Check, ...] = (
     scope_checks.modality,
     scope_checks.acquired,
+    scope_checks.dated,
     scope_checks.original_axial_ct,
     scope_checks.placed,
     scope_checks.orientation,

@@ -43,6 +43,7 @@ def axial(source: Source, scope: Scope) -> Iterator[str]:
 CHECKS: tuple[scope_checks.Check, ...] = (
     scope_checks.modality,
     scope_checks.acquired,
+    scope_checks.dated,
     axial,
     scope_checks.image_type,
     scope_checks.placed,

@@ -206,6 +206,20 @@ def test_a_trial_named_in_part_still_makes_a_valid_object(
     assert check_derived(written.sources, written.folder) == []
 
 
+@pytest.mark.parametrize("spacing", ["-3", " -3.0", "3"])
+def test_a_negative_distance_of_slices_is_left_out(
+    tmp_path: Path, derivation: Derivation, spacing: str
+) -> None:
+    paths = write_ct_series(tmp_path / "s", slices=2, SpacingBetweenSlices=spacing)
+    written = write_all(tmp_path / "d", paths, derivation)
+    for path in written.paths:
+        assert dciodvfy_errors(path) == []
+    for path in written.images.paths:
+        kept = pydicom.dcmread(path).get("SpacingBetweenSlices")
+        assert kept == (3 if spacing == "3" else None)
+    assert check_derived(written.sources, written.folder) == []
+
+
 @pytest.mark.parametrize("lossy_header", [True, False])
 def test_lossy_stays_lossy(tmp_path: Path, derivation: Derivation, lossy_header: bool) -> None:
     attributes: dict[str, Any] = {"LossyImageCompression": "01" if lossy_header else "00",

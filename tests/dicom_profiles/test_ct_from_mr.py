@@ -98,6 +98,22 @@ def test_geometry_is_copied_string_by_string(written_ct: WrittenCt) -> None:
                 assert str(ds[tag].value) == str(header[tag].value)
 
 
+def test_a_negative_distance_of_slices_is_left_out(tmp_path: Path) -> None:
+    paths = write_dual_echo(tmp_path / "mr", slices=3, size=64)
+    for path in paths["IP"]:
+        ds = pydicom.dcmread(path)
+        ds.SpacingBetweenSlices = "-5.5"
+        ds.save_as(path)
+    sources = {key: open_series(paths[key]) for key in ("IP", "OOP")}
+    output = np.zeros(sources["IP"].shape, np.float32)
+    derivation = replace(DERIVATION, model=replace(DERIVATION.model, name="mr_to_ct"))
+    (series,) = writer_for("mr_to_ct")(sources, iter(output), {}, derivation, tmp_path / "out")
+    for path in series.paths:
+        assert dciodvfy_errors(path) == []
+        assert "SpacingBetweenSlices" not in pydicom.dcmread(path)
+    assert check_derived(sources, list(series.paths)) == []
+
+
 def test_each_slice_names_both_echoes(written_ct: WrittenCt) -> None:
     for index, ds in enumerate(written_ct.images):
         named = [item.ReferencedSOPInstanceUID for item in ds.SourceImageSequence]

@@ -8,6 +8,7 @@ import pydicom
 import pytest
 from pydicom.uid import JPEG2000, UID, CTImageStorage, JPEG2000Lossless, JPEGLSNearLossless
 
+from dicom_profiles.dates import latest_date
 from dicom_profiles.reading import open_series
 from dicom_profiles.series import SourceSeries
 from pipelines import scope_checks
@@ -51,6 +52,28 @@ def test_outside_the_scope_is_a_sentence(
 ) -> None:
     (reason,) = found(check, tmp_path, scope(**wanted))
     assert sentence in reason
+
+
+@pytest.mark.parametrize(
+    ("attributes", "name"),
+    [
+        ({"StudyDate": "29990101"}, "Study Date"),
+        ({"AcquisitionDate": "29990101"}, "Acquisition Date"),
+        ({"AcquisitionDateTime": "29990101120000"}, "Acquisition DateTime"),
+        ({"PatientBirthDate": "29990101"}, "Patient's Birth Date"),
+    ],
+)
+def test_a_date_in_the_future_is_refused(
+    tmp_path: Path, attributes: dict[str, str], name: str
+) -> None:
+    """Our own check holds what carries one, and says that the fault is ours."""
+    (reason,) = found(scope_checks.dated, tmp_path, scope(), **attributes)
+    assert reason.startswith(f"The {name} lies in the future; correct it")
+
+
+@pytest.mark.parametrize("date", [latest_date(), "20250311", ""])
+def test_other_dates_are_taken(tmp_path: Path, date: str) -> None:
+    assert found(scope_checks.dated, tmp_path, scope(), StudyDate=date) == []
 
 
 @pytest.mark.parametrize("check", {check for check, _, _ in NARROW})
