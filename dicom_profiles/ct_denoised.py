@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -81,10 +82,9 @@ def write_denoised_ct(
     refuse_anonymous({INPUT: source})
     series_uid = uids.series_uid(DENOISED_CT.name, source.sop_instance_uids, derivation.identity)
     encoder = _SliceEncoder(source, derivation, series_uid)
-    own = OwnElements(source)
     paths, instance_uids, rescales = [], [], []
     with FolderWriter(folder) as files:
-        for index, made in enumerate(map_ahead(own.ready, _paired(source, slices))):
+        for index, made in enumerate(_made_ready(source, slices)):
             uid, content = encoder.encode(index, made)
             paths.append(files.write(f"{DENOISED_CT.name}-{index + 1:04d}.dcm", content))
             instance_uids.append(uid)
@@ -186,6 +186,16 @@ class _SliceEncoder:
         own = {SOP_INSTANCE_UID: text_bytes(SOP_INSTANCE_UID, "UI", uid)}
         elements = {**self._common, **made.elements, **own}
         return uid, self._files.encode(elements, uid, made.stored.pixels.data.cast("B"))
+
+
+def _made_ready(
+    source: SourceSeries, slices: Iterable[npt.NDArray[np.float32]]
+) -> Iterator[ReadySlice]:
+    """All of each slice's file but what the series shares; those not ready yet come last."""
+    own, outputs = OwnElements(source), _paired(source, slices)
+    count = len(slices.ready) if isinstance(slices, ReadyImages) else 0
+    yield from map(own.ready, islice(outputs, count))
+    yield from map_ahead(own.ready, outputs)
 
 
 def _paired(source: SourceSeries, slices: Iterable[npt.NDArray[np.float32]]) -> Iterator[_Output]:

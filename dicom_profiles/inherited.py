@@ -207,11 +207,8 @@ SLICE_TAGS = tags((*PLACE, *ACQUISITION, "InstanceNumber"))
 SPACING = tags(("SpacingBetweenSlices",))
 
 
-DATES = tuple(
-    keyword
-    for keyword in (*PATIENT_AND_STUDY, *ACQUISITION)
-    if dictionary_VR(keyword) in ("DA", "DT")
-)
+STUDY_DATES = tuple(k for k in PATIENT_AND_STUDY if dictionary_VR(k) == "DA")
+ACQUISITION_DATES = tuple(k for k in ACQUISITION if dictionary_VR(k) in ("DA", "DT"))
 """What is taken over and is a date."""
 
 

@@ -351,8 +351,8 @@ def _why(rule: Rule, failed: Finding | None, seen: Recognition, *, known: bool) 
         return "All conditions hold, and they are the site's own word."
     return (
         f"the images are not recognised as what {rule.settings.pipeline} translates "
-        f"({seen.kind}: {' '.join(seen.reasons)}), and the rule names no description, protocol, "
-        "dose or sender, by which the site itself would say that they are."
+        f"({seen.kind}). {' '.join(seen.reasons)} If they are, let the rule name their "
+        "description, protocol, dose or sender: by these the site says so itself."
     )
 
 

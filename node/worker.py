@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -96,6 +97,7 @@ class Worker:
             return  # nobody knows of this worker yet
         load_tables()
         self._work.beside.start()
+        gc.freeze()  # what is loaded stays: the collector need not go through it again and again
         self.executor.register()
         DBOS.launch()
         register_queues(self.config.jobs.concurrency)

@@ -20,7 +20,7 @@ from pydicom.uid import UID
 
 from dicom_profiles.dates import latest_date
 from dicom_profiles.geometry import same_grid
-from dicom_profiles.inherited import DATES
+from dicom_profiles.inherited import ACQUISITION_DATES, STUDY_DATES
 from dicom_profiles.recognition import synthetic_signs
 from dicom_profiles.source import Source
 from dicom_profiles.storage import is_lossy
@@ -115,8 +115,10 @@ def acquired(source: Source, scope: Scope) -> Iterator[str]:
 def dated(source: Source, scope: Scope) -> Iterator[str]:
     """No date in the future among those that the result takes over."""
     today = latest_date()
-    for keyword in DATES:
-        if any(value[:8] > today for value in values(source, keyword)):
+    study = {keyword: [str(source.headers[0].get(keyword) or "")] for keyword in STUDY_DATES}
+    found = study | {keyword: values(source, keyword) for keyword in ACQUISITION_DATES}
+    for keyword, dates in found.items():
+        if any(date[:8] > today for date in dates):
             name = dictionary_description(keyword)
             yield f"The {name} lies in the future; correct it where it was set and send it again."
 
@@ -159,7 +161,8 @@ def size(source: Source, scope: Scope) -> Iterator[str]:
     """Number of slices, matrix, length of the stack."""
     slices, rows, columns = source.shape
     if scope.slices is not None and not scope.slices.holds(slices):
-        yield f"The series has {slices} slices; the model takes {scope.slices}."
+        counted = "1 slice" if slices == 1 else f"{slices} slices"
+        yield f"The series has {counted}; the model takes {scope.slices}."
     for length in sorted({rows, columns}):
         yield from outside([float(length)], scope.rows_columns, "image matrix", "pixels")
     extent = slices * float(np.linalg.norm(source.affine[:3, 0]))

@@ -319,4 +319,5 @@ def _acknowledge_at_once(connection: socket.socket) -> None:
 
 
 def _said(error: BaseException) -> str:
-    return str(error) or type(error).__name__
+    """What an error says, without the number that the system gives it."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -212,7 +212,7 @@ def test_a_short_ct_is_told_what_would_make_it_a_whole_body(tmp_path: Path) -> N
     explanation = route_series(compile_rules([route]), found, "X")
     assert "the images are not recognised as what ct_to_pet translates" in explanation.reason
     assert "From 850 mm on a CT counts as one of the whole body" in explanation.reason
-    assert "by which the site itself would say" in explanation.reason
+    assert explanation.reason.endswith("sender: by these the site says so itself.")
 
 
 def test_the_sites_word_takes_what_an_earlier_rule_would_hold_in_doubt(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no image type": ({"ImageType": None}, "Image Type not given"),
     "other plane": ({"ImageType": ["ORIGINAL", "PRIMARY", "SAGITTAL"]}, "not axial"),
     "few slices": ({"slices": 2}, "has 2 slices; the model takes 3 to 5000"),
+    "one slice": ({"slices": 1}, "has 1 slice; the model takes 3 to 5000"),
     "small matrix": ({"rows": 32}, "image matrix is 32 pixels"),
     "wide pixels": ({"spacing": (3.0, 2.0, 2.0)}, "pixel spacing is 2 mm"),
     "narrow pixels": ({"spacing": (3.0, 0.1, 0.1)}, "pixel spacing is 0.1 mm"),
