@@ -97,7 +97,7 @@ def test_a_job_that_writes_nothing_is_let_go(
     def talk(pipe: Connection) -> None:
         pipe.send(Open(job.path, job.data_dir))
         pipe.send(Watch())
-        wait_until(lambda: pauses[-1] is None and check_process.LOOK_S in pauses, 30, "the end")
+        wait_until(lambda: check_process.LOOK_S in pauses and pauses[-1] is None, 30, "the end")
         pipe.send(Conclude(()))
         assert pipe.recv() is None
 
