@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 from pynetdicom import AE
 from pynetdicom.association import Association
+from pynetdicom.dul import DULServiceProvider
 
 LOOPBACK = "127.0.0.1"
 START_TIMEOUT_S = 60.0
@@ -268,7 +270,7 @@ class QueryRetrievePACS:
 
     @contextmanager
     def _associated(self, ae: AE) -> Iterator[Association]:
-        """An association that is gone afterwards, also after Ctrl-C: its thread would keep us."""
+        """An association that is gone afterwards, also after Ctrl-C: its threads would keep us."""
         try:
             association = ae.associate(LOOPBACK, self.dicom_port, ae_title=self.ae_title)
             if not association.is_established:
@@ -277,6 +279,9 @@ class QueryRetrievePACS:
             association.release()
         finally:
             ae.shutdown()
+            for thread in threading.enumerate():  # alone after a Ctrl-C within the negotiation
+                if isinstance(thread, DULServiceProvider) and thread.assoc.ae is ae:
+                    thread.kill_dul()
 
     def stop(self) -> None:
         """End it."""

@@ -15,6 +15,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,18 +27,28 @@ import requests
 LOOPBACK = "127.0.0.1"
 START_TIMEOUT_S = 60.0
 PORTS = range(20_000, 32_000)
+KEPT_CLAIMS = 500
+_CLAIMS: deque[socket.socket] = deque()
+"""On the ports given last; older ones are in use by now, or no longer wanted."""
 
 
 def free_port() -> int:
-    """A TCP port of the loopback address that nobody listens on.
+    """A TCP port of the loopback address that nobody listens on, and that is given to no one else.
 
-    None of those that the system gives to outgoing connections: one of them, or a test that runs
-    beside this one, could take it before the server does that it is meant for.
+    None of those that the system gives to outgoing connections: one of them could take it before
+    the server does that it is meant for. Nor may a test that runs beside this one be given it: the
+    UDP port of the same number is held meanwhile, and TCP does not mind.
     """
     for port in random.SystemRandom().sample(PORTS, len(PORTS)):
+        claim = socket.socket(type=socket.SOCK_DGRAM)
         with socket.socket() as probe, contextlib.suppress(OSError):
+            claim.bind((LOOPBACK, port))
             probe.bind((LOOPBACK, port))
+            _CLAIMS.append(claim)
+            if len(_CLAIMS) > KEPT_CLAIMS:
+                _CLAIMS.popleft().close()
             return port
+        claim.close()
     raise OSError(f"no free port from {PORTS.start} to {PORTS.stop - 1}")
 
 

@@ -73,10 +73,13 @@ def test_a_plain_kill_stops_pacs_and_node_too(
     """With `--once` it is a failure: not every sample was answered."""
     folder = tmp_path / "demo"
     command = [sys.executable, "-m", "demo", "--pacs", "qrscp", "--folder", str(folder), *options]
-    with (tmp_path / "shown").open("wb") as shown:
-        process = subprocess.Popen(command, stdout=shown)
-    wait_until(lambda: b"ready" in (tmp_path / "shown").read_bytes(), 120, "the node to be ready")
-    process.terminate()
-    assert process.wait(180) == code
+    shown = tmp_path / "shown"
+    with shown.open("wb") as output, subprocess.Popen(command, stdout=output) as process:
+        try:
+            wait_until(lambda: b"ready" in shown.read_bytes(), 120, "the node to be ready")
+            process.terminate()
+            assert process.wait(180) == code
+        finally:
+            process.kill()
     running = [" ".join(p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline"])]
     assert not [line for line in running if str(folder) in line]

@@ -7,7 +7,9 @@ from pathlib import Path
 import pydicom
 import pytest
 from pynetdicom import AE
+from pynetdicom.acse import ACSE
 from pynetdicom.association import Association
+from pynetdicom.dul import DULServiceProvider
 
 from demo.pacs import STUDY_ROOT_FIND, DemoError, QueryRetrievePACS, free_port
 from tests.synthetic import write_ct_series
@@ -53,7 +55,29 @@ def test_an_interrupt_leaves_no_association_behind(pacs: QueryRetrievePACS) -> N
     ae.add_requested_context(STUDY_ROOT_FIND)
     with pytest.raises(KeyboardInterrupt):
         interrupted(pacs, ae)
+    assert threads_end(ae)
+
+
+def test_nor_does_an_interrupt_while_it_is_negotiated(
+    pacs: QueryRetrievePACS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_self: ACSE) -> None:
+        raise KeyboardInterrupt
+
+    ae = AE("INTERRUPTED")
+    ae.add_requested_context(STUDY_ROOT_FIND)
+    monkeypatch.setattr(ACSE, "negotiate_association", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(pacs, ae)
+    assert threads_end(ae)
+
+
+def threads_end(ae: AE) -> bool:
+    """Whether every thread of the entity's associations ends soon."""
     for thread in threading.enumerate():
-        if isinstance(thread, Association) and thread.ae is ae:
+        association = thread.assoc if isinstance(thread, DULServiceProvider) else thread
+        if isinstance(association, Association) and association.ae is ae:
             thread.join(5)
-            assert not thread.is_alive()
+            if thread.is_alive():
+                return False
+    return True
