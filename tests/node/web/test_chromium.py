@@ -203,6 +203,35 @@ def test_no_page_is_wider_than_a_phone_and_every_text_has_contrast(
         assert page.evaluate(LOW_CONTRAST) == [], path
 
 
+def test_all_text_grows_with_the_size_that_a_reader_has_set(
+    browser: Browser, client: httpx.Client, world: World, make_job: MakeJob
+) -> None:
+    job = make_job()
+    world.finish(job)
+    arguments = [*ARGUMENTS, "--blink-settings=defaultFontSize=32"]  # twice the usual
+    large = browser.browser_type.launch(executable_path=program("chromium"), args=arguments)
+    page = large.new_page(base_url=str(client.base_url), viewport={"width": 1280, "height": 900})
+    for width in (1280, 640):
+        page.set_viewport_size({"width": width, "height": 900})
+        for path in ("/", f"/jobs/{job.id}", f"/series/{job.source_series[0]}"):
+            page.goto(path)
+            assert page.evaluate(SMALLEST_TEXT_PX) > 16, path
+            assert page.evaluate("document.documentElement.scrollWidth") == width, path
+            assert page.evaluate(TEXT_OUT_OF_ITS_TILE) == [], path
+    large.close()
+
+
+def test_a_condition_reads_well_on_a_phone(page: Page, world: World, make_job: MakeJob) -> None:
+    page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
+    page.goto(f"/series/{make_job().source_series[0]}")
+    keyword = page.get_by_role("cell", name="SeriesDescription", exact=True)
+    box, line = keyword.bounding_box(), page.locator(".rule > p").first.bounding_box()
+    assert box
+    assert line
+    assert box["height"] < 1.5 * LINE_PX  # in one piece
+    assert box["width"] > 0.8 * line["width"]  # what is wanted and found stands below
+
+
 def test_the_keyboard_reaches_everything(page: Page, send_series: SendSeries) -> None:
     uid = send_series()
     page.goto("/")
@@ -233,6 +262,16 @@ def test_a_dead_node_is_told(page: Page, complaints: list[str], send_series: Sen
     expect(page.get_by_text("No answer from the node")).to_be_hidden()
     complaints.clear()  # the browser's own words on the failed requests
 
+
+LINE_PX = 24
+SMALLEST_TEXT_PX = """() => Math.min(...[...document.querySelectorAll("body *")]
+  .filter((e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim()))
+  .map((e) => parseFloat(getComputedStyle(e).fontSize)))"""
+TEXT_OUT_OF_ITS_TILE = """() => [...document.querySelectorAll(".tile > *")].filter((e) => {
+  const text = document.createRange();
+  text.selectNodeContents(e);
+  return text.getBoundingClientRect().right > e.parentElement.getBoundingClientRect().right;
+}).map((e) => e.textContent)"""
 
 # Text whose contrast with its ground is below 4.5 (WCAG 2.2, 1.4.3).
 LOW_CONTRAST = """() => {
