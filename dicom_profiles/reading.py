@@ -18,6 +18,7 @@ from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import MediaStorageDirectoryStorage
 
+from dicom_profiles.character_sets import spell_out
 from dicom_profiles.errors import SeriesError, UnreadableInstance
 from dicom_profiles.pixels import decode
 from dicom_profiles.series import SourceInstance, SourceSeries
@@ -78,6 +79,7 @@ def read_header(path: Path, required: tuple[str, ...] = REQUIRED) -> Dataset:
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
     try:
         header = pydicom.dcmread(path, stop_before_pixels=True, defer_size=LARGE_VALUE_BYTES)
+        spell_out(header)
         missing = [keyword for keyword in required if not header.get(keyword)]
     except InvalidDicomError as e:
         raise UnreadableInstance(_no_part_10(path)) from e

@@ -18,6 +18,7 @@ from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.valuerep import PN_DELIMS, TEXT_VR_DELIMS
 
+from dicom_profiles.character_sets import defined_terms
 from node.spooling.elements import (
     IMPLICIT,
     PIXEL_DATA_GROUP,
@@ -205,4 +206,4 @@ def _decoded(raw: bytes, charset: tuple[str, ...], delimiters: set[int]) -> str:
 
 @lru_cache(maxsize=256)
 def _encodings(charset: tuple[str, ...]) -> list[str]:
-    return list(convert_encodings(list(charset) or None))
+    return list(convert_encodings(defined_terms(charset) or None))

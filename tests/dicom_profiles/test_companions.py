@@ -61,13 +61,13 @@ def test_names_keep_their_characters(
         assert dciodvfy_errors(path) == []
 
 
-@pytest.mark.filterwarnings("ignore:Incorrect value for Specific Character Set")
+@pytest.mark.filterwarnings("ignore:Unknown encoding")
 @pytest.mark.parametrize(
     ("keyword", "value"),
     [
         ("StudyTime", b"10:15:00"),
         ("StudyDate", b"2025.03.10"),
-        ("SpecificCharacterSet", b"ISO-IR 6"),
+        ("SpecificCharacterSet", b"ISO_IR 7000"),
         ("PatientSex", b"MALE"),
         ("PatientBirthDate", b"unknown "),
     ],
