@@ -85,19 +85,24 @@ def test_headers_of_a_silent_series_are_known_before_its_job(
     assert source.headers == expected.headers
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"last_received": datetime.now(UTC) + timedelta(hours=1)},
-        {"state": SeriesState.COMPLETE},
-    ],
-    ids=["images still arrive", "nobody waits for it any more"],
-)
-def test_other_series_are_left(
-    config: Config, database: Engine, ahead: ReadAhead, tmp_path: Path, changes: dict[str, object]
+def test_a_series_that_just_got_an_image_is_left(
+    config: Config,
+    database: Engine,
+    ahead: ReadAhead,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(read_ahead, "SILENCE_S", 3600.0)
+    received(config, database, tmp_path / "ct")
+    ahead.look()
+    assert ahead.take() == {}
+
+
+def test_a_series_that_nobody_waits_for_any_more_is_left(
+    config: Config, database: Engine, ahead: ReadAhead, tmp_path: Path
 ) -> None:
     received(config, database, tmp_path / "ct")
-    change(database, **changes)
+    change(database, state=SeriesState.COMPLETE)
     ahead.look()
     assert ahead.take() == {}
 
@@ -143,10 +148,12 @@ def test_what_no_job_takes_is_let_go(
     config: Config, database: Engine, ahead: ReadAhead, clock: Clock, tmp_path: Path
 ) -> None:
     received(config, database, tmp_path / "ct")
-    ahead.look()
+    clock.now += 10 * KEEP_S
+    ahead.look()  # still open
     change(database, state=SeriesState.COMPLETE)
     clock.now += KEEP_S
     ahead.look()  # its job may be made any moment
+    assert len(ahead._known) == 4
     clock.now += LOOK_S
     ahead.look()
     assert ahead.take() == {}
