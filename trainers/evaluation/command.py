@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -90,8 +90,10 @@ def run(evaluation: Evaluation, options: argparse.Namespace) -> Findings:
     methods = chosen(evaluation.methods(options), options.methods)
     if options.save:
         methods = saved(methods, options.save)
-    for split, place in (split_and_place(source) for source in options.data):
-        cases = islice(evaluation.cases(place, options), options.limit)
+    places: dict[tuple[str, str], int] = {}
+    for number, (split, place) in enumerate(map(split_and_place, options.data)):
+        found_cases = islice(evaluation.cases(place, options), options.limit)
+        cases = without_namesakes(found_cases, number, places)
         measured = measure_cases(evaluation, cases, methods, split, results, worst)
         facts["sources"].append(_watched(measured, split, place))
     found = findings(evaluation, results)
@@ -131,6 +133,31 @@ def chosen(methods: Mapping[str, Method], names: Sequence[str] | None) -> Mappin
             f"{', '.join(map(repr, unknown))}."
         )
     return {name: one for name, one in methods.items() if name in (*names, OURS)}
+
+
+def without_namesakes(
+    cases: Iterable[Case], number: int, places: dict[tuple[str, str], int]
+) -> Iterator[Case]:
+    """The cases of a place, as long as nobody of their group came from another place.
+
+    Means are over patients: two of one name would count as one, and their outputs be kept as one.
+
+    Args:
+        cases: of the place.
+        number: of the place.
+        places: number of the place that each patient of each group came from; added to.
+
+    Raises:
+        EvaluationError: a patient came from another place.
+    """
+    for case in cases:
+        if places.setdefault((case.group, case.patient), number) != number:
+            raise EvaluationError(
+                f"A patient is wanted in one place of --data, {case.patient!r} is in two: name "
+                "each place once; where a folder's or file's name is the patient's, give folders "
+                "of different patients different names."
+            )
+        yield case
 
 
 def split_and_place(source: str) -> tuple[str, str]:

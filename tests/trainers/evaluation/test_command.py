@@ -3,14 +3,15 @@ from __future__ import annotations
 import json
 import re
 from argparse import Namespace
+from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
-from tests.trainers.evaluation.toy import TOY
-from trainers.evaluation.case import Evaluation, EvaluationError
+from tests.trainers.evaluation.toy import TOY, case
+from trainers.evaluation.case import Case, Evaluation, EvaluationError
 from trainers.evaluation.command import evaluate, runs_of, settings_of, split_and_place
 
 
@@ -35,8 +36,30 @@ class Tags(HTMLParser):
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Report and figures of 7 test and 3 validation patients."""
     out = tmp_path_factory.mktemp("evaluation") / "results" / "toy"
-    assert evaluate(TOY, ["--data", "test:7", "validation:3", "--out", str(out)]) == 0
+    assert evaluate(TOY, ["--data", "test:7", "validation:10+3", "--out", str(out)]) == 0
     return out
+
+
+@pytest.mark.parametrize("second", ["test:2", "train:2", "test:1+3"])
+def test_a_patient_in_two_places_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], second: str
+) -> None:
+    """Else two patients of one name count as one, and who was trained on is measured as test."""
+    out = tmp_path / "toy"
+    assert evaluate(TOY, ["--data", "test:2", second, "--out", str(out)]) == 1
+    assert "A patient is wanted in one place of --data" in capsys.readouterr().err
+    assert not out.with_suffix(".json").exists()
+
+
+def test_a_patient_may_be_in_two_groups(tmp_path: Path) -> None:
+    """One breast with iodine and without, say."""
+
+    def grouped(place: str, options: Namespace) -> Iterator[Case]:
+        return (case(patient, group=place) for patient in range(2))
+
+    assert (
+        evaluate(replace(TOY, cases=grouped), ["--data", "a", "b", "--out", f"{tmp_path}/toy"]) == 0
+    )
 
 
 def test_the_report_is_one_file_that_points_nowhere(out: Path) -> None:

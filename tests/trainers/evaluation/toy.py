@@ -39,8 +39,9 @@ def case(patient: int, name: str = "ct", group: str = "") -> Case:
 
 
 def cases(place: str, options: argparse.Namespace) -> Iterator[Case]:
-    """`place` is how many patients."""
-    return (case(patient) for patient in range(int(place)))
+    """`place` is how many patients, `10+3` three from number 10 on."""
+    first, _, count = place.rpartition("+")
+    return (case(int(first or 0) + patient) for patient in range(int(count)))
 
 
 def ours(case: Case) -> Voxels:
