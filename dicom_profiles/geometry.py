@@ -190,7 +190,8 @@ def _refuse_uneven(distances: Vectors) -> None:
     if abs(float(steps[worst]) - usual) <= allowed:
         return
     missing = round(float(steps[worst]) / usual) - 1
-    what = f"a gap of about {missing} slices" if missing >= 1 else "uneven slice distances"
+    slices = f"{missing} slice{'s' if missing > 1 else ''}"
+    what = f"a gap of about {slices}" if missing >= 1 else "uneven slice distances"
     raise GeometryError(
         f"Slices should follow each other every {usual:.3f} mm, but there is {what}: "
         f"{steps[worst]:.3f} mm after slice {worst + 1} of {len(distances)}; send the missing "

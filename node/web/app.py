@@ -88,10 +88,17 @@ async def _refused(request: Request, error: Exception) -> Response:
         raise TypeError(f"Expected an HTTPException, got {type(error).__name__}.") from error
     sentence = error.detail
     if sentence == HTTPStatus(error.status_code).phrase:  # by the router, which says no more
-        sentence = f"{sentence}: no {request.method} here; docs/status_page.md lists what there is."
+        sentence = _nothing_here(request, sentence)
     answer = await _answer(request, error.status_code, sentence)
     answer.headers.update(error.headers or {})
     return answer
+
+
+def _nothing_here(request: Request, phrase: str) -> str:
+    """For a person or a program, whichever the address is for."""
+    if request.url.path.startswith(MACHINE_PATHS):
+        return f"{phrase}: no {request.method} here; docs/status_page.md lists what there is."
+    return "There is no page at this address."
 
 
 async def _awaiting_database(request: Request, error: Exception) -> Response:
@@ -115,5 +122,4 @@ async def _failed(request: Request, error: Exception) -> Response:
 async def _answer(request: Request, status_code: int, sentence: str) -> Response:
     if request.url.path.startswith(MACHINE_PATHS):
         return JSONResponse({"detail": sentence}, status_code)
-    title = HTTPStatus(status_code).phrase
-    return await run_in_threadpool(render_error, request, status_code, title, sentence)
+    return await run_in_threadpool(render_error, request, status_code, sentence)

@@ -22,10 +22,12 @@ from starlette.responses import HTMLResponse, Response
 from dicom_profiles.equipment import SOFTWARE_VERSION
 from node.web.site import site_of
 from node.web.steps import STEPS, current_step, strip
-from node.web.words import evidence_kind, job_wording, series_wording, verdict_wording
+from node.web.words import error_title, evidence_kind, job_wording, series_wording, verdict_wording
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
+BUTTONS_OF = {"jobs": "job", "series": "series"}
+"""Pages whose buttons have addresses of their own, below that of the page."""
 
 
 def make_templates() -> jinja2.Environment:
@@ -89,11 +91,16 @@ def render(
     return HTMLResponse(whole)
 
 
-def render_error(request: Request, status_code: int, title: str, sentence: str) -> Response:
-    """A page that says what went wrong."""
+def render_error(request: Request, status_code: int, sentence: str) -> Response:
+    """A page that says what went wrong, and leads back to that of the button."""
     templates: jinja2.Environment = request.app.state.templates
+    kind, name, *button = [*request.url.path.split("/"), "", ""][1:]
     page = templates.get_template("error.html").render(
-        config=site_of(request).config, title=title, sentence=sentence, status_code=status_code
+        config=site_of(request).config,
+        title=error_title(status_code),
+        sentence=sentence,
+        back=f"/{kind}/{name}" if kind in BUTTONS_OF and any(button) else "",
+        back_to=BUTTONS_OF.get(kind, ""),
     )
     return HTMLResponse(page, status_code)
 

@@ -40,6 +40,7 @@ class JobView:
     created: datetime
     started: datetime | None
     finished: datetime | None
+    verdict: str  # of the quality record; empty before there is one
 
     @property
     def progress_facts(self) -> JobProgress:
@@ -130,12 +131,9 @@ class DeliveryView:
         return sum(self.counts.values())
 
 
+_VERDICT = sa.func.coalesce(jobs.c.qc["verdict"].as_string(), "").label("verdict")
 _JOB_COLUMNS = tuple(
-    jobs.c[name]
-    for name in (
-        *("id", "state", "route", "pipeline", "model", "source_series", "revision", "step"),
-        *("progress", "reason", "attempts", "timings", "created", "started", "finished"),
-    )
+    _VERDICT if name == "verdict" else jobs.c[name] for name in JobView.__dataclass_fields__
 )
 
 

@@ -6,6 +6,7 @@ One place for them, so that the overview, the job page and the help text agree.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from node.jobs import JobState
 
@@ -80,6 +81,20 @@ EVIDENCE_KINDS = {
     "limit": "Time limit",
     "folder": "The folder is all there is",
 }
+
+
+ERROR_TITLES = {
+    HTTPStatus.BAD_REQUEST: "Not understood",
+    HTTPStatus.METHOD_NOT_ALLOWED: "Not a page",
+    HTTPStatus.CONFLICT: "Not possible now",
+}
+"""For people; a conflict is something else on these pages."""
+
+
+def error_title(status_code: int) -> str:
+    """The heading of a page that says what went wrong."""
+    status = HTTPStatus(status_code)
+    return ERROR_TITLES.get(status, status.phrase)
 
 
 def job_wording(state: str) -> Wording:

@@ -107,7 +107,7 @@ def test_a_slice_that_decodes_to_another_size_than_its_header_said_is_refused(
 
 def test_a_missing_slice_is_refused(tmp_path: Path) -> None:
     paths = write_ct_series(tmp_path, slices=6)
-    with pytest.raises(GeometryError, match="a gap of about 1 slices"):
+    with pytest.raises(GeometryError, match="a gap of about 1 slice:"):
         open_series(paths[:3] + paths[4:])
 
 

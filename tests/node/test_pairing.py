@@ -90,7 +90,7 @@ def test_what_does_not_belong_together_is_not_paired(tmp_path: Path, case: str) 
 
 UNUSABLE: dict[str, tuple[dict[str, Any], int | None, str]] = {
     "the gate refuses it": ({"BodyPartExamined": "HEAD"}, None, "The body part is HEAD"),
-    "its slices are irregular": ({}, 5, "gap of about 1 slices"),
+    "its slices are irregular": ({}, 5, "gap of about 1 slice:"),
 }
 
 

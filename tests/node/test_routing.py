@@ -149,7 +149,7 @@ def test_a_gap_is_refused_with_the_place_of_it(tmp_path: Path) -> None:
     write_ct_series(tmp_path, slices=12)[5].unlink()
     stack = only(routed(tmp_path, {}))
     assert stack.outcome == Outcome.REFUSED
-    assert "gap of about 1 slices" in stack.reason
+    assert "gap of about 1 slice:" in stack.reason
 
 
 def test_scouts_are_set_aside_when_the_rest_is_accepted(tmp_path: Path) -> None:

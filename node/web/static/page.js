@@ -33,6 +33,15 @@
   });
 })();
 
+// A screen reader says a warning when it comes, not again at each renewal.
+(function sayWarnings() {
+  const warnings = () => [...document.querySelectorAll("#live .banner")].map((each) => each.textContent).join(" ");
+  let known = warnings();
+  document.addEventListener("htmx:afterSettle", () => {
+    if (warnings() !== known) document.getElementById("news").textContent = known = warnings();
+  });
+})();
+
 // The picture viewer: slider, window buttons, mouse wheel, arrow keys of the slider.
 (function viewer() {
   const section = document.getElementById("pictures");

@@ -253,6 +253,26 @@ def test_the_focus_stays_when_the_page_is_renewed(page: Page, send_series: SendS
     expect(page.locator(f"a[href='/series/{uid}']", has_text="Why")).to_be_focused()
 
 
+def test_a_warning_is_said_once(page: Page, world: World, send_series: SendSeries) -> None:
+    """In an alert that is renewed with the page a screen reader would say it every two seconds."""
+    world.beat()
+    page.goto("/")
+    said = page.locator("#news")
+    expect(page.get_by_text("Nothing has come in yet")).to_be_visible()
+    world.beat(age_s=3600)
+    expect(said).to_contain_text("No worker is alive.")
+    page.evaluate(
+        "news => new MutationObserver(() => news.remove()).observe(news, {childList: true})",
+        said.element_handle(),
+    )
+    send_series(series_description="LOW DOSE NEXT")
+    expect(page.get_by_text("LOW DOSE NEXT").first).to_be_visible()
+    expect(said).to_have_count(1)
+    expect(page.get_by_role("alert")).to_have_count(0)
+    world.beat()
+    expect(page.locator(".banner")).to_have_count(0)
+
+
 def test_a_dead_node_is_told(page: Page, complaints: list[str], send_series: SendSeries) -> None:
     send_series()
     page.goto("/")

@@ -207,7 +207,8 @@ def test_only_possible_buttons_are_shown_and_they_work(
         if action not in buttons:
             answer = client.post(f"/jobs/{job.id}/{action}")
             assert answer.status_code == 409
-            assert "<h1>Conflict</h1>" in answer.text
+            assert "<h1>Not possible now</h1>" in answer.text
+            assert f'href="/jobs/{job.id}">To the job</a>' in answer.text
     if buttons:
         answer = client.post(f"/jobs/{job.id}/{min(buttons)}")
         assert (answer.status_code, answer.headers["location"]) == (303, f"/jobs/{job.id}")
@@ -220,6 +221,7 @@ def test_a_series_is_forced_complete_by_its_button(
     assert f'action="/series/{uid}/complete"' in client.get(f"/series/{uid}").text
     answer = client.post(f"/series/{uid}/complete")
     assert (answer.status_code, answer.headers["location"]) == (303, f"/series/{uid}")
+    assert "Done: the node goes on with what is here" in client.get(f"/series/{uid}").text
     world.assemble()
     assert "A person said that it is complete" in client.get(f"/series/{uid}").text
 
@@ -229,6 +231,35 @@ def test_what_is_unknown_is_a_page_with_a_sentence(client: httpx.Client, path: s
     answer = client.get(path)
     assert answer.status_code == 404
     assert "To the overview" in answer.text
+
+
+def test_the_address_of_a_button_leads_to_its_page(client: httpx.Client, make_job: MakeJob) -> None:
+    """A browser that is opened again asks for it as for a page."""
+    address = f"/jobs/{make_job().id}"
+    answer = client.get(f"{address}/retry")
+    assert answer.status_code == 405
+    assert "There is no page at this address." in answer.text
+    assert f'href="{address}">To the job</a>' in answer.text
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict", "told"),
+    [
+        ("COMMITTED", "GREEN", ""),
+        ("SENT", "AMBER", "Quality: amber. Something is unusual; look at the pictures"),
+        ("COMMITTED", "RED", "Quality: red. The result must not be used unless"),
+        ("HELD", "RED", ""),  # its reason says so
+    ],
+)
+def test_a_doubt_about_what_was_sent_is_told_on_every_page(
+    client: httpx.Client, world: World, make_job: MakeJob, state: str, verdict: str, told: str
+) -> None:
+    job = make_job()
+    world.finish(job, state, verdict)
+    for path in ("/", f"/series/{job.source_series[0]}", f"/jobs/{job.id}"):
+        page = text_of(client.get(path))
+        assert told in page, path
+        assert ("Quality: " in page) == bool(told), path
 
 
 def test_the_job_page_says_what_its_figures_mean(
