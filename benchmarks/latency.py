@@ -179,7 +179,7 @@ def one_run(config_path: Path, source: Path, pacs: OrthancServer) -> Run:
     database = open_database(config.node)
     files = [read_outgoing(path) for path in sorted(source.glob("*.dcm"))]
     before = stored(pacs)
-    address = Address("127.0.0.1", config.node.port, config.node.ae_title)
+    address = Address("the node", "127.0.0.1", config.node.port, config.node.ae_title)
     with StorageAssociation(address, "BENCH", contexts_of(files), 30) as association:
         for file in files:
             assert association.store(file) == 0

@@ -38,8 +38,9 @@ MEDIUM_PRIORITY, HAS_DATA_SET = 0, 1  # PS3.7 E.1: any value but 0101H
 
 @dataclass(frozen=True)
 class Address:
-    """Where a peer listens and what it calls itself."""
+    """Where a peer listens and what it calls itself; the name is ours for it."""
 
+    name: str
     host: str
     port: int
     ae_title: str
@@ -72,7 +73,7 @@ class StorageAssociation:
                 f"At most {MAX_CONTEXTS} presentation contexts fit one association, "
                 f"got {len(contexts)}; send fewer kinds of objects at once."
             )
-        self._name = address.ae_title
+        self._name = address.name
         self._ids: dict[tuple[str, str], int] = {}
         self._max_pdu_bytes = 0
         self._message_id = 0
@@ -209,7 +210,7 @@ def _connect(address: Address, timeout_s: float) -> socket.socket:
             return address.tls.wrap_socket(connection, server_hostname=address.host)
     except OSError as error:
         raise DestinationUnavailable(
-            f"{address.ae_title} cannot be reached at {address.host}:{address.port} "
+            f"{address.name} cannot be reached at {address.host}:{address.port} "
             f"({_said(error)}); is it running?"
         ) from error
     return connection

@@ -115,4 +115,4 @@ def _sentence(name: str, refused: Sequence[Answer], count: int) -> str:
 
 def _address(peer: PeerSettings) -> Address:
     context = tls_context(peer.tls) if peer.tls is not None else None
-    return Address(peer.host, peer.port, peer.ae_title, context)
+    return Address(peer.name, peer.host, peer.port, peer.ae_title, context)

@@ -65,7 +65,8 @@ def test_nobody_there(instances: list[Outgoing]) -> None:
     peer = PeerSettings(name="pacs", ae_title="X", host="127.0.0.1", port=free_port())
     _, error = send(instances, peer)
     assert isinstance(error, DestinationUnavailable)
-    assert "(Connection refused); is it running?" in str(error)
+    there = f"127.0.0.1:{peer.port} (Connection refused)"
+    assert str(error) == f"pacs cannot be reached at {there}; is it running?"
 
 
 def test_peer_that_accepts_and_says_nothing(instances: list[Outgoing]) -> None:
