@@ -62,3 +62,16 @@ def test_names_are_read_as_they_were_meant(
     header = read_header(path)
     assert header.SpecificCharacterSet == right.decode()
     assert str(header.PatientName) == NAME
+
+
+@pytest.mark.filterwarnings("ignore:Incorrect value for Specific")
+def test_one_of_several(tmp_path: Path) -> None:
+    right = ["", "ISO 2022 IR 87"]
+    (path,) = write_ct_series(
+        tmp_path, slices=1, SpecificCharacterSet=right, PatientName="Yamada^Tarou=山田^太郎"
+    )
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"ISO 2022 IR 87", b"ISO_2022_IR_87", 1))
+    header = read_header(path)
+    assert header.SpecificCharacterSet == right
+    assert header.PatientName.ideographic == "山田^太郎"
