@@ -27,11 +27,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from trainers.cesm_critic import DisplayCritic
@@ -42,6 +41,7 @@ from trainers.losses.cycle import cycle_loss, identity_loss
 from trainers.losses.replay import ReplayBuffer
 from trainers.readers.data_set import with_data
 from trainers.training.card import write_card
+from trainers.training.checkpoint import load_weights
 from trainers.training.learner import Learner
 from trainers.training.rates import Rate, warm_cosine
 from trainers.training.run import WEIGHTS, Run
@@ -63,6 +63,8 @@ RATES = {
 @dataclass(frozen=True)
 class Settings(RunSettings):
     """Every knob of a run; each is an option of the command line."""
+
+    LEAST: ClassVar = {**RunSettings.LEAST, "patch": 0, "rate": 0, "warmup": 0}
 
     method: str = knob("folded_unet", f"one of {', '.join(METHODS)}")
     square: int = knob(256, "pixels along a side of the whole breast's square; 256 in the papers")
@@ -108,7 +110,7 @@ def main() -> None:
         method = make_method(run, settings)
         run.facts |= facts_of(kind_of(settings.method), settings.size)
         if given.start:
-            method.learner.start_from(load_file(given.start), "generator")
+            method.learner.start_from(load_weights(given.start), "generator")
         if given.resume:
             run.resume()
         train(run, settings, method, sources, held_out)

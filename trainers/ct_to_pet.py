@@ -25,11 +25,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that everybody knows
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from pipelines.ct_to_pet.districts import LABELS
@@ -50,6 +50,7 @@ from trainers.losses.replay import ReplayBuffer
 from trainers.patch_critic_3d import PatchCritic3d
 from trainers.readers.data_set import with_data
 from trainers.training.card import write_card
+from trainers.training.checkpoint import load_weights
 from trainers.training.errors import SourceError
 from trainers.training.feeding import Batch
 from trainers.training.learner import Learner
@@ -65,6 +66,8 @@ NEARLY_AIR = -1.5
 @dataclass(frozen=True)
 class Settings(RunSettings):
     """Every knob of a run; each is an option of the command line."""
+
+    LEAST: ClassVar = {**RunSettings.LEAST, "patch": 1, "rate": 0, "warmup": 0}
 
     steps: int = knob(1200, "optimiser steps")
     batch: int = knob(2, "patches a step and process")
@@ -120,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with Run(settings, given.out) as run:
         method = METHODS[settings.method](run, settings)
         if given.start:
-            method.learner.start_from(load_file(given.start), "uptake")
+            method.learner.start_from(load_weights(given.start), "uptake")
         if given.resume:
             run.resume()
         train(run, method, bank, Bank(tuple(held_out), np.ones(len(held_out))))

@@ -21,10 +21,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
@@ -35,6 +35,7 @@ from trainers.noise_bank import (
     Stack,
     build_stack,
     draw_patches,
+    fits,
     load_stack,
     save_stack,
     thickened,
@@ -47,6 +48,8 @@ from trainers.readers.ldct_projection import read_ldct_projection
 from trainers.readers.nifti import read_nifti
 from trainers.readers.series import TrainingSeries
 from trainers.training.card import write_card
+from trainers.training.checkpoint import load_weights
+from trainers.training.errors import SourceError
 from trainers.training.feeding import Batch, Drawn
 from trainers.training.learner import Learner
 from trainers.training.rates import warm_cosine
@@ -59,10 +62,19 @@ from trainers.training.settings import RunSettings, knob, settings_from
 class Settings(RunSettings):
     """The knobs beside those of every run; each is an option of the command line."""
 
+    LEAST: ClassVar = {
+        **RunSettings.LEAST,
+        "patch": 8,
+        "rate": 0,
+        "warmup": 0,
+        "draws": 3,
+        "every": 1,
+    }
+
     patch: int = knob(128, "pixels along a side")
     rate: float = knob(1e-3, "highest learning rate; falls along a cosine")
     warmup: int = knob(200, "steps of rising learning rate")
-    draws: int = knob(4, "noise images a slice")
+    draws: int = knob(4, "noise images a slice, for it and its two neighbours")
     every: int = knob(1, "noise for each slice whose index is a multiple")
     adversarial: float = knob(0.0, "weight of the adversarial term; 0 leaves it out")
 
@@ -96,10 +108,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         if given.resume:
             run.resume()
         elif given.start:
-            players.denoiser.start_from(load_file(given.start))
+            players.denoiser.start_from(load_weights(given.start))
         with run.processes.first_goes_first():  # the others find the noise in the bank
             stacks = read_stacks(train_on, settings, given.out / "bank")
-            held_out = read_stacks(validate_on, settings, given.out / "bank")
+            held_out = read_stacks(validate_on, settings, given.out / "bank", stacks)
         if not stacks:
             raise SystemExit(
                 "None of the series can be trained on; each was named with its reason."
@@ -112,10 +124,22 @@ def main(argv: Sequence[str] | None = None) -> None:
 # --- data ---------------------------------------------------------------------------------------
 
 
-def read_stacks(sources: list[str], settings: Settings, bank: Path) -> list[Stack]:
-    """Read every source and make its noise, or find it in the bank that an earlier run kept."""
+def read_stacks(
+    sources: list[str], settings: Settings, bank: Path, others: Sequence[Stack] = ()
+) -> list[Stack]:
+    """Read every source and make its noise, or find it in the bank that an earlier run kept.
+
+    Args:
+        sources: see the top of this file.
+        settings: of the run.
+        bank: folder of the stacks.
+        others: of the run, whose names are taken.
+
+    Raises:
+        SourceError: two series have one name, so that one would be taken for the other.
+    """
     bank.mkdir(parents=True, exist_ok=True)
-    stacks = []
+    stacks: list[Stack] = []
     for source in sources:
         head, _, place = source.rpartition("@")
         name, _, weight = head.partition("=")
@@ -123,8 +147,14 @@ def read_stacks(sources: list[str], settings: Settings, bank: Path) -> list[Stac
         every_series = read_source(place, name)
         if thick and every_series:
             every_series += [thickened(every_series[0], n, s) for n, s in ((2, 2), (3, 2), (5, 4))]
-        share = float(weight or 1) / max(1, len(every_series))
+        share = share_of(weight, source) / max(1, len(every_series))
         for series in every_series:
+            if any(series.name == known.name for known in (*others, *stacks)):
+                raise SourceError(
+                    f"Every series needs a name of its own, {series.name!r} comes twice, the "
+                    f"second time from {place}: name each source once, and give folders of "
+                    "different patients different names."
+                )
             try:
                 stacks.append(kept_stack(series, share, settings, bank))
             except CalibrationError as error:
@@ -132,11 +162,28 @@ def read_stacks(sources: list[str], settings: Settings, bank: Path) -> list[Stac
     return stacks
 
 
+def share_of(weight: str, source: str) -> float:
+    """The weight that a source was given, 1 without one.
+
+    Raises:
+        SourceError: it is no positive number.
+    """
+    try:
+        share = float(weight or 1)
+    except ValueError:
+        share = math.nan
+    if not 0 < share < math.inf:
+        raise SourceError(f"A weight is a number above 0, as in name=2@PLACE; got {source!r}.")
+    return share
+
+
 def kept_stack(series: TrainingSeries, weight: float, settings: Settings, bank: Path) -> Stack:
-    """The stack of one series: from the bank, or made now and put there."""
+    """The stack of one series: from the bank where it fits, or made now and put there."""
     path = bank / f"{series.name}.npz"
     if path.exists():
-        return replace(load_stack(path), weight=weight)
+        stack = load_stack(path)
+        if fits(stack, series, settings.every, settings.draws):
+            return replace(stack, weight=weight)
     count = math.ceil(len(series.slices) / settings.every)
     with tqdm(total=count, desc=series.name, unit="slice", leave=False) as bar:
         stack = build_stack(

@@ -26,12 +26,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
 import yaml
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from pipelines.mr_to_ct.generators import BackwardGenerator
@@ -46,6 +45,7 @@ from trainers.mr_ct_sources import read_source
 from trainers.patch_critic import PatchCritic
 from trainers.readers.data_set import with_data
 from trainers.training.card import write_card
+from trainers.training.checkpoint import load_weights
 from trainers.training.errors import SettingsError, SourceError
 from trainers.training.feeding import Batch, Drawn
 from trainers.training.learner import Learner
@@ -77,6 +77,8 @@ SHOWN_HU = (-200.0, 800.0)
 @dataclass(frozen=True)
 class Settings(RunSettings):
     """Every knob of a run; a configuration file sets some, the command line any but the tuples."""
+
+    LEAST: ClassVar = {**RunSettings.LEAST, "patch": 1, "rate": 0, "warmup": 0}
 
     title: str = knob("", "the configuration's name, as the paper writes it")
     mode: str = knob("supervised", "supervised, cyclegan")
@@ -124,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if given.resume:
             run.resume()
         elif given.start:
-            mode.learner.start_from(load_file(given.start), "network")
+            mode.learner.start_from(load_weights(given.start), "network")
         train(run, mode, stacks, held_out)
         if given.data and run.processes.first:
             write_card("mr_to_ct", given.out, given.out / WEIGHTS, given.data, given.start)

@@ -112,8 +112,7 @@ def build_stack(
     for place, centre in enumerate(centres):
         noise[place] = _draws(scanner, series.slices[centre], draws, random)
         tick()
-    slices = np.rint(series.slices).clip(-1024, 32767).astype(np.int16)
-    return Stack(series.name, slices, centres, noise, weight)
+    return Stack(series.name, _stored(series), centres, noise, weight)
 
 
 def save_stack(stack: Stack, path: Path) -> None:
@@ -130,6 +129,19 @@ def load_stack(path: Path) -> Stack:
     kept = np.load(path)
     weight = float(kept["weight"])
     return Stack(path.stem, kept["slices"], kept["centres"], kept["noise"], weight)
+
+
+def fits(stack: Stack, series: TrainingSeries, every: int, draws: int) -> bool:
+    """Whether a stack that was kept is what `build_stack` would make of the series."""
+    return (
+        stack.noise.shape[1] == draws
+        and np.array_equal(stack.centres, np.arange(0, len(series.slices), every))
+        and np.array_equal(stack.slices, _stored(series))
+    )
+
+
+def _stored(series: TrainingSeries) -> npt.NDArray[np.int16]:
+    return np.rint(series.slices).clip(-1024, 32767).astype(np.int16)
 
 
 def _draws(

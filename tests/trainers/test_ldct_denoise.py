@@ -4,6 +4,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +26,8 @@ from trainers.ldct_denoise import (
     update,
 )
 from trainers.noise_bank import Stack, build_stack, draw_patches
+from trainers.readers.series import TrainingSeries
+from trainers.training.errors import SettingsError, SourceError
 from trainers.training.feeding import as_tensors
 from trainers.training.randomness import random_of
 from trainers.training.run import Run
@@ -132,12 +135,55 @@ def test_sources_of_every_kind_are_read(tmp_path: Path) -> None:
 
 
 def test_the_bank_is_used_again_with_the_weight_that_is_asked_for(tmp_path: Path) -> None:
-    write_nifti(phantom_series(3), tmp_path)
-    source = f"p=2@{tmp_path / 'phantom.nii.gz'}"
-    made = read_stacks([source], SETTINGS, tmp_path / "bank")[0]
-    again = kept_stack(phantom_series(3), 7.0, SETTINGS, tmp_path / "bank")
+    path = write_nifti(phantom_series(3), tmp_path)
+    made = read_stacks([f"p=2@{path}"], SETTINGS, tmp_path / "bank")[0]
+    written = (tmp_path / "bank" / "phantom.npz").stat().st_mtime_ns
+    again = kept_stack(read_source(str(path), "")[0], 7.0, SETTINGS, tmp_path / "bank")
+    assert (tmp_path / "bank" / "phantom.npz").stat().st_mtime_ns == written
     assert (made.weight, again.weight) == (2.0, 7.0)
     np.testing.assert_array_equal(made.noise, again.noise)
+
+
+@pytest.mark.parametrize("changed", [phantom_series(3, seed=1), phantom_series(2)])
+def test_a_stack_of_other_images_is_not_taken_from_the_bank(
+    tmp_path: Path, changed: TrainingSeries
+) -> None:
+    kept_stack(phantom_series(3), 1.0, SETTINGS, tmp_path)
+    stack = kept_stack(changed, 1.0, SETTINGS, tmp_path)
+    np.testing.assert_allclose(stack.slices, changed.slices, atol=0.5)
+
+
+def test_a_stack_with_other_noise_is_not_taken_from_the_bank(tmp_path: Path) -> None:
+    kept_stack(phantom_series(3), 1.0, SETTINGS, tmp_path)
+    more = kept_stack(phantom_series(3), 1.0, replace(SETTINGS, draws=4), tmp_path)
+    fewer = kept_stack(phantom_series(3), 1.0, replace(SETTINGS, every=2), tmp_path)
+    assert (more.noise.shape[:2], fewer.noise.shape[:2]) == ((3, 4), (2, 3))
+
+
+def test_two_patients_of_one_name_are_refused(tmp_path: Path) -> None:
+    """Else the second one's noise would be the first one's, found in the bank."""
+    sources = []
+    for seed, patient in enumerate(("a", "b")):
+        (tmp_path / patient).mkdir()
+        sources.append(str(write_nifti(phantom_series(3, seed=seed), tmp_path / patient)))
+    with pytest.raises(SourceError, match="'phantom' comes twice"):
+        read_stacks(sources, SETTINGS, tmp_path / "bank")
+    known = read_stacks(sources[:1], SETTINGS, tmp_path / "bank")
+    with pytest.raises(SourceError, match="'phantom' comes twice"):
+        read_stacks(sources[1:], SETTINGS, tmp_path / "bank", known)
+
+
+@pytest.mark.parametrize("weight", ["heavy", "0", "-1", "nan"])
+def test_a_weight_that_is_none_is_refused(tmp_path: Path, weight: str) -> None:
+    source = f"p={weight}@{write_nifti(phantom_series(3), tmp_path)}"
+    with pytest.raises(SourceError, match="A weight is a number above 0"):
+        read_stacks([source], SETTINGS, tmp_path / "bank")
+
+
+@pytest.mark.parametrize("wrong", [{"draws": 2}, {"every": 0}, {"patch": 0}, {"rate": -1.0}])
+def test_knobs_that_cannot_be_used_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match=f"--{next(iter(wrong))} takes"):
+        replace(SETTINGS, **wrong)
 
 
 def test_the_command_says_what_it_takes() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from trainers.training.errors import CheckpointError
@@ -27,25 +30,48 @@ class Stateful(Protocol):
 
 
 def save_checkpoint(state: Mapping[str, Any], path: Path) -> None:
-    """Write a checkpoint aside, sync it, rename it."""
-    part = path.with_name(f"{path.name}.part")
-    with part.open("wb") as file:
-        torch.save(dict(state), file)
-    _put_in_place(part, path)
+    """Write a checkpoint aside, sync it, rename it.
+
+    Raises:
+        OSError: it cannot be written; the one before stays.
+    """
+    content = io.BytesIO()  # since torch.save tells a full disk by a RuntimeError without a reason
+    torch.save(dict(state), content)
+    _put_in_place(content.getbuffer(), path)
 
 
 def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
     """Read a checkpoint; nothing in it is executed.
 
     Raises:
-        CheckpointError: there is none.
+        CheckpointError: there is none, or it cannot be read.
     """
     if not path.is_file():
         raise CheckpointError(
             f"A checkpoint is wanted at {path}, there is none; start without --resume."
         )
-    state: dict[str, Any] = torch.load(path, device, weights_only=True)
+    try:
+        state: dict[str, Any] = torch.load(path, device, weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise CheckpointError(
+            f"A checkpoint of this trainer is wanted at {path}, it cannot be read as one; "
+            "start without --resume."
+        ) from error
     return state
+
+
+def load_weights(path: Path) -> dict[str, Tensor]:
+    """Read weights to start from.
+
+    Raises:
+        CheckpointError: the file is none of weights.
+    """
+    try:
+        return dict(load_file(path))
+    except SafetensorError as error:
+        raise CheckpointError(
+            f"Weights (.safetensors) are wanted at {path}, it cannot be read as such: {error}."
+        ) from error
 
 
 def save_weights(weights: Mapping[str, Tensor], path: Path, facts: Mapping[str, str]) -> None:
@@ -57,13 +83,14 @@ def save_weights(weights: Mapping[str, Tensor], path: Path, facts: Mapping[str, 
         facts: kept in the file's own header.
     """
     tensors = {name: value.detach().contiguous().cpu() for name, value in weights.items()}
+    _put_in_place(save(tensors, dict(facts)), path)
+
+
+def _put_in_place(content: bytes | memoryview, path: Path) -> None:
     part = path.with_name(f"{path.name}.part")
-    save_file(tensors, part, dict(facts))
-    _put_in_place(part, path)
-
-
-def _put_in_place(part: Path, path: Path) -> None:
-    with part.open("rb") as file:
+    with part.open("wb") as file:
+        file.write(content)
+        file.flush()
         os.fsync(file.fileno())
     part.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from torch import Tensor, nn, optim
 
 from trainers.training.averaging import averaged_copy, follow
-from trainers.training.errors import StepError
+from trainers.training.errors import CheckpointError, StepError
 from trainers.training.precision import Precision
 from trainers.training.processes import Processes
 from trainers.training.rates import Rate
@@ -82,8 +82,20 @@ class Learner:
         Args:
             weights: state of the network, keys without prefix.
             name: of the network; the only one when left out.
+
+        Raises:
+            CheckpointError: they are of another network.
         """
         name = name or next(iter(self.networks))
+        wanted = {key: value.shape for key, value in self.networks[name].state_dict().items()}
+        given = {key: value.shape for key, value in weights.items()}
+        if wanted != given:
+            fitting = sum(given.get(key) == shape for key, shape in wanted.items())
+            raise CheckpointError(
+                f"Weights to start from are wanted for this network, got those of another one: "
+                f"{fitting} of {len(wanted)} parts fit; name another file, or the settings that "
+                "these weights were trained with."
+            )
         self.networks[name].load_state_dict(weights)
         if self.averaged:
             self.averaged[name].load_state_dict(weights)

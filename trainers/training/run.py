@@ -21,6 +21,7 @@ from trainers.training.checkpoint import (
     save_checkpoint,
     save_weights,
 )
+from trainers.training.errors import CheckpointError
 from trainers.training.feeding import Batch, Drawn, fed
 from trainers.training.learner import Learner
 from trainers.training.precision import Precision
@@ -116,12 +117,18 @@ class Run:
         """Go on from the checkpoint in the run's folder.
 
         Raises:
-            CheckpointError: there is none.
+            CheckpointError: there is none, or it is of another run.
         """
         state = load_checkpoint(self.out / CHECKPOINT, self.device)
+        try:
+            for name, part in self._kept.items():
+                part.load_state_dict(state["parts"][name])
+        except (KeyError, ValueError, RuntimeError) as error:
+            raise CheckpointError(
+                f"A checkpoint of this trainer and these networks is wanted in {self.out}, got "
+                "another one; go on with the settings of that run, or train into another folder."
+            ) from error
         self.step = self._from = int(state["step"])
-        for name, part in self._kept.items():
-            part.load_state_dict(state["parts"][name])
         now = asdict(self.settings)
         other = [
             f"{name} {before} -> {now[name]}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from trainers.training.errors import SettingsError
 
@@ -22,7 +22,16 @@ def knob(default: Value, meaning: str) -> Value:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What every run can be told; a trainer adds its own knobs in a dataclass based on this."""
+    """What every run can be told; a trainer adds its own knobs in a dataclass based on this.
+
+    Attributes:
+        LEAST: the smallest value of knobs that are numbers; a trainer adds those of its own knobs.
+    """
+
+    LEAST: ClassVar[Mapping[str, int]] = {
+        **dict.fromkeys(("steps", "batch", "accumulate", "save_every", "ahead", "drawers"), 1),
+        "patience": 0,
+    }
 
     steps: int = knob(6000, "optimiser steps")
     batch: int = knob(8, "images that a process computes at once")
@@ -38,9 +47,10 @@ class RunSettings:
     drawers: int = knob(1, "threads that draw batches (data loading)")
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "accumulate", "save_every", "ahead", "drawers"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"--{_flag(name)} takes 1 or more, got {getattr(self, name)}.")
+        for name, least in self.LEAST.items():
+            value = getattr(self, name)
+            if value < least:
+                raise SettingsError(f"--{_flag(name)} takes {least} or more, got {value}.")
         if not 0 <= self.average < 1:
             raise SettingsError(f"--average takes a number from 0 to below 1, got {self.average}.")
 

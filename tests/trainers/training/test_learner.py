@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from trainers.training.errors import StepError
+from trainers.training.errors import CheckpointError, StepError
 from trainers.training.learner import Learner
 from trainers.training.precision import Precision
 from trainers.training.processes import Processes
@@ -129,6 +129,17 @@ def test_several_networks_share_a_file_under_their_names() -> None:
     assert set(both.weights()) == {"a.weight", "a.bias", "b.weight", "b.bias"}
     both.start_from({"weight": torch.ones(1, 1), "bias": torch.ones(1)}, "b")
     assert float(both.weights(b="")["weight"]) == 1
+
+
+@pytest.mark.parametrize(
+    "weights", [{}, {"weight": torch.ones(1, 4), "bias": torch.ones(1)}, {"other": torch.ones(1)}]
+)
+def test_weights_of_another_network_are_a_sentence(weights: dict[str, Tensor]) -> None:
+    one = learner()
+    before = state(one)
+    with pytest.raises(CheckpointError, match=r"[01] of 2 parts fit"):
+        one.start_from(weights)
+    torch.testing.assert_close(state(one), before)
 
 
 def test_a_frozen_critic_judges_and_does_not_learn(points: Tensor) -> None:

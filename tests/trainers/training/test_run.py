@@ -93,6 +93,17 @@ def test_without_a_checkpoint_there_is_nothing_to_go_on_from(tmp_path: Path) -> 
         run.resume()
 
 
+@pytest.mark.parametrize("called", ["line", "other"])
+def test_a_checkpoint_of_another_model_is_a_sentence(tmp_path: Path, called: str) -> None:
+    trained(SETTINGS, tmp_path)
+    with Run(SETTINGS, tmp_path) as run:
+        network = torch.nn.Linear(5, 2)
+        run.learner(called, network, torch.optim.Adam(network.parameters()))
+        with pytest.raises(CheckpointError, match="got another one"):
+            run.resume()
+        assert run.step == 0
+
+
 def test_other_settings_are_said_when_a_run_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

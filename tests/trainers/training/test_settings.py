@@ -35,7 +35,11 @@ def test_options_become_settings_of_the_right_kind() -> None:
 
 @pytest.mark.parametrize(
     ("words", "wanted"),
-    [(("--batch", "0"), "--batch takes 1 or more"), (("--average", "1"), "--average takes")],
+    [
+        (("--batch", "0"), "--batch takes 1 or more"),
+        (("--patience", "-1"), "--patience takes 0 or more"),
+        (("--average", "1"), "--average takes"),
+    ],
 )
 def test_a_value_that_cannot_be_used_is_refused(words: tuple[str, ...], wanted: str) -> None:
     with pytest.raises(SettingsError, match=wanted):
