@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 
 from node.database import series
 from node.jobs import Job, JobLedger, UnknownJob, WrongJobState
+from node.web.admission import await_admission
 from node.web.site import Site
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ def force_complete(site: Site, series_instance_uid: str) -> None:
     Raises:
         HTTPException: 404 for an unknown series, 409 for one that is complete already.
     """
+    await_admission(site.spool)
     this = series.c.series_instance_uid == series_instance_uid
     with site.database.begin() as connection:
         changed = connection.execute(

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from node.database import jobs
 from node.jobs import Job, JobState
 from node.web import actions
+from node.web.admission import await_admission
 from node.web.parameters import choice_of, whole_number
 from node.web.rows import DeliveryView, SeriesView, StudyView, job_deliveries, one_series
 from node.web.rows import studies_page as read_studies_page
@@ -76,12 +77,19 @@ def post_complete(request: Request) -> Response:
 
 def find_series(request: Request) -> SeriesView:
     """The series that a request is about; 404 otherwise."""
-    uid = request.path_params["uid"]
-    with site_of(request).database.connect() as connection:
-        found = one_series(connection, uid)
+    site, uid = site_of(request), request.path_params["uid"]
+    found = _series(site, uid)
+    if found is None:
+        await_admission(site.spool)
+        found = _series(site, uid)
     if found is None:
         raise HTTPException(404, f"There is no series {uid} here; was it sent to this node?")
     return found
+
+
+def _series(site: Site, uid: str) -> SeriesView | None:
+    with site.database.connect() as connection:
+        return one_series(connection, uid)
 
 
 def job_json(site: Site, job: Job) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class World:
     def close(self) -> None:
         self.database.dispose()
 
-    def receive(self, paths: Sequence[Path], source_ae: str = "PACS") -> str:
+    def receive(self, paths: Sequence[Path], source_ae: str = "PACS", admit: bool = True) -> str:
         """As if sent by C-STORE; returns the Series Instance UID."""
         uid = ""
         for path in paths:
@@ -91,7 +91,7 @@ class World:
                 "a1",
             )
             uid = self.spool.receive(data[start:], facts).series_instance_uid
-        while self.spool.admit_incoming():
+        while admit and self.spool.admit_incoming():
             pass
         return uid
 
