@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
 import numpy as np
 import numpy.typing as npt
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from node.reading.folder import ReadingFolder
 from node.reading.making import MadeReading
@@ -80,6 +81,17 @@ def becomes(page: Page, picture: npt.NDArray[np.uint8]) -> None:
 
 def same(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> bool:
     return bool(np.abs(one.astype(int) - other.astype(int)).max() <= 1)
+
+
+def test_without_javascript_the_page_says_why_it_is_black(
+    browser: Browser, client: httpx.Client, reader: str
+) -> None:
+    context = browser.new_context(base_url=str(client.base_url), java_script_enabled=False)
+    plain = context.new_page()
+    plain.goto(f"{reader}/1")
+    expect(plain.locator("noscript p")).to_be_visible()
+    assert plain.evaluate(LOW_CONTRAST) == []
+    context.close()
 
 
 def test_slices_are_windowed_in_the_browser(page: Page, reader: str, folder: ReadingFolder) -> None:
