@@ -262,7 +262,7 @@ def route_stack(rules: Sequence[Rule], stack: Stack, source_ae: str) -> StackFin
     recognised: dict[str, tuple[Recognition, str | None]] = {}
     findings = tuple(hold_rule(rule, headers, source_ae, recognised) for rule in rules)
     if signs:
-        reason = f"The series is synthetic ({signs[0]}); only acquired images are translated."
+        reason = f"It is synthetic ({signs[0].rstrip('.')}); only acquired images are translated."
         return _not_taken(stack, reason, signs, findings)
     takers = [finding for finding in findings if finding.takes]
     # A rule that is in doubt does not take what a later one surely recognises.

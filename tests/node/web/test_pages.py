@@ -109,6 +109,18 @@ def test_the_series_page_shows_every_condition(
     assert "does not take it" in text
 
 
+def test_a_result_that_comes_back_is_named_and_refused_in_good_words(
+    client: httpx.Client, world: World, make_job: MakeJob
+) -> None:
+    job = make_job()
+    world.finish(job)
+    uid = world.receive(sorted(world.derived_folder(job).rglob("*.dcm")))
+    world.assemble()
+    text = text_of(client.get(f"/series/{uid}"))
+    assert "Axial CT derived, 64 x 64: 5 images" in text
+    assert "It is synthetic (Synthetic Data (0008,001C) is YES); only acquired images" in text
+
+
 def test_a_conflict_is_told(client: httpx.Client, world: World, send_series: SendSeries) -> None:
     uid = send_series()
     with world.database.begin() as connection:
