@@ -30,7 +30,7 @@ from node.steps.folder import JobFolder, JobInput
 from node.steps.gate import gate_step
 from node.steps.translate import translate_step
 from node.steps.write import write_step
-from pipelines.errors import PipelineError
+from pipelines.errors import NothingToTranslate, PipelineError
 
 if TYPE_CHECKING:
     from pipelines.contract import Pipeline
@@ -141,6 +141,8 @@ class FolderProcessor:
         try:
             sources = _paths_of_group(group) if group else _paths_of_stack(finding)
             return self._translate(answer, sources, self.routes[route], progress)
+        except NothingToTranslate as error:
+            return replace(answer, state="REFUSED", reason=str(error))
         except (NodeError, ProfileError, PipelineError) as error:
             return replace(answer, state="FAILED", reason=str(error))
         except Exception as error:  # noqa: BLE001 - job runner: the others get their answers

@@ -34,6 +34,7 @@ from node.steps.translate import translate_step
 from node.steps.write import write_step
 from node.warm import WarmPipelines
 from node.watch import JobStopped, Watch
+from pipelines.errors import NothingToTranslate
 
 log = logging.getLogger(__name__)
 
@@ -263,7 +264,10 @@ class JobWork:
         with self._pipelines.use(job.pipeline) as pipeline:
             watch.ask()
             self.beside.open(folder)
-            record = translate_step(folder, pipeline, watch.progress)
+            try:
+                record = translate_step(folder, pipeline, watch.progress)
+            except NothingToTranslate as error:
+                raise Ended(JobState.REFUSED, str(error)) from error
         return {"qc": record}
 
     def _write(self, work: Work, job: Job, watch: Watch) -> dict[str, Any]:

@@ -8,6 +8,7 @@ The tree:
     ├── WeightsError         weights absent, or not those that the card names
     ├── ParameterError       a parameter unknown or out of its range
     ├── InputError           inputs that are missing, unknown or in the wrong unit
+    │   └── NothingToTranslate   images of the right kind with nothing in them
     ├── EngineError          no engine can run the network on the device asked for
     │   └── NotForThisEngine     this one is not made for networks of that kind; another is
     └── RecordNotReady       the quality record was asked for before the last slice
@@ -38,6 +39,10 @@ class ParameterError(PipelineError):
 
 class InputError(PipelineError):
     """The inputs are not those that the card asks for."""
+
+
+class NothingToTranslate(InputError):  # noqa: N818 - says what it is
+    """Images of the right kind with nothing in them: the gate, which sees headers, let them in."""
 
 
 class EngineError(PipelineError):

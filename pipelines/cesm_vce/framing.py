@@ -15,7 +15,7 @@ import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
-from pipelines.errors import InputError
+from pipelines.errors import InputError, NothingToTranslate
 
 Plane = npt.NDArray[np.float32]
 """(rows, columns) float32."""
@@ -112,7 +112,7 @@ def framed(image: Plane) -> Framed:
     """Put a mammogram, bright where it is dense, into the square of the network.
 
     Raises:
-        InputError: no breast is in it.
+        NothingToTranslate: no breast is in it.
     """
     small = shrunk(image)
     air = air_below(small)
@@ -143,7 +143,7 @@ def air_below(image: Plane) -> float:
     """Grey value up to which a pixel is air: a little above the darkest."""
     darkest, brightest = (float(v) for v in np.quantile(image, (0.001, 0.999)))
     if not brightest > darkest:
-        raise InputError("A mammogram has bright and dark parts, but this image is even.")
+        raise NothingToTranslate("A mammogram has bright and dark parts, but this image is even.")
     return darkest + BACKGROUND_SHARE * (brightest - darkest)
 
 
@@ -158,13 +158,15 @@ def breast_region(image: Plane, air: float) -> Region:
     """The largest connected part above air, its holes filled.
 
     Raises:
-        InputError: it is too small to be a breast.
+        NothingToTranslate: it is too small to be a breast.
     """
     parts, count = ndimage.label(image > air)
     sizes = np.bincount(parts.ravel(), minlength=count + 1)
     sizes[0] = 0
     if sizes.max() < SMALLEST_BREAST_SHARE * image.size:
-        raise InputError("No breast was found in the image: hardly anything is brighter than air.")
+        raise NothingToTranslate(
+            "No breast was found in the image: hardly anything is brighter than air."
+        )
     filled: Region = ndimage.binary_fill_holes(parts == sizes.argmax())
     return filled
 

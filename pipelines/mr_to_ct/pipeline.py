@@ -13,7 +13,7 @@ import numpy.typing as npt
 from pipelines import catalog
 from pipelines.contract import Progress, Slice, SliceSource, Translation
 from pipelines.engines.engine import read_ahead, slabs
-from pipelines.errors import InputError
+from pipelines.errors import InputError, NothingToTranslate
 from pipelines.inputs import checked_slices
 from pipelines.mr_to_ct.models import Model, load_models
 from pipelines.mr_to_ct.outline import outside
@@ -153,7 +153,7 @@ class _Run:
         # one bright end for all: the ratio of the phases is what tells water from fat
         end = bright_end(checked_slices(self._sources[0]))
         if end <= 0.0:
-            raise InputError("The images are empty: no pixel is above 0.")
+            raise NothingToTranslate("The images are empty: no pixel is above 0.")
         reach = reach_of(float(np.linalg.norm(self._sources[0].affine[:3, 0])))
         full = [filled(checked_slices(source), reach) for source in self._sources]
         yield from stacked(

@@ -22,6 +22,7 @@ from pipelines.contract import (
     SliceSource,
     Translation,
 )
+from pipelines.errors import NothingToTranslate
 from pipelines.scanner import Scanner
 
 ENGINE = EngineFacts("box filter", "cpu", "any", "fp32", {}, 0.0)
@@ -61,3 +62,16 @@ class Smoothing(Scanner):
             slices=source.shape[0],
         )
         return Translation(slices(), lambda: record)
+
+
+class SeesNothing(Smoothing):
+    """Finds every image empty, once it has decoded the first."""
+
+    def start(
+        self, sources: Mapping[str, SliceSource], values: Mapping[str, float], progress: Progress
+    ) -> Translation:
+        def slices() -> Generator[Slice, None, None]:
+            yield next(iter(sources["CT"].slices()))
+            raise NothingToTranslate("There is nothing in these images.")
+
+        return Translation(slices(), super().start(sources, values, progress).record)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from node.offline import Answer, FolderProcessor
 from pipelines.contract import Pipeline
 from pipelines.errors import WeightsError
 from tests.node.feeding import make_config
-from tests.node.smoothing import Smoothing
+from tests.node.smoothing import SeesNothing, Smoothing
 from tests.synthetic import write_ct_series
 
 PLAIN: dict[str, Any] = {
@@ -34,9 +35,10 @@ def processed(
     config: Config | None = None,
     pipeline: str | None = None,
     ungated: bool = False,
+    load: Callable[[], Pipeline] = Smoothing,
 ) -> list[Answer]:
     rules = rules_of(config, pipeline)
-    processor = FolderProcessor(out_dir, rules, "VSCANNER", lambda _: Smoothing(), ungated=ungated)
+    processor = FolderProcessor(out_dir, rules, "VSCANNER", lambda _: load(), ungated=ungated)
     return [
         processor.answer(series, finding, no_progress)
         for series in explain_folder(read_folder(in_dir), rules)
@@ -102,6 +104,13 @@ def test_a_refusal_is_an_answer(tmp_path: Path) -> None:
     assert answer.state == "REFUSED"
     assert "HEAD" in answer.reason
     assert not (tmp_path / "out").exists()
+
+
+def test_empty_images_are_refused(tmp_path: Path) -> None:
+    write_ct_series(tmp_path / "in", slices=12)
+    (answer,) = processed(tmp_path / "in", tmp_path / "out", load=SeesNothing)
+    assert (answer.state, answer.reason) == ("REFUSED", "There is nothing in these images.")
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_ungated_objects_say_so(tmp_path: Path) -> None:

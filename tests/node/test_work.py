@@ -19,7 +19,7 @@ from node.work import JobWork, Outcome, Work
 from pipelines.contract import GateVerdict, Pipeline
 from tests.node.dispatch.scp import StorageSCP, storage_scp
 from tests.node.job_node import JobNode, job_node
-from tests.node.smoothing import Smoothing
+from tests.node.smoothing import SeesNothing, Smoothing
 from tests.servers import OrthancServer, free_port
 
 MAKING = ("gate", "translate", "write", "check")
@@ -98,6 +98,14 @@ def test_what_is_committed_is_not_asked_about_again(node: JobNode, step: str) ->
     before = node.ledger.require(job.id)
     assert do(work, job, step) == [Outcome(go_on=False)]
     assert node.ledger.require(job.id) == before
+
+
+def test_images_in_which_the_pipeline_sees_nothing_are_refused(node: JobNode) -> None:
+    job = node.make_job(4)
+    outcomes = do(work_of(node, lambda _: SeesNothing()), job, "gate", "translate")
+    assert [outcome.go_on for outcome in outcomes] == [True, False]
+    ended = node.ledger.require(job.id)
+    assert (ended.state, ended.reason) == (JobState.REFUSED, "There is nothing in these images.")
 
 
 def test_the_data_directory_moves_between_two_steps(

@@ -15,7 +15,7 @@ from pipelines.cesm_vce.framing import (
     scale_of,
     shrunk,
 )
-from pipelines.errors import InputError
+from pipelines.errors import InputError, NothingToTranslate
 from tests.mammograms import breast
 
 SIZES = st.integers(1, 60)
@@ -77,14 +77,14 @@ def test_the_network_sees_the_middle_of_the_breast_as_a_half() -> None:
 
 @pytest.mark.parametrize("image", [np.zeros((50, 40)), np.full((50, 40), 7.0)])
 def test_an_even_image_is_refused(image: np.ndarray) -> None:
-    with pytest.raises(InputError, match="even"):
+    with pytest.raises(NothingToTranslate, match="even"):
         framed(image.astype(np.float32))
 
 
 def test_a_speck_is_no_breast() -> None:
     image = np.zeros((200, 120), np.float32)
     image[100:104, 0:4] = 1
-    with pytest.raises(InputError, match=r"No breast|even"):
+    with pytest.raises(NothingToTranslate, match=r"No breast|even"):
         framed(image)
 
 
