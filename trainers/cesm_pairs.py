@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -110,20 +111,29 @@ def read_source(source: str, kept: Path, seed: int = 1) -> Pairs:
         seed: of simulated pairs.
 
     Raises:
-        SourceError: it is of another kind.
+        SourceError: it is of another kind, holds no pair, or its count or share is no number.
     """
     place, _, share = source.partition("@")
     kind, _, rest = place.partition(":")
+    try:
+        weight = float(share or 1)
+    except ValueError:
+        raise SourceError(f"A share is a number, as in {place}@0.5; got {source!r}.") from None
     if kind in ("simulated", "null"):
+        if not rest.isdecimal() or int(rest) < 1:
+            raise SourceError(f"How many is wanted, as in {kind}:700; got {source!r}.")
         file = kept / f"{kind}_{rest}_{seed}.npz"
         if not file.exists():
             save(framed_pairs(simulated(int(rest), kind == "null", seed), int(rest)), file)
-        return load(file, float(share or 1))
+        return load(file, weight)
     readers = {"cdd": read_cdd_cesm, "excerpt": read_excerpt, "set": read_gathered_mammograms}
     if kind not in readers:
         raise SourceError(f"A source is simulated:, null:, cdd:, excerpt: or set:, got {source!r}.")
-    pairs = framed_pairs((pair, None) for pair in readers[kind](Path(rest)))
-    return replace(pairs, share=float(share or 1))
+    found = ((pair, None) for pair in readers[kind](Path(rest)))
+    first = next(found, None)
+    if first is None:
+        raise SourceError(f"A pair of mammograms at least is wanted, none was found in {source}.")
+    return replace(framed_pairs(chain([first], found)), share=weight)
 
 
 Simulated = tuple[MammogramPair, npt.NDArray[np.float32] | None]

@@ -42,6 +42,7 @@ from trainers.losses.replay import ReplayBuffer
 from trainers.readers.data_set import with_data
 from trainers.training.card import write_card
 from trainers.training.checkpoint import load_weights
+from trainers.training.errors import SourceError
 from trainers.training.learner import Learner
 from trainers.training.rates import Rate, warm_cosine
 from trainers.training.run import WEIGHTS, Run
@@ -103,7 +104,14 @@ def main() -> None:
     if settings.method == "lesion_cyclegan" and not settings.paired:
         parser.error("lesion_cyclegan compares lesions with their own truth; leave --paired as is")
     kept = given.kept or given.out / "pairs"
-    sources = [read_source(s, kept).of(given.hold_out, without=True) for s in train_on]
+    every = [read_source(source, kept) for source in train_on]
+    patients = {patient for source in every for patient in source.patients}
+    if unknown := sorted(set(given.hold_out) - patients):
+        raise SourceError(  # a slip of the pen would train on whom it should not
+            f"Patients of the sources are wanted after --hold-out, got {', '.join(unknown)}; "
+            "see that the names are right."
+        )
+    sources = [source.of(given.hold_out, without=True) for source in every]
     held_out = [read_source(source, kept, seed=9) for source in validate_on]
     sources, held_out = ([one.shrunk(settings.square) for one in x] for x in (sources, held_out))
     with Run(settings, given.out) as run:

@@ -51,7 +51,7 @@ from trainers.patch_critic_3d import PatchCritic3d
 from trainers.readers.data_set import with_data
 from trainers.training.card import write_card
 from trainers.training.checkpoint import load_weights
-from trainers.training.errors import SourceError
+from trainers.training.errors import SettingsError, SourceError
 from trainers.training.feeding import Batch
 from trainers.training.learner import Learner
 from trainers.training.rates import warm_cosine
@@ -113,12 +113,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not known.issuperset(settings.district.split("+")) or settings.method not in METHODS:
         parser.error(f"--district is of {sorted(known)}, --method one of {tuple(METHODS)}")
     folder = given.bank or given.out / "bank"
-    bank = read_bank(train_on, folder, [*given.leave_out, *given.validate])
+    kept_out = [*given.leave_out, *given.validate]
+    everyone = read_bank(train_on, folder).pairs
+    if unknown := sorted(set(kept_out) - {pair.patient for pair in everyone}):
+        raise SourceError(  # a slip of the pen would train on whom it should not
+            f"Patients of the sources are wanted after --leave-out and --validate, got "
+            f"{', '.join(unknown)}; see that the names are right."
+        )
+    bank = read_bank(train_on, folder, kept_out)
     if not bank.pairs:
         raise SourceError(f"No pair of CT and PET is left to train on in {', '.join(train_on)}.")
     held_out = [
-        pair for pair in read_bank(given.train, folder, given.leave_out).pairs
-        if pair.patient in given.validate
+        pair for pair in everyone if pair.patient in set(given.validate) - set(given.leave_out)
     ] + list(read_bank(measured, folder).pairs)  # fmt: skip
     with Run(settings, given.out) as run:
         method = METHODS[settings.method](run, settings)
@@ -147,6 +153,18 @@ def lesions_told(logits: Tensor, batch: Batch) -> Tensor:
     return (wrong * weight).sum() / weight.sum().clamp(min=1.0)
 
 
+def widths_of(text: str) -> list[int]:
+    """The features of each level, from `24,48,64`.
+
+    Raises:
+        SettingsError: there is something else among them.
+    """
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() and int(part) for part in parts):
+        raise SettingsError(f"--widths takes numbers with commas, as 24,48,64,64; got {text!r}.")
+    return [int(part) for part in parts]
+
+
 class ResidualUnet:
     """Plain regression; a second head, which is not shipped, tells lesions.
 
@@ -157,7 +175,7 @@ class ResidualUnet:
 
     def __init__(self, run: Run, settings: Settings) -> None:
         self.run = run
-        widths = [int(width) for width in settings.widths.split(",")]
+        widths = widths_of(settings.widths)
         network = UptakeNetwork(widths, settings.dropout)
         tells = nn.Conv3d(widths[0], 8, 3, padding=1)
         both = nn.ModuleList([network, tells])

@@ -42,7 +42,7 @@ def _sts(place: str, seed: int) -> Iterator[MrCtSeries]:
         yield from (read_sts_patient(Path(folder), patient) for patient in patients.split(","))
     else:
         folder, _, left_out = place.partition("!")
-        yield from read_sts(Path(folder), left_out.split(","))
+        yield from read_sts(Path(folder), [name for name in left_out.split(",") if name])
 
 
 def _chaos(place: str, seed: int) -> Iterator[MrCtSeries]:

@@ -82,6 +82,28 @@ def test_another_source_is_refused(tmp_path: Path) -> None:
         read_source("dicom:/x", tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("source", "wanted"),
+    [
+        ("simulated:x", "How many is wanted"),
+        ("simulated:0", "How many is wanted"),
+        ("null", "How many is wanted"),
+        ("simulated:2@much", "A share is a number"),
+    ],
+)
+def test_a_count_or_a_share_that_is_none_is_refused(
+    tmp_path: Path, source: str, wanted: str
+) -> None:
+    with pytest.raises(SourceError, match=wanted):
+        read_source(source, tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["cdd", "excerpt"])
+def test_a_source_without_a_pair_is_refused(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(SourceError, match=f"none was found in {kind}:"):
+        read_source(f"{kind}:{tmp_path}", tmp_path)
+
+
 def test_training_sees_what_serving_sees() -> None:
     low = some_pairs().low[0]
     np.testing.assert_allclose(seen_of(low), framed(low).seen, atol=0.03)

@@ -23,6 +23,7 @@ from trainers.cesm_vce import (
     rate_of,
     validate,
 )
+from trainers.training.errors import SourceError
 from trainers.training.run import Run
 
 
@@ -179,3 +180,13 @@ def test_an_unknown_method_is_refused(
     with pytest.raises(SystemExit):
         cesm_vce.main()
     assert "folded_unet" in capsys.readouterr().err
+
+
+def test_a_patient_who_is_not_there_cannot_be_held_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a slip of the pen would train on whom the figures are measured."""
+    command = ["x", "--train", "simulated:1", "--out", str(tmp_path), "--hold-out", "P6"]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SourceError, match="--hold-out, got P6"):
+        cesm_vce.main()

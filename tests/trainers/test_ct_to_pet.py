@@ -13,7 +13,7 @@ from trainers import ct_to_pet, ct_to_pet_weights
 from trainers.ct_pet_bank import Bank
 from trainers.ct_pet_patches import Cutting, draw_patches
 from trainers.readers.ct_pet import CubePair
-from trainers.training.errors import SourceError
+from trainers.training.errors import SettingsError, SourceError
 from trainers.training.run import Run
 
 
@@ -103,3 +103,19 @@ def test_a_source_of_no_kind_or_without_pairs_is_refused(
 ) -> None:
     with pytest.raises(SourceError, match=sentence):
         ct_to_pet.main(["--train", source, "--out", str(tmp_path)])
+
+
+@pytest.mark.parametrize("option", ["--leave-out", "--validate"])
+def test_a_patient_who_is_not_there_is_refused(tmp_path: Path, option: str) -> None:
+    """Else a slip of the pen would train on whom the figures are measured."""
+    bank = tmp_path / "bank"
+    kept_pairs(bank)
+    words = ["--train", "simulated:2", "--out", str(tmp_path / "run"), "--bank", str(bank)]
+    with pytest.raises(SourceError, match="got body_1"):
+        ct_to_pet.main([*words, option, "body_0001", "body_1"])
+
+
+@pytest.mark.parametrize("widths", ["4,a", "", "4,,4", "0,4"])
+def test_widths_are_numbers(widths: str) -> None:
+    with pytest.raises(SettingsError, match="--widths takes numbers"):
+        ct_to_pet.widths_of(widths)

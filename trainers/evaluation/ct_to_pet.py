@@ -23,7 +23,15 @@ from pipelines.ct_to_pet.grid import WorkingGrid
 from pipelines.ct_to_pet.network import channels, network_for, quantities
 from pipelines.ct_to_pet.patches import Patches, translated
 from trainers.ct_to_pet_weights import read_run
-from trainers.evaluation.case import OURS, Case, Evaluation, Method, View, Voxels
+from trainers.evaluation.case import (
+    OURS,
+    Case,
+    Evaluation,
+    EvaluationError,
+    Method,
+    View,
+    Voxels,
+)
 from trainers.evaluation.command import add_run_option, evaluate, runs_of
 from trainers.evaluation.measures import compared, mean_value, uptake_values
 from trainers.evaluation.served import served
@@ -55,6 +63,10 @@ TISSUE_SUV: Mapping[str, tuple[float, ...]] = {
 def cases(place: str, options: argparse.Namespace) -> Iterator[Case]:
     """One case a patient."""
     kind, _, where = place.partition(":")
+    if kind not in KINDS or not where:
+        raise EvaluationError(
+            f"A place is one of {', '.join(KINDS)}, a colon and where it is; got {place!r}."
+        )
     yield from KINDS[kind](where)
 
 
@@ -71,6 +83,10 @@ def _autopet(where: str) -> Iterator[Case]:
 
 def _simulated(where: str) -> Iterator[Case]:
     first, _, count = where.partition("+")
+    if not (first.isdecimal() and count.isdecimal()):
+        raise EvaluationError(
+            f"The first number and a count are wanted, as in simulated:100+8; got {where!r}."
+        )
     for index in range(int(first), int(first) + int(count)):
         body = simulate(draw_body(np.random.default_rng([7, index])), f"body_{index:04d}")
         yield case_of(body.pair, "simulated", "simulated whole bodies", body.districts)

@@ -1,7 +1,7 @@
 """Low-dose CT for the one evaluation command: parts of series at simulated doses, or real pairs.
 
 A place is a folder of DICOM or a NIfTI file with HU, `NAME=` before it or not; a folder with the
-folders `low` and `full` in it is a real pair.
+folders `low` and `full` in it is a real pair; `set:DIR:test` is a side of a gathered data set.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from trainers.metrics.intensity import psnr, rmse
 from trainers.metrics.measurement import ABDOMEN_WINDOW, ALL_HU, CHEST_WINDOW, Mask
 from trainers.metrics.similarity import ssim
 from trainers.noise_calibration import calibrate
+from trainers.readers.data_set import PREFIX, read_ct_side
 from trainers.readers.dicom import read_dicom, read_dicom_pair
 from trainers.readers.nifti import read_nifti
 from trainers.readers.series import TrainingSeries
@@ -54,9 +55,18 @@ def read(place: str) -> TrainingSeries:
     return replace(series, name=name, patient=name) if name else series
 
 
+def every_series(place: str) -> list[TrainingSeries]:
+    """All series of a side of a gathered data set, or the one of another place."""
+    return read_ct_side(place) if place.startswith(PREFIX) else [read(place)]
+
+
 def cases(place: str, options: argparse.Namespace) -> Iterator[Case]:
-    """The middle slices of a series: its own low dose, or each simulated dose."""
-    series = read(place)
+    """The middle slices of every series: its own low dose, or each simulated dose."""
+    for series in every_series(place):
+        yield from _cases_of(series, options)
+
+
+def _cases_of(series: TrainingSeries, options: argparse.Namespace) -> Iterator[Case]:
     full = middle(series.slices, options.slices)
     if series.low is not None:
         yield _case(series, middle(series.low, options.slices), full, "real low dose")
@@ -100,7 +110,9 @@ def _case(series: TrainingSeries, noisy: Image, full: Image, group: str) -> Case
         for name, (low, high) in TISSUES.items()
     }
     inputs = {"CT": replace(truth, voxels=noisy)}
-    return Case(series.patient, group, inputs, truth, masks, group=group, data=series.name)
+    # outputs that are kept are named after patient and case; a patient may have several series
+    name = group if series.name == series.patient else f"{series.name}, {group}"
+    return Case(series.patient, name, inputs, truth, masks, group=group, data=series.name)
 
 
 def rival(name: str) -> Method:

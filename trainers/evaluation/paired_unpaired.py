@@ -29,7 +29,7 @@ from rich.console import Console
 from torch import nn
 
 from trainers.evaluation.case import Case, Evaluation, EvaluationError
-from trainers.evaluation.command import split_and_place, without_folders
+from trainers.evaluation.command import split_and_place, without_folders, without_namesakes
 from trainers.evaluation.quality_blocks import Block, blocks_of, good_images_of_others
 from trainers.evaluation.quality_page import quality_page
 from trainers.evaluation.quality_scores import (
@@ -184,9 +184,10 @@ def facts(
 
 
 def _cases(evaluation: Evaluation, options: argparse.Namespace) -> Iterator[Case]:
-    for source in options.data:
-        place = split_and_place(source)[1]
-        yield from islice(evaluation.cases(place, options), options.limit)
+    places: dict[tuple[str, str], int] = {}
+    for number, source in enumerate(options.data):
+        found = islice(evaluation.cases(split_and_place(source)[1], options), options.limit)
+        yield from without_namesakes(found, number, places)
 
 
 def observations(

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from dicom_profiles.reading import read_instances, read_series
+from dicom_profiles.reading import read_instances
 from dicom_profiles.volume import Volume
 from trainers.errors import TrainersError
-from trainers.readers.series import TrainingSeries, cleaned
-from trainers.training.errors import SourceError
+from trainers.readers.series import TrainingSeries, cleaned, series_in
 
 
 class PairError(TrainersError):
@@ -26,11 +25,9 @@ def read_dicom(folder: Path, patient: str | None = None) -> TrainingSeries:
         patient: who it is of; the folder's name when left out (never read from the header).
 
     Raises:
-        SourceError: there is no such folder.
+        SourceError: there is no such folder, or it does not hold one series.
     """
-    if not folder.is_dir():
-        raise SourceError(f"A file or a folder of DICOM files is wanted, {folder} does not exist.")
-    return _training_series(read_series(folder), folder, patient or folder.name)
+    return _training_series(series_in(folder), folder, patient or folder.name)
 
 
 def read_dicom_pair(low: Path, full: Path, patient: str | None = None) -> TrainingSeries:
@@ -38,8 +35,9 @@ def read_dicom_pair(low: Path, full: Path, patient: str | None = None) -> Traini
 
     Raises:
         PairError: number of slices, matrix or positions differ.
+        SourceError: a folder does not hold one series.
     """
-    low_volume, full_volume = read_series(low), read_series(full)
+    low_volume, full_volume = series_in(low), series_in(full)
     if low_volume.voxels.shape != full_volume.voxels.shape or not np.allclose(
         low_volume.affine, full_volume.affine, atol=0.1
     ):

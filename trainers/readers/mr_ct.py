@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dicom_profiles.reading import read_series
 from trainers.readers.dicom import read_dicom
 from trainers.readers.nifti import read_nifti
+from trainers.readers.series import series_in
 
 Slices = npt.NDArray[np.float32]
 """(slices, rows, columns) float32."""
@@ -48,7 +48,7 @@ def read_ct(place: Path) -> MrCtSeries:
 
 def read_t1(folder: Path) -> MrCtSeries:
     """A T1-weighted series alone, from a folder of DICOM."""
-    volume = read_series(folder)
+    volume = series_in(folder)
     slices_mm, _, columns_mm = volume.spacing_mm
     return MrCtSeries(folder.name, {"T1": volume.voxels}, None, columns_mm, slices_mm)
 

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
+from dicom_profiles.errors import ProfileError
+from dicom_profiles.reading import read_series
+from dicom_profiles.volume import Volume
+from trainers.training.errors import SourceError
 
 LOWEST_HU = -1024.0
 """Padding and whatever else lies below air is taken as air."""
@@ -41,6 +47,20 @@ class TrainingSeries:
         """
         thickness = self.slice_thickness_mm or self.slice_spacing_mm
         return max(0.0, 1.0 - apart * self.slice_spacing_mm / thickness)
+
+
+def series_in(folder: Path) -> Volume:
+    """The one series of DICOM in a folder.
+
+    Raises:
+        SourceError: there is no such folder, or it does not hold one series; it is named.
+    """
+    if not folder.is_dir():
+        raise SourceError(f"A file or a folder of DICOM files is wanted, {folder} does not exist.")
+    try:
+        return read_series(folder)
+    except ProfileError as error:
+        raise SourceError(f"{folder} cannot be used. {error}") from error
 
 
 def cleaned(slices: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

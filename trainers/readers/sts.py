@@ -15,6 +15,7 @@ import numpy as np
 from nibabel.processing import resample_from_to
 
 from trainers.readers.mr_ct import MrCtSeries
+from trainers.training.errors import SourceError
 
 AIR_HU = -1000.0
 
@@ -25,9 +26,15 @@ def read_sts(root: Path, leave_out: Sequence[str] = ()) -> Iterator[MrCtSeries]:
     Args:
         root: the folder of the files.
         leave_out: patients not to read.
+
+    Raises:
+        SourceError: one who is to be left out is not there, a slip that would train on him.
     """
-    for path in sorted(root.glob("STS_*_MR_T1.nii.gz")):
-        patient = path.name.removesuffix("_MR_T1.nii.gz")
+    ending = "_MR_T1.nii.gz"
+    patients = [path.name.removesuffix(ending) for path in sorted(root.glob(f"STS_*{ending}"))]
+    if unknown := sorted(set(leave_out) - set(patients)):
+        raise SourceError(f"Patients of {root} are wanted to leave out, got {', '.join(unknown)}.")
+    for patient in patients:
         if patient not in leave_out:
             yield read_sts_patient(root, patient)
 

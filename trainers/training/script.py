@@ -52,6 +52,7 @@ def exit_code(main: Callable[[], int | None]) -> int:
     try:
         return main() or 0
     except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
         return INTERRUPTED
     except FORESEEN as error:
         print(f"error: {error}", file=sys.stderr)

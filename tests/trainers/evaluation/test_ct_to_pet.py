@@ -12,7 +12,7 @@ from dicom_profiles.volume import Volume
 from tests.trainers.test_ct_to_pet import kept_pairs
 from trainers.ct_to_pet import main as train
 from trainers.evaluation import ct_to_pet
-from trainers.evaluation.case import OURS, Case
+from trainers.evaluation.case import OURS, Case, EvaluationError
 from trainers.evaluation.ct_to_pet import (
     EVALUATION,
     TISSUE_SUV,
@@ -108,8 +108,6 @@ def test_places(tmp_path: Path) -> None:
     assert (simulated.patient, simulated.group) == ("body_0006", "simulated")
     assert set(simulated.masks) >= {"body"}
     assert list(cases(f"sts:{tmp_path}", options)) == []
-    with pytest.raises(KeyError):
-        list(cases("dicom:/x", options))
 
 
 def test_ours_is_measured_beside_rivals(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,3 +132,9 @@ def test_a_run_is_measured_on_the_grid_of_the_ct(tmp_path: Path, method: str) ->
     assert made.shape == one.truth.voxels.shape
     assert made.min() >= 0
     assert made[one.masks["body"].inside(made)].max() > 0
+
+
+@pytest.mark.parametrize("place", ["/data/ct", "sts:", "simulated:8", "simulated:x+8"])
+def test_a_place_of_no_kind_is_a_sentence(place: str) -> None:
+    with pytest.raises(EvaluationError, match="got "):
+        list(cases(place, argparse.Namespace()))

@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import json
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.trainers.phantom_series import phantom_series, write_nifti
+from tests.trainers.readers.gathered import gathered
 from trainers.evaluation.ldct_denoise import main
-from trainers.evaluation.ldct_denoise_cases import cases, stack_noise
+from trainers.evaluation.ldct_denoise_cases import _case, cases, every_series, stack_noise
 from trainers.low_dose import Kernel, Scanner
 from trainers.projection import ParallelBeam
 from trainers.readers.series import TrainingSeries
@@ -31,6 +33,19 @@ def test_each_dose_is_a_case_with_more_noise_at_less_dose(tmp_path: Path) -> Non
         for case in (low, half)
     ]
     assert noise[0] > 2 * noise[1] > 0
+
+
+def test_a_side_of_a_gathered_data_set_is_a_place(tmp_path: Path) -> None:
+    made = gathered(tmp_path / "set", ("train", "test", "test"))
+    found = every_series(f"set:{tmp_path / 'set'}:test")
+    assert {series.patient for series in found} == {one.patient for one in made.of("test", "CT")}
+
+
+def test_no_two_series_of_a_patient_are_one_case() -> None:
+    """Outputs that are kept are named after patient and case."""
+    named = [replace(phantom_series(3, name=name), patient="P1") for name in ("P1-a", "P1-b")]
+    names = {_case(one, one.slices, one.slices, "real low dose").name for one in named}
+    assert len(names) == 2
 
 
 def test_noise_of_overlapping_slices_is_shared() -> None:

@@ -39,3 +39,9 @@ def test_a_pair_on_two_grids_is_refused(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_called_so(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="nowhere does not exist"):
         read_dicom(tmp_path / "nowhere")
+
+
+def test_a_folder_that_does_not_hold_one_series_is_named(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SourceError, match=r"empty cannot be used\. One series is wanted, got 0"):
+        read_dicom(tmp_path / "empty")

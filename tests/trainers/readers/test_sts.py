@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from trainers.readers.sts import read_sts, read_sts_patient
+from trainers.training.errors import SourceError
 
 
 @pytest.fixture
@@ -37,3 +38,9 @@ def test_the_ct_lies_on_the_grid_of_the_mr(folder: Path) -> None:
 def test_patients_are_left_out(folder: Path) -> None:
     assert [one.patient for one in read_sts(folder)] == ["STS_001", "STS_002"]
     assert [one.patient for one in read_sts(folder, ("STS_001",))] == ["STS_002"]
+
+
+def test_somebody_who_is_not_there_cannot_be_left_out(folder: Path) -> None:
+    """Else a slip of the pen would train on whom the figures are measured."""
+    with pytest.raises(SourceError, match=r"got STS_01\."):
+        list(read_sts(folder, ("STS_01",)))

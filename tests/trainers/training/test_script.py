@@ -24,11 +24,12 @@ def test_a_foreseen_error_is_one_sentence(
     assert capsys.readouterr().err == "error: no such source\n"
 
 
-def test_ctrl_c_is_no_traceback() -> None:
+def test_ctrl_c_is_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     def main() -> None:
         raise KeyboardInterrupt
 
     assert exit_code(main) == 130
+    assert capsys.readouterr().err == "interrupted\n"
 
 
 def test_a_fault_of_ours_keeps_its_traceback() -> None:
