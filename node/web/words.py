@@ -42,7 +42,10 @@ JOB_WORDING = {
         "cancel it.",
     ),
     JobState.FAILED: Wording(
-        "Failed", "attention", "It was tried several times without success. It can be tried again."
+        "Failed",
+        "attention",
+        "It did not succeed and is not tried again by itself. When what the reason names is "
+        "mended, try it again.",
     ),
     JobState.CANCELLED: Wording("Cancelled", "quiet", "A person stopped it."),
 }
