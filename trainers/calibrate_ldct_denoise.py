@@ -2,12 +2,12 @@
 
     python -m trainers.calibrate_ldct_denoise OUT.json SOURCE...
 
-A source is a folder of one DICOM series or of NIfTI volumes in HU (`*CT.nii.gz` where there are
-such files, else all). Every source has one voice, however many volumes it holds. Each volume is
-looked at whole and in thirds, in a full and a narrow field of view, as it is and with noise of a
-lower dose added, so that coverage, field of view and dose count as usual. The limits come from
-leaving one volume out at a time: AMBER at the 95 % quantile of its distances from the others,
-RED at the 99 % quantile times RED_MARGIN, since a few scanners cannot stand for all.
+A source is a folder of one DICOM series, a NIfTI file in HU or a folder of such files
+(`*_CT.nii.gz` where there are some, else all). Every source has one voice, however many volumes it
+holds. Each volume is looked at whole and in thirds, in a full and a narrow field of view, as it is
+and with noise of a lower dose added, so that coverage, field of view and dose count as usual. The
+limits come from leaving one volume out at a time: AMBER at the 95 % quantile of its distances from
+the others, RED at the 99 % quantile times RED_MARGIN, since a few scanners cannot stand for all.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from dicom_profiles.reading import read_series
 from pipelines.features import Features, series_features
 from pipelines.ldct_denoise.blocks import blocks
 from pipelines.ldct_denoise.input_distance import FEATURES, KnownInputs, slice_features
+from trainers.noise_calibration import CalibrationError
+from trainers.readers.series import series_in
 from trainers.training.script import exit_code
 
 SEED = 20260101
@@ -53,10 +54,10 @@ class Seen:
 
 def read_source(source: Path) -> list[Voxels]:
     """The volumes of a source, (slices, rows, columns) in HU each."""
-    files = sorted(source.glob("*_CT.nii.gz")) or sorted(source.glob("*_ct.nii.gz"))
-    if not files:
-        return [read_series(source).voxels]
-    return [_read_nifti(path) for path in files]
+    files = [source] if source.is_file() else []
+    for pattern in ("*_CT.nii.gz", "*_ct.nii.gz", "*.nii*"):
+        files = files or sorted(source.glob(pattern))
+    return [_read_nifti(path) for path in files] or [series_in(source).voxels]
 
 
 def _read_nifti(path: Path) -> Voxels:
@@ -128,7 +129,11 @@ def left_out_distances(volumes: list[Seen]) -> Table:
 
 
 def calibrate(sources: list[Path]) -> dict[str, object]:
-    """Everything that `calibration.json` holds."""
+    """Everything that `calibration.json` holds.
+
+    Raises:
+        CalibrationError: there are fewer than two volumes.
+    """
     rng = np.random.default_rng(SEED)
     volumes: list[Seen] = []
     for source in tqdm(sources, "sources"):
@@ -137,6 +142,11 @@ def calibrate(sources: list[Path]) -> dict[str, object]:
             Seen(source.name, 1 / len(found), np.array(list(views(volume, rng))))
             for volume in tqdm(found, source.name, leave=False)
         ]
+    if len(volumes) < 2:
+        raise CalibrationError(
+            f"Two volumes at least are wanted, since each is held against the others, got "
+            f"{len(volumes)}; name more sources."
+        )
     distances = left_out_distances(volumes)
     known = known_inputs(volumes)
     return {

@@ -15,6 +15,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from trainers.metrics.reading import (
     permutation_p,
     proportion,
 )
+from trainers.training.script import exit_code
 
 FORMAT = "vscanner-reading-1"
 TRUTHS = ("real", "synthetic")
@@ -296,12 +298,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("answers", type=Path, help="answers.json of `vscanner reading analyse`")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for the report")
     parser.add_argument("--against", type=Path, metavar="FILE", help="answers of another reading")
-    given = parser.parse_args(argv)
-    try:
-        against = read_study(given.against) if given.against else None
-        found = analyse(read_study(given.answers), against)
-    except AnswersError as error:
-        parser.error(str(error))
+    return exit_code(partial(run, parser.parse_args(argv)))
+
+
+def run(given: argparse.Namespace) -> None:
+    """Analyse, write both files, say the figure that was asked for."""
+    against = read_study(given.against) if given.against else None
+    found = analyse(read_study(given.answers), against)
     given.out.mkdir(parents=True, exist_ok=True)
     (given.out / "reading.json").write_text(json.dumps(found, indent=1) + "\n")
     (given.out / "reading.html").write_text(html_report(found))
@@ -311,7 +314,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         f"{_percent(pooled['accuracy']['value'])}, p by permutation {_p(knows['value'])}; "
         f"report: {given.out / 'reading.html'}"
     )
-    return 0
 
 
 if __name__ == "__main__":

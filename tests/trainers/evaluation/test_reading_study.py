@@ -143,6 +143,7 @@ def test_unopened_readings_are_refused(
     path = answers_file(tmp_path / "a.json", [[1, 1], [1, 1]], **changes)
     with pytest.raises(AnswersError, match="opened key are wanted"):
         read_study(path)
-    with pytest.raises(SystemExit):
-        main([str(path), "--out", str(tmp_path)])
-    assert "opened key are wanted" in capsys.readouterr().err
+    assert main([str(path), "--out", str(tmp_path)]) == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith("error: ")
+    assert "opened key are wanted" in shown
