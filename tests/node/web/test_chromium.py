@@ -118,8 +118,12 @@ def test_the_search_finds_a_series_and_refuses_a_name(page: Page, send_series: S
 def test_force_complete_works(page: Page, world: World, send_series: SendSeries) -> None:
     uid = send_series()
     page.goto(f"/series/{uid}")
-    page.get_by_role("button", name="All images are here").click()
-    expect(page.get_by_role("button", name="All images are here")).to_be_disabled()
+    button = page.get_by_role("button", name="All images are here")
+    ground = "e => getComputedStyle(e).backgroundColor"
+    before = button.evaluate(ground)
+    button.click()
+    expect(button).to_be_disabled()
+    assert button.evaluate(ground) != before  # and looks it
     world.assemble()
     expect(page.get_by_text("A person said that it is complete.").first).to_be_visible()
 
