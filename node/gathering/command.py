@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 
 from rich.console import Console
 
@@ -21,6 +22,9 @@ SALT_FILE = "training.salt"
 ASIDE = "gathering"
 """Below `node.data_dir`: the site's salt, and fetched images until they are de-identified."""
 
+DATES = re.compile(r"(\d{8}(-(\d{8})?)?|-\d{8})?")
+"""Of days and ranges of them (PS3.4 C.2.2.2.5.1); nothing stands for all."""
+
 
 def gather(pipeline: str, asked: argparse.Namespace) -> DataSet:
     """Gather a data set as the command line asks for, and say what is in it.
@@ -33,6 +37,11 @@ def gather(pipeline: str, asked: argparse.Namespace) -> DataSet:
         CommandError: no such peer, or an option that cannot be understood.
         GatherError: the archive does not answer, or the folder holds another set.
     """
+    if not DATES.fullmatch(asked.dates):
+        raise CommandError(
+            "--dates takes a day or a range, as 20250101, 20250101- or 20250101-20251231; "
+            f"got {asked.dates!r}."
+        )
     config = load_config(asked.config)
     peer = config.peer_by_name(asked.peer)
     if peer is None:

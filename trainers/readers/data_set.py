@@ -14,6 +14,7 @@ from dicom_profiles.data_set import (
     changed_series,
     read_data_set,
 )
+from dicom_profiles.pseudonyms import SPLITS
 from trainers.readers.dicom import read_dicom
 from trainers.readers.series import TrainingSeries
 
@@ -55,9 +56,15 @@ def side_of(source: str) -> Side:
     """Understand `set:FOLDER:SPLIT` (or `FOLDER:SPLIT`); the images are not looked at.
 
     Raises:
-        DataSetError: there is no such data set, or its list is not whole.
+        DataSetError: there is no such data set or side, or its list is not whole.
     """
     folder, _, split = source.removeprefix(PREFIX).rpartition(":")
+    sides = [side for side, _ in SPLITS]
+    if split not in sides:
+        raise DataSetError(
+            f"A side of a data set is one of {', '.join(sides)}, as in set:DIR:train; "
+            f"got {source!r}."
+        )
     return Side(Path(folder), read_data_set(Path(folder)), split)
 
 
@@ -104,11 +111,20 @@ def add_data_option(parser: argparse.ArgumentParser) -> None:
 def with_data(
     train: Sequence[str], validate: Sequence[str], folders: Sequence[Path]
 ) -> tuple[list[str], list[str]]:
-    """Sources to train on and to validate on, with those of data sets."""
+    """Sources to train on and to validate on, with those of data sets.
+
+    Raises:
+        DataSetError: a data set cannot be read, or none of them has anybody to train on.
+    """
     both = [list(train), list(validate)]
     for folder in folders:
         for side, sources in zip(both, sources_of(folder), strict=True):
             side += sources
+    if folders and not both[0]:
+        raise DataSetError(
+            f"Patients on the side train are wanted, {', '.join(map(str, folders))} has none; "
+            "gather more patients: a digest of each decides which side is his."
+        )
     return both[0], both[1]
 
 

@@ -10,7 +10,7 @@ from dicom_profiles.data_set import DataSet, KeptSeries
 from node.__main__ import main
 from node.config import Config
 from node.errors import CommandError
-from node.gathering.command import archive_of, summary
+from node.gathering.command import DATES, archive_of, summary
 from node.gathering.dicomweb_archive import DicomWebArchive
 from node.gathering.dimse_archive import DimseArchive
 
@@ -26,6 +26,23 @@ def test_an_unknown_peer_is_a_sentence_with_those_that_are_known(
     asked = ["train", "ldct_denoise", "--from", "pax", "--data", str(tmp_path / "set")]
     assert main([*asked, "--config", str(file), "--gather-only"]) == 1
     assert "takes the name of a peer, got 'pax'; known: pacs." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("dates", ["2025", "2025-01-01", "20250101..20251231", "-", "today"])
+def test_dates_that_are_none_are_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], dates: str
+) -> None:
+    """An archive finds nothing on such days, as if it held nothing to learn from."""
+    asked = ["train", "ldct_denoise", "--from", "pacs", "--data", str(tmp_path / "set")]
+    assert main([*asked, f"--dates={dates}", "--gather-only"]) == 1
+    shown = capsys.readouterr().err
+    assert "--dates takes a day or a range" in shown
+    assert f"got {dates!r}." in shown
+
+
+@pytest.mark.parametrize("dates", ["", "20250101", "20250101-", "-20251231", "20250101-20251231"])
+def test_days_and_ranges_are_dates(dates: str) -> None:
+    assert DATES.fullmatch(dates)
 
 
 @pytest.mark.parametrize(

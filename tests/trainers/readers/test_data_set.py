@@ -60,3 +60,16 @@ def test_a_data_set_joins_the_sources_with_the_sides_that_it_has(tmp_path: Path)
 def test_a_folder_without_a_set_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(DataSetError, match="vscanner train NAME --from"):
         read_side(f"set:{tmp_path}:train")
+
+
+@pytest.mark.parametrize("source", ["set:{}:tset", "set:{}"])
+def test_a_side_that_there_is_not_is_a_sentence(tmp_path: Path, source: str) -> None:
+    gathered(tmp_path / "set", ("train",))
+    with pytest.raises(DataSetError, match="one of train, validation, test"):
+        read_side(source.format(tmp_path / "set"))
+
+
+def test_a_set_without_anybody_to_train_on_is_a_sentence(tmp_path: Path) -> None:
+    gathered(tmp_path / "set", ("test", "validation"))
+    with pytest.raises(DataSetError, match="gather more patients"):
+        with_data([], [], [tmp_path / "set"])
