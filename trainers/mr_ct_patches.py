@@ -18,6 +18,7 @@ from torch.nn import functional
 from pipelines.mr_to_ct.padding import filled, reach_of
 from pipelines.mr_to_ct.scaling import bright_end, scaled
 from trainers.readers.mr_ct import MrCtSeries
+from trainers.training.errors import SourceError
 
 AIR_HU = -1000.0
 BODY_ABOVE_HU = -500.0
@@ -77,6 +78,29 @@ class Patches:
     mr: Tensor
     ct: Tensor
     weight: Tensor
+
+
+def check_sides(stacks: Sequence[Stack], *, paired: bool) -> None:
+    """See that there is what a mode learns from.
+
+    Args:
+        stacks: to train on.
+        paired: MR and CT of every patient, else of anybody.
+
+    Raises:
+        SourceError: there is not.
+    """
+    alone = [stack.patient for stack in stacks if stack.mr is None or stack.ct is None]
+    if paired and alone:
+        raise SourceError(
+            f"Supervised training wants MR and CT of every patient, {alone[0]} has only one of "
+            "them; take sources of pairs, or a configuration whose mode is cyclegan."
+        )
+    missing = [
+        name for name in ("mr", "ct") if all(getattr(stack, name) is None for stack in stacks)
+    ]
+    if missing:
+        raise SourceError(f"MR and CT are wanted, no {missing[0].upper()} is in the sources.")
 
 
 def stack_of(series: MrCtSeries, inputs: Sequence[str], pixel_mm: float) -> Stack:

@@ -40,7 +40,7 @@ from trainers.losses.adversarial import adversarial_game
 from trainers.losses.cycle import cycle_loss
 from trainers.losses.grid import grid_loss
 from trainers.losses.replay import ReplayBuffer
-from trainers.mr_ct_patches import BODY_ABOVE_HU, Stack, draw, every_slice, stack_of
+from trainers.mr_ct_patches import BODY_ABOVE_HU, Stack, check_sides, draw, every_slice, stack_of
 from trainers.mr_ct_sources import read_source
 from trainers.patch_critic import PatchCritic
 from trainers.readers.data_set import with_data
@@ -118,9 +118,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not train_on:
         parser.error("there is nothing to train on; name --train SOURCE or --data DIR")
     settings = settings_from(given, Settings)
+    if settings.mode not in ("supervised", "cyclegan"):
+        parser.error(f"--mode is supervised or cyclegan, got {settings.mode!r}")
     stacks, held_out = read_stacks(train_on, settings), read_stacks(validate_on, settings)
     if not stacks:
         raise SourceError(f"No image of {given.configuration} was found in {', '.join(train_on)}.")
+    check_sides(stacks, paired=settings.mode == "supervised")
     with Run(settings, given.out) as run:
         mode = make_mode(run, settings)
         if given.resume:
@@ -146,7 +149,10 @@ def configured(configuration: str) -> dict[str, Any]:
     if not path.is_file():
         known = ", ".join(sorted(one.stem for one in CONFIGURATIONS.glob("*.yaml")))
         raise SettingsError(f"--configuration is a file or one of {known}, got {configuration!r}.")
-    values: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    try:
+        values: dict[str, Any] = dict(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (yaml.YAMLError, TypeError, ValueError) as error:
+        raise SettingsError(f"{path} should hold settings as YAML, `name: value`.") from error
     unknown = sorted(set(values) - {one.name for one in fields(Settings)})
     if unknown:
         raise SettingsError(f"{path.name} has {unknown[0]!r}, which is no setting; see --help.")

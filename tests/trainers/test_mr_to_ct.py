@@ -20,6 +20,7 @@ from trainers.mr_to_ct import (
     CycleGan,
     Settings,
     Supervised,
+    configured,
     design_of,
     main,
     make_mode,
@@ -28,7 +29,7 @@ from trainers.mr_to_ct import (
     validate,
 )
 from trainers.readers.mr_ct import MrCtSeries, save_prepared
-from trainers.training.errors import SettingsError
+from trainers.training.errors import SettingsError, SourceError
 from trainers.training.run import WEIGHTS, Run
 
 PAPER = {
@@ -224,3 +225,40 @@ def test_every_file_of_the_folder_is_a_configuration() -> None:
     assert {path.stem for path in CONFIGURATIONS.glob("*.yaml")} >= set(PAPER)
     for path in CONFIGURATIONS.glob("*.yaml"):
         assert read_settings(path.stem, {}).title
+
+
+@pytest.mark.parametrize("text", ["mode: [a", "just words", "- a\n- b", ""])
+def test_a_configuration_that_is_none_is_a_sentence(tmp_path: Path, text: str) -> None:
+    (tmp_path / "bad.yaml").write_text(text)
+    with pytest.raises(SettingsError, match="should hold settings as YAML"):
+        configured(str(tmp_path / "bad.yaml"))
+
+
+def test_a_mode_that_there_is_not_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It played the CycleGAN's game."""
+    words = ["--configuration", "t1", "--train", "sts:x", "--out", str(tmp_path)]
+    with pytest.raises(SystemExit):
+        main([*words, "--mode", "superviced"])
+    assert "supervised or cyclegan, got 'superviced'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("mode", "has_mr", "has_ct", "wanted"),
+    [
+        ("supervised", True, False, "MR and CT of every patient"),
+        ("supervised", False, True, "MR and CT of every patient"),
+        ("cyclegan", True, False, "no CT is in the sources"),
+        ("cyclegan", False, True, "no MR is in the sources"),
+    ],
+)
+def test_sources_without_what_a_mode_learns_from_are_refused(
+    tmp_path: Path, mode: str, has_mr: bool, has_ct: bool, wanted: str
+) -> None:
+    image = np.ones((2, 40, 40), np.float32)
+    mr, ct = {"T1": image} if has_mr else {}, image if has_ct else None
+    save_prepared(MrCtSeries("p", mr, ct, 1.5, 5.0), tmp_path / "pairs")
+    words = ["--configuration", "t1", "--mode", mode, "--train", f"prepared:{tmp_path / 'pairs'}"]
+    with pytest.raises(SourceError, match=wanted):
+        main([*words, "--out", str(tmp_path / "run")])
