@@ -98,6 +98,7 @@ def writer_for(pipeline: str) -> Writer:
     """
     if pipeline not in WRITERS:
         raise DerivedObjectError(
-            f"No profile writes the output of {pipeline!r}; there are: {', '.join(WRITERS)}."
+            f"No profile writes the output of {pipeline!r}; add one to dicom_profiles/writers.py, "
+            f"which has {', '.join(WRITERS)}."
         )
     return WRITERS[pipeline]

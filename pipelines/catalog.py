@@ -1,6 +1,6 @@
 """Names, cards and digests of the pipelines that are installed. Imports no torch.
 
-A pipeline is a folder of this package that holds a `card.yaml`.
+A pipeline is a folder of this package that holds a `card.yaml` (docs/add_a_pipeline.md).
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ from functools import cache
 from pathlib import Path
 
 from pipelines.card import ModelCard, read_card
-from pipelines.errors import UnknownPipeline, WeightsError
+from pipelines.errors import CardError, IncompletePipeline, UnknownPipeline, WeightsError
 
 PIPELINES = Path(__file__).parent
 """Folder whose sub-folders are the pipelines."""
+
+PARTS = ("gate.py", "recognition.py", "pipeline.py")
+"""What the folder of every pipeline holds beside its card."""
 
 
 def names() -> tuple[str, ...]:
@@ -27,19 +30,34 @@ def folder(name: str) -> Path:
 
     Raises:
         UnknownPipeline: no such pipeline; the message names the nearest one.
+        IncompletePipeline: it lacks a part.
     """
     known = names()
     if name not in known:
         near = get_close_matches(name, known, n=1)
         hint = f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(known)}."
         raise UnknownPipeline(f"There is no pipeline {name!r}{hint}")
-    return PIPELINES / name
+    path = PIPELINES / name
+    missing = [part for part in PARTS if not (path / part).is_file()]
+    if missing:
+        raise IncompletePipeline(
+            f"A pipeline has {', '.join(PARTS)}; pipelines/{name} lacks {', '.join(missing)}: "
+            "add it, as docs/add_a_pipeline.md says."
+        )
+    return path
 
 
 @cache
 def card(name: str) -> ModelCard:
-    """The model card of a pipeline."""
-    return read_card(folder(name) / "card.yaml")
+    """The model card of a pipeline.
+
+    Raises:
+        CardError: it is not a card, or that of another pipeline.
+    """
+    found = read_card(folder(name) / "card.yaml")
+    if found.name != name:
+        raise CardError(f"The card of pipelines/{name} should have that name, got {found.name!r}.")
+    return found
 
 
 def weights_path(name: str) -> Path:

@@ -4,6 +4,7 @@ The tree:
 
     PipelineError
     ├── UnknownPipeline      no pipeline of that name
+    ├── IncompletePipeline   a pipeline that lacks a part
     ├── CardError            a model card that cannot be true
     ├── WeightsError         weights absent, or not those that the card names
     ├── ParameterError       a parameter unknown or out of its range
@@ -23,6 +24,10 @@ class PipelineError(ValueError):
 
 class UnknownPipeline(PipelineError):  # noqa: N818 - says what it is
     """There is no pipeline of that name."""
+
+
+class IncompletePipeline(PipelineError):  # noqa: N818 - says what it is
+    """The pipeline's folder lacks a part that every pipeline has."""
 
 
 class CardError(PipelineError):

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from rich.console import Console
 from rich.markup import escape
 
+from dicom_profiles.errors import ProfileError
 from node.config import Config, PeerSettings
 from node.config_file import config_warnings, load_config, missing_files
 from node.database import NoNodeThere, open_existing_database
@@ -23,6 +24,7 @@ from node.database_wait import reason_of
 from node.dispatch.associate import associated
 from node.dispatch.errors import DispatchError
 from node.errors import ConfigError, NodeError
+from node.installed import verify
 from pipelines import catalog
 from pipelines.errors import PipelineError
 
@@ -200,8 +202,8 @@ def check_weights() -> Iterator[Line]:
     """The weights of every pipeline, by digest."""
     for name in catalog.names():
         try:
-            digest = catalog.verify(name)
-        except PipelineError as error:
+            digest = verify(name)
+        except (PipelineError, ProfileError) as error:
             yield Line(f"weights of {name}", False, str(error))
         else:
             version = catalog.card(name).version

@@ -10,16 +10,18 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Table
 
+from dicom_profiles.errors import ProfileError
 from node.errors import CommandError
+from node.installed import verify
 from pipelines import catalog
 from pipelines.card_page import card_page, cards_page
-from pipelines.errors import WeightsError
+from pipelines.errors import CardError, IncompletePipeline, WeightsError
 
 EXAMPLE = """\
 examples:
   vscanner models                       the models that are installed
   vscanner models show ldct_denoise     what a model is for, and how well it did
-  vscanner models verify                are the weights those that the cards name?
+  vscanner models verify                are they whole, their weights those of the cards?
   vscanner models show --markdown       all cards as one page; docs/model_cards.md is made so
 """
 
@@ -98,7 +100,7 @@ def _print_digests(names: Sequence[str], *, as_json: bool) -> int:
 
 def _wrong(name: str) -> str:
     try:
-        catalog.verify(name)
-    except WeightsError as error:
+        verify(name)
+    except (CardError, IncompletePipeline, WeightsError, ProfileError) as error:
         return str(error)
     return ""

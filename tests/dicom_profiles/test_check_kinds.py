@@ -38,3 +38,11 @@ def test_a_kind_gets_its_own_checks(written: Written) -> None:
     (sentence,) = own_findings(image, written.sources)
     assert "AI_DENOISED" in sentence
     assert own_findings(of_class(SegmentationStorage), written.sources) == []
+
+
+def test_a_kind_of_image_without_checks_does_not_pass(written: Written) -> None:
+    image = pydicom.dcmread(written.images.paths[0])
+    image[0x00991002].value = "NEW"
+    (sentence,) = own_findings(image, written.sources)
+    assert "'NEW'" in sentence
+    assert "check_kinds.py" in sentence

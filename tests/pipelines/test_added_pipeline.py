@@ -1,0 +1,145 @@
+"""The pipeline of docs/add_a_pipeline.md: built from the page as it stands, run by the node."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pydicom
+import pytest
+from scipy.ndimage import uniform_filter
+
+from dicom_profiles.recognition import is_synthetic
+from pipelines import catalog
+from tests.dicom_profiles.validators import dciodvfy_errors
+from tests.synthetic import write_ct_series
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "add_a_pipeline.md").read_text(encoding="utf-8")
+PACKAGES = ("node", "pipelines", "dicom_profiles")
+FILE = re.compile(r"```(?:python|yaml)\n# (\S+\.(?:py|yaml))\n(.*?)```", re.DOTALL)
+DIFF = re.compile(r"```diff\n--- (\S+)\n (.*?)\n\+(.*?)\n", re.DOTALL)
+ROUTES = re.compile(r"```yaml\n(routes:\n.*?)```", re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the packages to which the page was applied."""
+    tree = tmp_path_factory.mktemp("tree")
+    for package in PACKAGES:
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / package, tree / package, ignore=ignored)
+    for path, content in FILE.findall(PAGE):
+        (tree / path).parent.mkdir(exist_ok=True)
+        (tree / path).write_text(content, encoding="utf-8")
+    digest = run(tree, "make_weights.py").strip()
+    card = tree / "pipelines" / "ct_smooth" / "card.yaml"
+    card.write_text(card.read_text().replace("@SHA256@", digest))
+    for path, before, added in DIFF.findall(PAGE):
+        text = (tree / path).read_text()
+        assert f"{before}\n" in text
+        (tree / path).write_text(text.replace(f"{before}\n", f"{before}\n{added}\n"))
+    return tree
+
+
+def run(tree: Path, *command: str) -> str:
+    """Run Python in that tree; gives what it prints."""
+    done = subprocess.run(
+        [sys.executable, *command], cwd=tree, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def processed(tree: Path, sources: Path, out: Path, *options: str) -> dict[str, Any]:
+    """The node's answer for the only series of a folder."""
+    answered = run(tree, "-m", "node", "process", str(sources), str(out), "--json", *options)
+    (answer,) = json.loads(answered)["answers"]
+    return dict(answer)
+
+
+def test_its_weights_are_those_of_the_card(tree: Path) -> None:
+    assert "ct_smooth" in run(tree, "-m", "node", "models", "verify", "ct_smooth")
+
+
+def test_a_series_goes_the_whole_way(tree: Path, tmp_path: Path) -> None:
+    sources = write_ct_series(tmp_path / "in", slices=4)
+    answer = processed(tree, tmp_path / "in", tmp_path / "out", "--pipeline", "ct_smooth")
+    assert (answer["state"], answer["qc"]) == ("WRITTEN", "GREEN")
+    made = sorted((tmp_path / "out").rglob("DEN-*.dcm"))
+    for source, path in zip(sources, made, strict=True):
+        before, after = hounsfield(source), hounsfield(path)
+        assert np.abs(after - uniform_filter(before, 3)).max() <= 1.0
+        assert is_synthetic(pydicom.dcmread(path))
+        assert dciodvfy_errors(path) == []
+
+
+def test_its_gate_refuses(tree: Path, tmp_path: Path) -> None:
+    write_ct_series(tmp_path / "in", slices=4, ImageType=["DERIVED", "SECONDARY"])
+    answer = processed(tree, tmp_path / "in", tmp_path / "out", "--config", config(tmp_path))
+    assert (answer["state"], answer["files"]) == ("REFUSED", [])
+    assert "DERIVED" in answer["reason"]
+
+
+def test_its_route_takes_a_series(tree: Path, tmp_path: Path) -> None:
+    write_ct_series(tmp_path / "in", slices=4)
+    answer = processed(tree, tmp_path / "in", tmp_path / "out", "--config", config(tmp_path))
+    assert (answer["route"], answer["state"]) == ("smooth", "WRITTEN")
+
+
+@pytest.mark.parametrize("part", catalog.PARTS)
+def test_a_part_that_was_forgotten_is_named(tree: Path, part: str) -> None:
+    pipeline = tree / "pipelines" / "ct_smooth"
+    (pipeline / part).rename(pipeline / "away")
+    try:
+        assert f"lacks {part}" in said(tree, "verify", "ct_smooth")
+    finally:
+        (pipeline / "away").rename(pipeline / part)
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong", "sentence"),
+    [
+        ("pipelines/ct_smooth/card.yaml", "name: another\n", "should have that name"),
+        ("dicom_profiles/writers.py", "", "No profile writes the output of 'ct_smooth'"),
+    ],
+)
+def test_a_wrong_line_is_named(tree: Path, path: str, wrong: str, sentence: str) -> None:
+    right = (tree / path).read_text()
+    (line,) = (one for one in right.splitlines(keepends=True) if "ct_smooth" in one)
+    (tree / path).write_text(right.replace(line, wrong))
+    try:
+        assert sentence in said(tree, "verify", "ct_smooth")
+    finally:
+        (tree / path).write_text(right)
+
+
+def said(tree: Path, *command: str) -> str:
+    """What `vscanner models` says of something wrong."""
+    done = subprocess.run(
+        [sys.executable, "-m", "node", "models", *command],
+        cwd=tree, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def config(folder: Path) -> str:
+    """A configuration with the page's route."""
+    (routes,) = ROUTES.findall(PAGE)
+    path = folder / "node.yaml"
+    path.write_text(f"node: {{data_dir: {folder / 'data'}}}\n{routes}")
+    return str(path)
+
+
+def hounsfield(path: Path) -> npt.NDArray[np.float32]:
+    """Pixels in HU."""
+    ds = pydicom.dcmread(path)
+    return np.asarray(ds.pixel_array * ds.RescaleSlope + ds.RescaleIntercept, np.float32)
