@@ -67,6 +67,7 @@ class Run:
         self._told: dict[str, list[float | Tensor]] = {}
         self._board: Board | None = None
         self._from = 0
+        self._replaces = True
         self._since = self._began = time.monotonic()
 
     def __enter__(self) -> Run:
@@ -129,6 +130,7 @@ class Run:
                 "another one; go on with the settings of that run, or train into another folder."
             ) from error
         self.step = self._from = int(state["step"])
+        self._replaces = False
         now = asdict(self.settings)
         other = [
             f"{name} {before} -> {now[name]}"
@@ -223,6 +225,9 @@ class Run:
         save_weights(weights, self.out / WEIGHTS, facts)
         if best:
             save_weights(weights, self.out / BEST, facts)
+        elif self._replaces:
+            (self.out / BEST).unlink(missing_ok=True)  # of the run whose checkpoint goes now
+        self._replaces = False
         save_checkpoint(state, self.out / CHECKPOINT)
 
     @property

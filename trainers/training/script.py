@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ FORESEEN = (TrainersError, ProfileError, PipelineError, OSError)
 """Their sentence says all; any other error is a fault of ours, whose traceback is needed."""
 
 FAILED, INTERRUPTED = 1, 130
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 def parser_of(
@@ -55,5 +57,14 @@ def exit_code(main: Callable[[], int | None]) -> int:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
     except FORESEEN as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {_sentence(error)}", file=sys.stderr)
         return FAILED
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        return (
+            f"{error.strerror}: make room where --out lies and start again; "
+            "training goes on with --resume."
+        )
+    return str(error)

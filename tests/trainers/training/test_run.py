@@ -88,6 +88,18 @@ def test_the_best_weights_are_kept_and_a_score_that_stands_still_ends_it(tmp_pat
     torch.testing.assert_close(last, kept[10], rtol=0, atol=0)
 
 
+def test_the_best_weights_of_another_run_go_with_its_checkpoint(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, steps=2, save_every=2)
+    trained(settings, tmp_path)
+    assert (tmp_path / "best.safetensors").exists()
+    with Run(settings, tmp_path) as run:
+        learner = learner_of(run, settings)
+        assert (tmp_path / "best.safetensors").exists()  # it may have been started by mistake
+        for _ in run.steps(draw):
+            run.save(learner.weights())
+    assert not (tmp_path / "best.safetensors").exists()
+
+
 def test_without_a_checkpoint_there_is_nothing_to_go_on_from(tmp_path: Path) -> None:
     with Run(SETTINGS, tmp_path) as run, pytest.raises(CheckpointError, match="--resume"):
         run.resume()

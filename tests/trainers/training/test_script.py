@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
 
 from trainers.training.errors import SourceError
@@ -22,6 +25,16 @@ def test_a_foreseen_error_is_one_sentence(
 
     assert exit_code(main) == 1
     assert capsys.readouterr().err == "error: no such source\n"
+
+
+def test_a_full_disk_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    def main() -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    assert exit_code(main) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: No space left on device: make room where --out lies")
+    assert len(said.splitlines()) == 1
 
 
 def test_ctrl_c_is_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
