@@ -32,9 +32,9 @@ def calibration(pipeline: str) -> dict[str, Any]:
 
 
 def distances() -> dict[str, tuple[str, str]]:
-    alone = ("ldct_denoise", "cesm_vce", "ct_to_pet")
-    known = {f"`{name}`": calibration(name) for name in alone}
-    models = calibration("mr_to_ct")["models"]
+    calibrations = {name: calibration(name) for name in catalog.names()}
+    models = calibrations.pop("mr_to_ct")["models"]
+    known = {f"`{name}`": values for name, values in calibrations.items()}
     known |= {f"`mr_to_ct` {title}": models[name] for title, name in MR_MODELS.items()}
     return {
         name: (f"{values['amber_distance']:.2f}", f"{values['red_distance']:.2f}")
