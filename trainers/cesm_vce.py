@@ -40,9 +40,9 @@ from trainers.losses.adversarial import adversarial_game
 from trainers.losses.cycle import cycle_loss, identity_loss
 from trainers.losses.replay import ReplayBuffer
 from trainers.readers.data_set import with_data
+from trainers.readers.patients import refuse_unknown
 from trainers.training.card import write_card
 from trainers.training.checkpoint import load_weights
-from trainers.training.errors import SourceError
 from trainers.training.learner import Learner
 from trainers.training.rates import Rate, warm_cosine
 from trainers.training.run import WEIGHTS, Run
@@ -105,12 +105,8 @@ def main() -> None:
         parser.error("lesion_cyclegan compares lesions with their own truth; leave --paired as is")
     kept = given.kept or given.out / "pairs"
     every = [read_source(source, kept) for source in train_on]
-    patients = {patient for source in every for patient in source.patients}
-    if unknown := sorted(set(given.hold_out) - patients):
-        raise SourceError(  # a slip of the pen would train on whom it should not
-            f"Patients of the sources are wanted after --hold-out, got {', '.join(unknown)}; "
-            "see that the names are right."
-        )
+    patients = (patient for source in every for patient in source.patients)
+    refuse_unknown(given.hold_out, patients, "Patients of the sources are wanted after --hold-out")
     sources = [source.of(given.hold_out, without=True) for source in every]
     held_out = [read_source(source, kept, seed=9) for source in validate_on]
     sources, held_out = ([one.shrunk(settings.square) for one in x] for x in (sources, held_out))

@@ -49,6 +49,7 @@ from trainers.losses.cycle import cycle_loss
 from trainers.losses.replay import ReplayBuffer
 from trainers.patch_critic_3d import PatchCritic3d
 from trainers.readers.data_set import with_data
+from trainers.readers.patients import refuse_unknown
 from trainers.training.card import write_card
 from trainers.training.checkpoint import load_weights
 from trainers.training.errors import SettingsError, SourceError
@@ -115,11 +116,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     folder = given.bank or given.out / "bank"
     kept_out = [*given.leave_out, *given.validate]
     everyone = read_bank(train_on, folder).pairs
-    if unknown := sorted(set(kept_out) - {pair.patient for pair in everyone}):
-        raise SourceError(  # a slip of the pen would train on whom it should not
-            f"Patients of the sources are wanted after --leave-out and --validate, got "
-            f"{', '.join(unknown)}; see that the names are right."
-        )
+    wanted = "Patients of the sources are wanted after --leave-out and --validate"
+    refuse_unknown(kept_out, (pair.patient for pair in everyone), wanted)
     bank = read_bank(train_on, folder, kept_out)
     if not bank.pairs:
         raise SourceError(f"No pair of CT and PET is left to train on in {', '.join(train_on)}.")

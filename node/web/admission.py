@@ -6,9 +6,8 @@ taken as complete has every image that came before.
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
-from time import sleep
+from time import monotonic, sleep
 
 from node.spool import Spool
 
@@ -19,6 +18,6 @@ LOOK_S = 0.02
 
 def await_admission(spool: Spool) -> None:
     """Wait until the index knows whatever was received before now, but not for long."""
-    asked, give_up = datetime.now(UTC), time.monotonic() + LONGEST_S
-    while spool.admitted_until(asked) < asked and time.monotonic() < give_up:
+    asked, give_up = datetime.now(UTC), monotonic() + LONGEST_S
+    while spool.admitted_until(asked) < asked and monotonic() < give_up:
         sleep(LOOK_S)

@@ -26,6 +26,7 @@ PAGE = (ROOT / "docs" / "add_a_pipeline.md").read_text(encoding="utf-8")
 PACKAGES = ("node", "pipelines", "dicom_profiles")
 FILE = re.compile(r"```(?:python|yaml)\n# (\S+\.(?:py|yaml))\n(.*?)```", re.DOTALL)
 DIFF = re.compile(r"```diff\n--- (\S+)\n (.*?)\n\+(.*?)\n", re.DOTALL)
+VERIFY = ("-m", "node", "models", "verify", "ct_smooth")
 ROUTES = re.compile(r"```yaml\n(routes:\n.*?)```", re.DOTALL)
 
 
@@ -49,13 +50,13 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tree
 
 
-def run(tree: Path, *command: str) -> str:
-    """Run Python in that tree; gives what it prints."""
+def run(tree: Path, *command: str, code: int = 0) -> str:
+    """Run Python in that tree until it ends with that code; gives what it prints."""
     done = subprocess.run(
         [sys.executable, *command], cwd=tree, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout or done.stderr
 
 
 def processed(tree: Path, sources: Path, out: Path, *options: str) -> dict[str, Any]:
@@ -66,7 +67,7 @@ def processed(tree: Path, sources: Path, out: Path, *options: str) -> dict[str, 
 
 
 def test_its_weights_are_those_of_the_card(tree: Path) -> None:
-    assert "ct_smooth" in run(tree, "-m", "node", "models", "verify", "ct_smooth")
+    assert "ct_smooth" in run(tree, *VERIFY)
 
 
 def test_a_series_goes_the_whole_way(tree: Path, tmp_path: Path) -> None:
@@ -99,7 +100,7 @@ def test_a_part_that_was_forgotten_is_named(tree: Path, part: str) -> None:
     pipeline = tree / "pipelines" / "ct_smooth"
     (pipeline / part).rename(pipeline / "away")
     try:
-        assert f"lacks {part}" in said(tree, "verify", "ct_smooth")
+        assert f"lacks {part}" in run(tree, *VERIFY, code=1)
     finally:
         (pipeline / "away").rename(pipeline / part)
 
@@ -116,19 +117,9 @@ def test_a_wrong_line_is_named(tree: Path, path: str, wrong: str, sentence: str)
     (line,) = (one for one in right.splitlines(keepends=True) if "ct_smooth" in one)
     (tree / path).write_text(right.replace(line, wrong))
     try:
-        assert sentence in said(tree, "verify", "ct_smooth")
+        assert sentence in run(tree, *VERIFY, code=1)
     finally:
         (tree / path).write_text(right)
-
-
-def said(tree: Path, *command: str) -> str:
-    """What `vscanner models` says of something wrong."""
-    done = subprocess.run(
-        [sys.executable, "-m", "node", "models", *command],
-        cwd=tree, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 1, done.stdout + done.stderr
-    return done.stdout + done.stderr
 
 
 def config(folder: Path) -> str:

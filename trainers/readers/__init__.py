@@ -12,5 +12,6 @@ The files:
     sts_pet.py, autopet.py   sarcomas (CT and PET) and FDG-PET-CT-Lesions as they are published
     cdd_cesm.py              CDD-CESM as TCIA publishes it; pairs of mammograms with contrast medium
     data_set.py              series of a gathered data set, for every trainer
+    patients.py              patients whom a person names to be kept out
     gathered_mammograms.py   pairs of low-energy and recombined mammograms of a gathered data set
 """

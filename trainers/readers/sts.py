@@ -15,7 +15,7 @@ import numpy as np
 from nibabel.processing import resample_from_to
 
 from trainers.readers.mr_ct import MrCtSeries
-from trainers.training.errors import SourceError
+from trainers.readers.patients import refuse_unknown
 
 AIR_HU = -1000.0
 
@@ -32,8 +32,7 @@ def read_sts(root: Path, leave_out: Sequence[str] = ()) -> Iterator[MrCtSeries]:
     """
     ending = "_MR_T1.nii.gz"
     patients = [path.name.removesuffix(ending) for path in sorted(root.glob(f"STS_*{ending}"))]
-    if unknown := sorted(set(leave_out) - set(patients)):
-        raise SourceError(f"Patients of {root} are wanted to leave out, got {', '.join(unknown)}.")
+    refuse_unknown(leave_out, patients, f"Patients of {root} are wanted to leave out")
     for patient in patients:
         if patient not in leave_out:
             yield read_sts_patient(root, patient)
