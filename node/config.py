@@ -221,7 +221,13 @@ class RetentionSettings(Settings):
         31_536_000,
         ge=0,
         description="what is remembered of series whose images were deleted, patients' names "
-        "among it, is kept this long; jobs, without names, stay",
+        "among it, is kept this long",
+    )
+    jobs_keep_s: float = Field(
+        315_360_000,
+        ge=0,
+        description="rows of jobs, without names, are kept this long after the job's end, those "
+        "of failed jobs too; `vscanner recall` finds what was made by them",
     )
 
 

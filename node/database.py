@@ -150,6 +150,13 @@ jobs = sa.Table(
     sa.Index("ix_jobs_state_created", "state", "created"),
 )
 
+past_jobs = sa.Table(
+    "past_jobs",  # jobs whose rows are gone; one that is made again says the time of the first
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("created", UTCDateTime, nullable=False),
+)
+
 deliveries = sa.Table(
     "deliveries",  # one row a derived instance and destination
     metadata,

@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from node.database import insert_into, instances, jobs
+from node.database import insert_into, instances, jobs, past_jobs
 from node.job_records import PRIORITIES, Job, JobRequest, job_id
 from node.job_states import (
     CANCELLABLE,
@@ -84,6 +84,15 @@ class JobLedger:
         if job is None:
             raise UnknownJob(job_id)
         return job
+
+    def first_made(self, job: Job) -> datetime:
+        """When a job was made the first time: an earlier row of it may have been forgotten.
+
+        Derived objects say this time: made again, they are the same to the byte.
+        """
+        query = sa.select(past_jobs.c.created).where(past_jobs.c.id == job.id)
+        with self.database.connect() as connection:
+            return connection.scalar(query) or job.created
 
     def find(self, beginning: str) -> Job:
         """The one job whose id begins so; `UnknownJob` when there is none, or more than one."""

@@ -1,8 +1,8 @@
 """What the tables recorded on the way, deleted when nobody can need it any more.
 
-The rows of `jobs` stay as the memory: the same series sent again is known by them, whenever it
-comes (for `series` and `instances` see `node.forgetting`). What goes is what led there: single
-deliveries, transactions of commitment, how associations ended, what scanners announced.
+The rows of `jobs` stay as the memory: the same series sent again is known by them (how long, see
+`node.forgetting`). What goes is what led there: single deliveries, transactions of commitment, how
+associations ended, what scanners announced.
 """
 
 from __future__ import annotations

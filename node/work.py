@@ -320,7 +320,7 @@ class JobWork:
             weights_sha256=job.weights_sha256,
             parameters=job.parameters,
             sources=sources,
-            created=job.created,
+            created=self.ledger.first_made(job),
             ae_title=self.config.node.ae_title,
         )
 

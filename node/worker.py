@@ -21,7 +21,7 @@ from node.config import Config
 from node.database import impatient, open_database
 from node.database_wait import log_failure
 from node.doubts import Doubts
-from node.forgetting import forget_series
+from node.forgetting import forget_jobs, forget_series
 from node.heartbeat import Executor, Heartbeat
 from node.jobs import JobLedger
 from node.queue_records import prune_workflows
@@ -84,6 +84,7 @@ class Worker:
                 partial(sweep_records, database, config.retention),
                 partial(forget_series, database, config.node.data_dir, config.retention),
                 partial(prune_workflows, database, config.retention),
+                partial(forget_jobs, database, config.node.data_dir, config.retention),
                 lambda _now: doubts.look(),
             ],
         )
