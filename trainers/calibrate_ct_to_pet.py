@@ -18,6 +18,8 @@ from pipelines.ct_to_pet.input_distance import FEATURES, KnownGroup, body_featur
 from pipelines.features import Features
 from trainers.ct_pet_bank import read_bank
 from trainers.readers.ct_pet import CubePair
+from trainers.readers.patients import refuse_unknown
+from trainers.training.errors import SourceError
 from trainers.training.script import exit_code
 
 SHRINKAGE = 0.2
@@ -42,18 +44,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args(arguments)
     groups, farthest = [], 0.0
+    left_out: set[str] = set()
     for known in given.known:
         name, _, source = known.partition("=")
-        described = np.array(
-            [
-                features
-                for pair in read_bank([source], given.bank, given.leave_out).pairs
-                for features in described_parts(pair)
-            ]
-        )
+        bank = read_bank([source], given.bank, given.leave_out)
+        if not bank.pairs:
+            raise SourceError(f"No CT is left in {source}; name a source that holds some.")
+        left_out |= {pair.patient for pair in bank.left_out}
+        described = np.array([one for pair in bank.pairs for one in described_parts(pair)])
         group = known_group(name, described)
         groups.append(group)
         farthest = max(farthest, *(group.distance(features) for features in described))
+    refuse_unknown(
+        given.leave_out, left_out, "Patients of the sources are wanted after --leave-out"
+    )
     given.out.write_text(json.dumps(calibration(groups, farthest), indent=1) + "\n")
 
 

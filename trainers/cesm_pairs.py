@@ -2,7 +2,7 @@
 
 A source is `simulated:COUNT`, `null:COUNT` (iodine independent of the tissue), `cdd:ROOT` or
 `excerpt:FOLDER` (both CDD-CESM, see `trainers.readers.cdd_cesm`), or a side of a gathered data set
-(`set:DIR:train`, see `trainers.readers.gathered_mammograms`); `@SHARE` after it gives its part
+(`set:DIR:train`, see `trainers.readers.gathered_mammograms`); `@WEIGHT` after it gives its part
 of a batch.
 """
 
@@ -25,6 +25,7 @@ from trainers.readers.cdd_cesm import MammogramPair, read_cdd_cesm, read_excerpt
 from trainers.readers.gathered_mammograms import read_gathered_mammograms
 from trainers.training.errors import SourceError
 from trainers.training.patches import corner_around, cut
+from trainers.training.sources import count_of, weight_of
 
 WITHOUT_IODINE = 0.2
 """Share of simulated pairs that were made before the injection."""
@@ -111,21 +112,18 @@ def read_source(source: str, kept: Path, seed: int = 1) -> Pairs:
         seed: of simulated pairs.
 
     Raises:
-        SourceError: it is of another kind, holds no pair, or its count or share is no number.
+        SourceError: it is of another kind, holds no pair, or its count or weight is no number
+            above 0.
     """
-    place, _, share = source.partition("@")
+    place, _, weight = source.partition("@")
     kind, _, rest = place.partition(":")
-    try:
-        weight = float(share or 1)
-    except ValueError:
-        raise SourceError(f"A share is a number, as in {place}@0.5; got {source!r}.") from None
+    share = weight_of(weight, source, f"{place}@0.5")
     if kind in ("simulated", "null"):
-        if not rest.isdecimal() or int(rest) < 1:
-            raise SourceError(f"How many is wanted, as in {kind}:700; got {source!r}.")
+        count = count_of(rest, source, f"{kind}:700")
         file = kept / f"{kind}_{rest}_{seed}.npz"
         if not file.exists():
-            save(framed_pairs(simulated(int(rest), kind == "null", seed), int(rest)), file)
-        return load(file, weight)
+            save(framed_pairs(simulated(count, kind == "null", seed), count), file)
+        return load(file, share)
     readers = {"cdd": read_cdd_cesm, "excerpt": read_excerpt, "set": read_gathered_mammograms}
     if kind not in readers:
         raise SourceError(f"A source is simulated:, null:, cdd:, excerpt: or set:, got {source!r}.")
@@ -133,7 +131,7 @@ def read_source(source: str, kept: Path, seed: int = 1) -> Pairs:
     first = next(found, None)
     if first is None:
         raise SourceError(f"A pair of mammograms at least is wanted, none was found in {source}.")
-    return replace(framed_pairs(chain([first], found)), share=weight)
+    return replace(framed_pairs(chain([first], found)), share=share)
 
 
 Simulated = tuple[MammogramPair, npt.NDArray[np.float32] | None]

@@ -4,7 +4,7 @@ r"""Solve the last layer of the shipped network by least squares: a trained mode
 
 All layers but the last stay as they are (as drawn, or as --start has them): they are features at
 several scales. The last layer is linear in them, so its best weights need no steps. Sources count
-by their `@SHARE`. `trainers.cesm_vce --start` goes on from here with every layer.
+by their `@WEIGHT`. `trainers.cesm_vce --start` goes on from here with every layer.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ On several GPUs:     torchrun --nproc-per-node 4 -m trainers.cesm_vce --train ..
 Going on:            the same command with --resume
 
 Sources are `simulated:COUNT`, `null:COUNT`, `cdd:ROOT` (CDD-CESM as published) and
-`excerpt:FOLDER`; `@SHARE` after each gives its part of a batch: see `trainers.cesm_pairs`.
+`excerpt:FOLDER`; `@WEIGHT` after each gives its part of a batch: see `trainers.cesm_pairs`.
 
 Five methods, by --method, the last four after Rofena et al. (arXiv 2308.00471, 2505.03018):
 

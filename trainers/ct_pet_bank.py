@@ -18,6 +18,7 @@ from trainers.readers.ct_pet import CtPetPair, CubePair, on_cubes, resampled_lab
 from trainers.readers.data_set import name_of, read_side
 from trainers.readers.sts_pet import read_sts_pet
 from trainers.training.errors import SourceError
+from trainers.training.sources import count_of, weight_of
 from trainers.whole_body import draw_body, simulate
 
 
@@ -28,10 +29,12 @@ class Bank:
     Attributes:
         pairs: on cubes, in half precision.
         shares: (n,) sum 1.
+        left_out: pairs of the patients who are not to be drawn.
     """
 
     pairs: tuple[CubePair, ...]
     shares: npt.NDArray[np.float64]
+    left_out: tuple[CubePair, ...] = ()
 
 
 def read_bank(sources: Sequence[str], folder: Path, leave_out: Sequence[str] = ()) -> Bank:
@@ -41,24 +44,28 @@ def read_bank(sources: Sequence[str], folder: Path, leave_out: Sequence[str] = (
         sources: `sts:FOLDER`, `autopet:FOLDER`, `set:DIR:SPLIT` or `simulated:COUNT`, each with
             `WEIGHT=` before it when it is to be drawn more often than its size says.
         folder: where pairs on cubes are kept.
-        leave_out: patients that are not to be in it.
+        leave_out: patients that are not to be drawn.
 
     Raises:
-        SourceError: a source is of another kind.
+        SourceError: a source is of another kind, or its weight or count is no number above 0.
     """
     pairs: list[CubePair] = []
     shares: list[float] = []
+    left_out: list[CubePair] = []
     for source in sources:
-        weight, _, place = source.rpartition("=")
-        kind, _, where = place.partition(":")
+        before, _, where = source.partition(":")
+        weight, _, kind = before.rpartition("=")
         if kind not in KINDS or not where:
             raise SourceError(
                 f"A source is one of {', '.join(KINDS)}, a colon and a place; got {source!r}."
             )
-        found = [pair for pair in KINDS[kind](where, folder) if pair.patient not in leave_out]
+        found: list[CubePair] = []
+        for pair in KINDS[kind](where, folder):
+            (left_out if pair.patient in leave_out else found).append(pair)
+        share = weight_of(weight, source, "10=simulated:16") if weight else float(len(found))
         pairs += found
-        shares += [float(weight or len(found)) / len(found)] * len(found) if found else []
-    return Bank(tuple(pairs), np.array(shares) / np.sum(shares))
+        shares += [share / len(found)] * len(found) if found else []
+    return Bank(tuple(pairs), np.array(shares) / np.sum(shares), tuple(left_out))
 
 
 def _read(pairs: Iterator[CtPetPair], folder: Path, label: str) -> Iterator[CubePair]:
@@ -76,8 +83,10 @@ def _autopet(where: str, folder: Path) -> Iterator[CubePair]:
 
 def _simulated(count: str, folder: Path) -> Iterator[CubePair]:
     """Bodies by number: `12`, or `100+8` for eight from number 100 on."""
-    first, _, number = count.rpartition("+")
-    for index in range(int(first or 0), int(first or 0) + int(number)):
+    first, plus, number = count.rpartition("+")
+    source, example = f"simulated:{count}", "simulated:16 or simulated:100+8"
+    begin = count_of(first, source, example, least=0) if plus else 0
+    for index in range(begin, begin + count_of(number, source, example)):
         name = f"body_{index:04d}"
         yield kept(folder / f"{name}.npz", name, partial(simulated_pair, index, name))
 

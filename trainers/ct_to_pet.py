@@ -115,15 +115,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(f"--district is of {sorted(known)}, --method one of {tuple(METHODS)}")
     folder = given.bank or given.out / "bank"
     kept_out = [*given.leave_out, *given.validate]
-    everyone = read_bank(train_on, folder).pairs
-    wanted = "Patients of the sources are wanted after --leave-out and --validate"
-    refuse_unknown(kept_out, (pair.patient for pair in everyone), wanted)
     bank = read_bank(train_on, folder, kept_out)
+    wanted = "Patients of the sources are wanted after --leave-out and --validate"
+    refuse_unknown(kept_out, (pair.patient for pair in bank.left_out), wanted)
     if not bank.pairs:
         raise SourceError(f"No pair of CT and PET is left to train on in {', '.join(train_on)}.")
-    held_out = [
-        pair for pair in everyone if pair.patient in set(given.validate) - set(given.leave_out)
-    ] + list(read_bank(measured, folder).pairs)  # fmt: skip
+    held_out = [pair for pair in bank.left_out if pair.patient not in given.leave_out]
+    held_out += read_bank(measured, folder).pairs
     with Run(settings, given.out) as run:
         method = METHODS[settings.method](run, settings)
         if given.start:

@@ -56,6 +56,7 @@ from trainers.training.rates import warm_cosine
 from trainers.training.run import WEIGHTS, Run
 from trainers.training.script import exit_code, parser_of
 from trainers.training.settings import RunSettings, knob, settings_from
+from trainers.training.sources import weight_of
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ def read_stacks(
         every_series = read_source(place, name)
         if thick and every_series:
             every_series += [thickened(every_series[0], n, s) for n, s in ((2, 2), (3, 2), (5, 4))]
-        share = share_of(weight, source) / max(1, len(every_series))
+        share = weight_of(weight, source, "name=2@PLACE") / max(1, len(every_series))
         for series in every_series:
             if any(series.name == known.name for known in (*others, *stacks)):
                 raise SourceError(
@@ -160,21 +161,6 @@ def read_stacks(
             except CalibrationError as error:
                 tqdm.write(f"left out: {series.name}: {error}")
     return stacks
-
-
-def share_of(weight: str, source: str) -> float:
-    """The weight that a source was given, 1 without one.
-
-    Raises:
-        SourceError: it is no positive number.
-    """
-    try:
-        share = float(weight or 1)
-    except ValueError:
-        share = math.nan
-    if not 0 < share < math.inf:
-        raise SourceError(f"A weight is a number above 0, as in name=2@PLACE; got {source!r}.")
-    return share
 
 
 def kept_stack(series: TrainingSeries, weight: float, settings: Settings, bank: Path) -> Stack:

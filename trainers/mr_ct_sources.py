@@ -13,6 +13,7 @@ from trainers.readers.data_set import name_of, read_side
 from trainers.readers.mr_ct import MrCtSeries, read_ct, read_prepared, read_t1
 from trainers.readers.sts import read_sts, read_sts_patient
 from trainers.training.errors import SourceError
+from trainers.training.sources import count_of
 
 MR_SETS = (("IP", "OOP"), ("T1",), ("T2",))
 """Roles of a gathered data set whose images lie on one grid, the first one leading."""
@@ -51,9 +52,10 @@ def _chaos(place: str, seed: int) -> Iterator[MrCtSeries]:
 
 def _simulated(place: str, seed: int) -> Iterator[MrCtSeries]:
     """The same CT under several drawings: `simulated:CT*4`."""
-    path, _, count = place.partition("*")
+    path, star, number = place.partition("*")
+    count = count_of(number, f"simulated:{place}", f"simulated:{path}*4") if star else 1
     ct = read_ct(Path(path))
-    for index in range(int(count or 1)):
+    for index in range(count):
         yield simulate_dual_echo(ct, seed=1000 * seed + index)
 
 

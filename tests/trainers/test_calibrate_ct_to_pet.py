@@ -10,6 +10,7 @@ from pipelines.ct_to_pet.input_distance import FEATURES, read_calibration
 from trainers import calibrate_ct_to_pet
 from trainers.calibrate_ct_to_pet import calibration, described_parts, known_group
 from trainers.readers.ct_pet import CubePair
+from trainers.training.errors import SourceError
 
 
 def pair(patient: str, fat: float) -> CubePair:
@@ -52,22 +53,39 @@ def test_red_begins_at_twice_the_farthest() -> None:
     assert (made["amber_distance"], made["red_distance"]) == (3.5, 7.0)
 
 
-def test_command_writes_what_the_pipeline_reads(tmp_path: Path) -> None:
-    bank = tmp_path / "bank"
+def kept_bodies(bank: Path) -> None:
     bank.mkdir()
     for number in range(4):
         made = pair(str(number), fat=0.3 + 0.1 * number)
         np.savez(bank / f"body_{number:04d}.npz", seen=made.seen, suv=made.suv, body=made.body,
                  lesions=made.lesions, districts=made.districts)  # fmt: skip
-    out = tmp_path / "calibration.json"
-    calibrate_ct_to_pet.main(
-        ["--known", "bodies=simulated:4", "--leave-out", "body_0003", "--bank", str(bank),
-         "--out", str(out)]
-    )  # fmt: skip
+
+
+def calibrate(folder: Path, known: str, left_out: str) -> None:
+    kept_bodies(folder / "bank")
+    words = ["--known", known, "--leave-out", left_out, "--bank", str(folder / "bank")]
+    calibrate_ct_to_pet.main([*words, "--out", str(folder / "calibration.json")])
+
+
+def test_command_writes_what_the_pipeline_reads(tmp_path: Path) -> None:
+    calibrate(tmp_path, "bodies=simulated:4", "body_0003")
     found = read_calibration(tmp_path)
     assert [group.name for group in found.groups] == ["bodies"]
     known = [found.distance(one) for number in range(3)
              for one in described_parts(pair(str(number), 0.3 + 0.1 * number))]  # fmt: skip
     assert max(known) == pytest.approx(found.amber, rel=0.05)
     assert found.red == pytest.approx(2 * found.amber, abs=2e-3)
-    assert set(json.loads(out.read_text())["features"]) == set(FEATURES)
+    written = json.loads((tmp_path / "calibration.json").read_text())
+    assert set(written["features"]) == set(FEATURES)
+
+
+def test_a_patient_who_is_in_no_source_cannot_be_left_out(tmp_path: Path) -> None:
+    """Else a slip of the pen would let in whom the lights are tried on."""
+    with pytest.raises(SourceError, match="after --leave-out, got body_3"):
+        calibrate(tmp_path, "bodies=simulated:4", "body_3")
+    assert not (tmp_path / "calibration.json").exists()
+
+
+def test_a_source_without_a_pair_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="No CT is left in simulated:1"):
+        calibrate(tmp_path, "bodies=simulated:1", "body_0000")

@@ -85,13 +85,16 @@ def test_another_source_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "wanted"),
     [
-        ("simulated:x", "How many is wanted"),
-        ("simulated:0", "How many is wanted"),
-        ("null", "How many is wanted"),
-        ("simulated:2@much", "A share is a number"),
+        ("simulated:x", "A whole number of 1 or more is wanted, as in simulated:700; got"),
+        ("simulated:0", "A whole number of 1 or more"),
+        ("null", "A whole number of 1 or more is wanted, as in null"),
+        ("simulated:2@much", "A weight is a number above 0, as in simulated:2@0.5"),
+        ("simulated:2@0", "A weight is a number above 0"),
+        ("simulated:2@-1", "A weight is a number above 0"),
+        ("simulated:2@nan", "A weight is a number above 0"),
     ],
 )
-def test_a_count_or_a_share_that_is_none_is_refused(
+def test_a_count_or_a_weight_that_is_none_is_refused(
     tmp_path: Path, source: str, wanted: str
 ) -> None:
     with pytest.raises(SourceError, match=wanted):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 
 from pipelines.ct_to_pet.weights import read_networks
 from trainers import ct_to_pet, ct_to_pet_weights
-from trainers.ct_pet_bank import Bank
+from trainers.ct_pet_bank import KINDS, Bank
 from trainers.ct_pet_patches import Cutting, draw_patches
 from trainers.readers.ct_pet import CubePair
 from trainers.training.errors import SettingsError, SourceError
@@ -103,6 +104,20 @@ def test_a_source_of_no_kind_or_without_pairs_is_refused(
 ) -> None:
     with pytest.raises(SourceError, match=sentence):
         ct_to_pet.main(["--train", source, "--out", str(tmp_path)])
+
+
+def test_sources_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gathered side is digested whole each time that it is read."""
+    read: list[str] = []
+
+    def counted(where: str, folder: Path) -> Iterator[CubePair]:
+        read.append(where)
+        yield pair()
+
+    monkeypatch.setitem(KINDS, "counted", counted)
+    with pytest.raises(SourceError, match="No pair of CT and PET is left"):
+        ct_to_pet.main(["--train", "counted:x", "--validate", "a", "--out", str(tmp_path)])
+    assert read == ["x"]
 
 
 @pytest.mark.parametrize("option", ["--leave-out", "--validate"])

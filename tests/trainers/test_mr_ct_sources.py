@@ -34,3 +34,10 @@ def test_a_t1_series_and_kept_pairs(tmp_path: Path) -> None:
 def test_what_is_no_source_is_refused(source: str) -> None:
     with pytest.raises(SourceError, match="one of " + ", ".join(SOURCES)):
         list(read_source(source, 1))
+
+
+@pytest.mark.parametrize("count", ["many", "0", "-1"])
+def test_a_count_of_simulations_that_is_none_is_refused(tmp_path: Path, count: str) -> None:
+    write_ct_series(tmp_path / "ct", slices=3)
+    with pytest.raises(SourceError, match="A whole number of 1 or more"):
+        list(read_source(f"simulated:{tmp_path / 'ct'}*{count}", 1))

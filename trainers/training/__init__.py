@@ -8,6 +8,7 @@ A trainer stays a script that is read from top to bottom; this package does what
 | `run.py` | a run: device, processes, steps, reports, checkpoint, early stopping |
 | `learner.py` | one optimiser step: accumulation, scaling, clipping, averaged weights |
 | `patches.py` | patches cut out of prepared arrays |
+| `sources.py` | the numbers in a source's name: its weight, how many are simulated |
 | `script.py` | a trainer's command line; its errors as one sentence |
 | `feeding.py` | batches drawn ahead in threads, pinned memory, copies beside the computing |
 | `precision.py`, `processes.py`, `randomness.py`, `averaging.py`, `rates.py`, `stopping.py`,
