@@ -348,7 +348,11 @@ def unopened_database(settings: NodeSettings) -> Engine:
         engine = sa.create_engine(url, connect_args={"timeout": 60}, **ENGINE_SETTINGS)
         sa.event.listen(engine, "connect", _tune_sqlite)
         return engine
-    return sa.create_engine(url, pool_pre_ping=True, **ENGINE_SETTINGS)
+    from node.silent_server import connect  # psycopg, which SQLite needs nothing of
+
+    engine = sa.create_engine(url, pool_pre_ping=True, **ENGINE_SETTINGS)
+    sa.event.listen(engine, "do_connect", connect)
+    return engine
 
 
 def _tune_sqlite(connection: Any, _record: Any) -> None:

@@ -8,6 +8,7 @@ written: this program would not keep what it does not know.
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -89,6 +90,9 @@ def _is_ours(found: int | None) -> bool:
 def _lock(connection: Connection) -> None:
     """Be the only one who changes tables, until the transaction ends."""
     if connection.dialect.name == "postgresql":
+        patient: Any = connection.connection.driver_connection
+        patient.answer_s = None  # an index of millions of rows takes minutes
+        connection.detach()  # and nobody else is to have it
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
     else:
         connection.exec_driver_sql("BEGIN IMMEDIATE")

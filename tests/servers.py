@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+import psutil
 import pytest
 import requests
 
@@ -272,6 +273,25 @@ def _postgresql(folder: Path) -> Iterator[str]:
         url = f"postgresql://vscanner@{LOOPBACK}:{port}/postgres"
         wait_until(lambda: _answers(url), START_TIMEOUT_S, "PostgreSQL to start")
         yield url
+
+
+@contextlib.contextmanager
+def stopped_postgresql(url: str) -> Iterator[None]:
+    """The server is there, takes connections and says nothing, as long as the block runs."""
+    import psycopg
+
+    with psycopg.connect(url) as connection:
+        server = psutil.Process(connection.info.backend_pid).parent()
+    assert server is not None
+    processes = [server, *server.children(recursive=True)]
+    for process in processes:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):  # a connection that has just ended
+                process.resume()
 
 
 def _answers(url: str) -> bool:
