@@ -72,8 +72,10 @@ class Site:
 
 
 @contextmanager
-def running_site(folder: Path, routes: Sequence[dict[str, Any]]) -> Iterator[Site]:
-    """Orthanc and a node with these routes, until the block ends."""
+def running_site(
+    folder: Path, routes: Sequence[dict[str, Any]], tree: Path | None = None
+) -> Iterator[Site]:
+    """Orthanc and a node with these routes, until the block ends; its code is that of `tree`."""
     port, web_port = free_port(), free_port()
     with run_orthanc(folder / "orthanc", our_port=port) as pacs:
         config = folder / "node.yaml"
@@ -84,6 +86,7 @@ def running_site(folder: Path, routes: Sequence[dict[str, Any]]) -> Iterator[Sit
                 [sys.executable, "-m", "node", "serve", "--config", str(config)],
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                cwd=tree,
             )
         try:
             wait_until(lambda: _ready(url), 300, "GET /health/ready to answer 200")

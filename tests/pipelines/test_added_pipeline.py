@@ -14,11 +14,14 @@ import numpy as np
 import numpy.typing as npt
 import pydicom
 import pytest
+import requests
+import yaml
 from scipy.ndimage import uniform_filter
 
 from dicom_profiles.recognition import is_synthetic
 from pipelines import catalog
 from tests.dicom_profiles.validators import dciodvfy_errors
+from tests.hospital import check_validators, running_site
 from tests.synthetic import write_ct_series
 
 ROOT = Path(__file__).parents[2]
@@ -93,6 +96,21 @@ def test_its_route_takes_a_series(tree: Path, tmp_path: Path) -> None:
     write_ct_series(tmp_path / "in", slices=4)
     answer = processed(tree, tmp_path / "in", tmp_path / "out", "--config", config(tmp_path))
     assert (answer["route"], answer["state"]) == ("smooth", "WRITTEN")
+
+
+@pytest.mark.orthanc
+def test_the_whole_node_takes_it_and_sends_it_back(tree: Path, tmp_path: Path) -> None:
+    """From a real Orthanc by C-STORE and back, by the page's route."""
+    paths = write_ct_series(tmp_path / "in", slices=4)
+    (routes,) = ROUTES.findall(PAGE)
+    with running_site(tmp_path, yaml.safe_load(routes)["routes"], tree) as site:
+        (job,) = site.finished_jobs(site.send(paths))
+        assert (job["state"], job["pipeline"]) == ("COMMITTED", "ct_smooth"), job["reason"]
+        derived = {series: site.retrieve(series) for series in job["derived_series"]}
+        assert {str(f[0].Modality): len(f) for f in derived.values()} == {"CT": 4, "SR": 1, "PR": 1}
+        check_validators(paths, derived, tmp_path)
+        picture = requests.get(f"{site.url}/jobs/{job['id']}/pictures/after/1.png", timeout=60)
+        assert (picture.status_code, picture.headers["content-type"]) == (200, "image/png")
 
 
 @pytest.mark.parametrize("part", catalog.PARTS)
