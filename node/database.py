@@ -18,6 +18,7 @@ from sqlalchemy.types import TypeDecorator
 
 from node.config import NodeSettings
 from node.errors import NodeError
+from node.sqlite_version import refuse_old_sqlite
 from node.table_versions import bring_up_to_date, tables_version, versions_table
 
 metadata = sa.MetaData()
@@ -287,9 +288,11 @@ def open_database(settings: NodeSettings) -> Engine:
     SQLite runs in WAL mode with synchronous=FULL: a committed row survives a power cut.
 
     Raises:
+        SqliteTooOld: of this Python's SQLite.
         DatabaseTooNew: a newer version of this program has used it.
     """
     if settings.database == "sqlite":
+        refuse_old_sqlite()
         settings.data_dir.mkdir(parents=True, exist_ok=True)
     return _opened(settings, make=True)
 
@@ -298,10 +301,12 @@ def open_existing_database(settings: NodeSettings) -> Engine:
     """Open the database of a node that is there; makes none.
 
     Raises:
+        SqliteTooOld: of this Python's SQLite.
         NoNodeThere: no node has been started there.
         DatabaseTooNew: a newer version of this program has used it.
     """
     if settings.database == "sqlite":
+        refuse_old_sqlite()
         _refuse_empty(settings)
     return _opened(settings, make=False)
 
