@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -40,7 +41,7 @@ from trainers.losses.adversarial import adversarial_game
 from trainers.losses.cycle import cycle_loss, identity_loss
 from trainers.losses.replay import ReplayBuffer
 from trainers.readers.data_set import with_data
-from trainers.readers.patients import refuse_unknown
+from trainers.readers.patients import refuse_shared, refuse_unknown
 from trainers.training.card import write_card
 from trainers.training.checkpoint import load_weights
 from trainers.training.learner import Learner
@@ -105,10 +106,11 @@ def main() -> None:
         parser.error("lesion_cyclegan compares lesions with their own truth; leave --paired as is")
     kept = given.kept or given.out / "pairs"
     every = [read_source(source, kept) for source in train_on]
-    patients = (patient for source in every for patient in source.patients)
+    patients = chain(*(source.patients for source in every))
     refuse_unknown(given.hold_out, patients, "Patients of the sources are wanted after --hold-out")
     sources = [source.of(given.hold_out, without=True) for source in every]
     held_out = [read_source(source, kept, seed=9) for source in validate_on]
+    refuse_shared(*(chain(*(one.patients for one in side)) for side in (sources, held_out)))
     sources, held_out = ([one.shrunk(settings.square) for one in x] for x in (sources, held_out))
     with Run(settings, given.out) as run:
         method = make_method(run, settings)

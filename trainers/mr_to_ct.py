@@ -44,6 +44,7 @@ from trainers.mr_ct_patches import BODY_ABOVE_HU, Stack, check_sides, draw, ever
 from trainers.mr_ct_sources import read_source
 from trainers.patch_critic import PatchCritic
 from trainers.readers.data_set import with_data
+from trainers.readers.patients import refuse_shared
 from trainers.training.card import write_card
 from trainers.training.checkpoint import load_weights
 from trainers.training.errors import SettingsError, SourceError
@@ -124,6 +125,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not stacks:
         raise SourceError(f"No image of {given.configuration} was found in {', '.join(train_on)}.")
     check_sides(stacks, paired=settings.mode == "supervised")
+    refuse_shared((one.patient for one in stacks), (one.patient for one in held_out))
     with Run(settings, given.out) as run:
         mode = make_mode(run, settings)
         if given.resume:

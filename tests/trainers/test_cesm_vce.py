@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -129,7 +130,7 @@ def test_a_run_learns_from_the_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save(some_pairs(), tmp_path / "kept" / "simulated_2_1.npz")
-    save(some_pairs(), tmp_path / "kept" / "simulated_2_9.npz")
+    save(replace(some_pairs(), patients=("Q0", "Q1")), tmp_path / "kept" / "simulated_2_9.npz")
     command = ["cesm_vce", "--train", "simulated:2", "--validate", "simulated:2", "--kept",
                str(tmp_path / "kept"), "--out", str(tmp_path / "run"), "--batch", "1",
                "--save-every", "4", "--warmup", "1", "--average", "0.5",
@@ -149,7 +150,7 @@ def test_a_run_on_small_squares_can_be_read_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save(some_pairs(), tmp_path / "simulated_2_1.npz")
-    save(some_pairs(), tmp_path / "simulated_2_9.npz")
+    save(replace(some_pairs(), patients=("Q0", "Q1")), tmp_path / "simulated_2_9.npz")
     command = ["x", "--train", "simulated:2", "--validate", "simulated:2", "--kept", str(tmp_path),
                "--out", str(tmp_path / "run"), "--batch", "2", "--steps", "1", "--device", "cpu",
                "--method", "lesion_cyclegan", "--width", "4", "--square", "64",
@@ -180,6 +181,17 @@ def test_an_unknown_method_is_refused(
     with pytest.raises(SystemExit):
         cesm_vce.main()
     assert "folded_unet" in capsys.readouterr().err
+
+
+def test_a_patient_is_on_one_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else early stopping waits until the patient is known by heart."""
+    for seed in (1, 9):
+        save(some_pairs(), tmp_path / f"simulated_2_{seed}.npz")
+    command = ["x", "--train", "simulated:2", "--validate", "simulated:2", "--kept", str(tmp_path),
+               "--out", str(tmp_path / "run"), "--hold-out", "P1"]  # fmt: skip
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SourceError, match="--train or in --validate, got P0 in both"):
+        cesm_vce.main()
 
 
 def test_a_patient_who_is_not_there_cannot_be_held_out(

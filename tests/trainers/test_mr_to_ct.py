@@ -126,18 +126,19 @@ def test_the_unpaired_game_takes_mr_and_ct_of_different_patients(tmp_path: Path)
     assert np.isfinite(list(losses.values())).all()
 
 
-def prepared(folder: Path) -> str:
+def prepared(folder: Path, patient: str = "p") -> str:
     """A source with one pair."""
     pair = a_pair()
     assert pair.mr is not None
-    save_prepared(MrCtSeries("p", {"T1": 700 * pair.mr[0]}, pair.ct, 1.0, 3.0), folder)
+    save_prepared(MrCtSeries(patient, {"T1": 700 * pair.mr[0]}, pair.ct, 1.0, 3.0), folder)
     return f"prepared:{folder}"
 
 
 def trained(source: str, out: Path, *words: str) -> dict[str, torch.Tensor]:
     """Weights after a run of the command."""
     knobs = ["--width=4", "--patch=32", "--batch=4", "--save-every=12", "--rate=0.003"]
-    sides = ["--train", source, "--validate", source, "--out", str(out), "--device=cpu"]
+    held_out = prepared(out.parent / "held_out", "q")
+    sides = ["--train", source, "--validate", held_out, "--out", str(out), "--device=cpu"]
     main(["--configuration", "t1", *sides, *knobs, *words])
     return load_file(out / WEIGHTS)
 
@@ -199,6 +200,14 @@ def test_it_starts_from_given_weights(tmp_path: Path) -> None:
     second = trained(source, tmp_path / "second", "--steps=1", "--rate=1e-9", "--start", start)
     for name, tensor in first.items():
         torch.testing.assert_close(second[name], tensor, rtol=1e-3, atol=1e-5)
+
+
+def test_a_patient_is_on_one_side(tmp_path: Path) -> None:
+    """Else early stopping waits until the patient is known by heart."""
+    train, validate = prepared(tmp_path / "a", "p"), prepared(tmp_path / "b", "p")
+    words = ["--configuration", "t1", "--train", train, "--validate", validate]
+    with pytest.raises(SourceError, match="--train or in --validate, got p in both"):
+        main([*words, "--out", str(tmp_path / "run")])
 
 
 def test_with_nothing_to_train_on_it_says_so(

@@ -1,4 +1,4 @@
-"""Patients whom a person names to be kept out of training: a slip of the pen would let one in."""
+"""Who is kept out of training: a slip of the pen would let one in whom a model is measured on."""
 
 from __future__ import annotations
 
@@ -20,3 +20,20 @@ def refuse_unknown(named: Iterable[str], known: Iterable[str], wanted: str) -> N
     """
     if unknown := sorted(set(named) - set(known)):
         raise SourceError(f"{wanted}, got {', '.join(unknown)}. See that the names are right.")
+
+
+def refuse_shared(train: Iterable[str], validate: Iterable[str]) -> None:
+    """See that nobody is trained on and measured.
+
+    Args:
+        train: patients of the sources to train on.
+        validate: patients of the sources that are only measured.
+
+    Raises:
+        SourceError: somebody is in both.
+    """
+    if both := sorted(set(train) & set(validate)):
+        raise SourceError(
+            f"A patient is wanted in --train or in --validate, got {', '.join(both)} in both. "
+            "Leave them out of one side; give folders of different patients different names."
+        )
