@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dicom_profiles.errors import ProfileError
 from pipelines.errors import PipelineError
+from trainers import INTERRUPTED
 from trainers.errors import TrainersError
 from trainers.readers.data_set import add_data_option
 from trainers.training.settings import RunSettings, add_options
@@ -17,7 +18,7 @@ from trainers.training.settings import RunSettings, add_options
 FORESEEN = (TrainersError, ProfileError, PipelineError, OSError)
 """Their sentence says all; any other error is a fault of ours, whose traceback is needed."""
 
-FAILED, INTERRUPTED = 1, 130
+FAILED = 1
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
