@@ -6,7 +6,8 @@
     rows.py          studies, series, jobs and deliveries as the pages show them
     steps.py         where a series is now: the strip from received to committed
     words.py         states and verdicts in words for a technologist
-    pages.py         the pages, whole or only their live part
+    pages.py         the pages
+    page.py          a page rendered, or 204 where the browser has it already
     api.py           JSON
     actions.py       what a person may do: retry, cancel, release, force complete
     health.py        /health/live and /health/ready

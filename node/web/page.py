@@ -1,8 +1,8 @@
-"""Rendering: templates, what they may call, and the live part of a page.
+"""Rendering: templates, what they may call, and pages that stay new.
 
-A page is whole for a browser that asks for it. htmx asks for the same address every two seconds
-and gets only the live part, or 204 when nothing has changed since, so that a reader's focus and
-selection stay where they are.
+htmx asks for the same page every two seconds and renews what is live in it: `#live`, and `#details`
+of a job. It gets 204 when nothing has changed since, so that a reader's focus and selection stay
+where they are.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from typing import Any
 from urllib.parse import urlencode
 
 import jinja2
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from dicom_profiles.equipment import SOFTWARE_VERSION
 from node.web.site import site_of
 from node.web.steps import STEPS, current_step, strip
-from node.web.words import error_title, evidence_kind, job_wording, series_wording, verdict_wording
+from node.web.words import error_title, evidence_kind, job_wording, verdict_wording
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
+SEEN = "digest-of-this-page"
+"""Stands in a page's own address until the digest is known."""
 BUTTONS_OF = {"jobs": "job", "series": "series"}
 """Pages whose buttons have addresses of their own, below that of the page."""
 
@@ -54,7 +55,6 @@ def make_templates() -> jinja2.Environment:
         current_step=current_step,
         evidence_kind=evidence_kind,
         job_wording=job_wording,
-        series_wording=series_wording,
         strip=strip,
         time_zone=time_zone,
         verdict_wording=verdict_wording,
@@ -66,29 +66,28 @@ def make_templates() -> jinja2.Environment:
 def render(
     request: Request, name: str, context: Mapping[str, Any], shown: Mapping[str, str] | None = None
 ) -> Response:
-    """A page, or only its live part where htmx asks.
+    """A page, or 204 where htmx has the same already.
 
     Args:
         request: what was asked for.
-        name: of the templates: `<name>.html` around `live/<name>.html`.
-        context: what the templates show.
-        shown: what the live part tells the server, when it asks again, that the page shows.
+        name: of the template, without its `.html`.
+        context: what the template shows.
+        shown: what the page tells the server, when it asks again, that it shows.
     """
     templates: jinja2.Environment = request.app.state.templates
-    facts = {"now": datetime.now(UTC), "config": site_of(request).config, **context}
-    inner = templates.get_template(f"live/{name}.html").render(facts)
-    digest = hashlib.sha256(inner.encode()).hexdigest()[:16]
-    asked = dict(request.query_params)
-    live = request.headers.get("hx-request") == "true"
-    if live and asked.pop("seen", "") == digest:
+    asked = {**request.query_params, **(shown or {}), "seen": SEEN}
+    facts = {
+        "now": datetime.now(UTC),
+        "config": site_of(request).config,
+        "address": f"{request.url.path}?{urlencode(asked)}",
+        **context,
+    }
+    page = templates.get_template(f"{name}.html").render(facts)
+    digest = hashlib.sha256(page.encode()).hexdigest()[:16]
+    is_asked_again = request.headers.get("hx-request") == "true"
+    if is_asked_again and request.query_params.get("seen") == digest:
         return Response(status_code=204)
-    query = urlencode({**asked, **(shown or {}), "seen": digest})
-    address = f"{request.url.path}?{query}"
-    part = templates.get_template("live.html").render(address=address, inner=Markup(inner))
-    if live:
-        return HTMLResponse(part)
-    whole = templates.get_template(f"{name}.html").render({**facts, "live": Markup(part)})
-    return HTMLResponse(whole)
+    return HTMLResponse(page.replace(SEEN, digest, 1))
 
 
 def render_error(request: Request, status_code: int, sentence: str) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -16,10 +17,10 @@ from node.web.page import render
 from node.web.parameters import choice, whole_number
 from node.web.pictures import NoPicture, Stack
 from node.web.rendering import DIFFERENCE_SPAN_HU, Window, window_for
-from node.web.search import IDENTIFIER, known_routes, search_of
+from node.web.search import FILTERS, IDENTIFIER, known_routes, search_of
 from node.web.site import site_of
 from node.web.standing import standing
-from node.web.steps import JobProgress, strip
+from node.web.steps import strip
 from pipelines import catalog
 from pipelines.errors import UnknownPipeline
 
@@ -42,10 +43,14 @@ def overview(request: Request) -> Response:
             (page - 1) * STUDIES_ON_A_PAGE,
             rows.Part(SERIES_ON_A_CARD),
         )
+        counts = {
+            show: rows.count_studies(connection, replace(search, show=show)) for show in FILTERS
+        }
         now = standing(connection, site.config)
         routes = known_routes(connection, [route.name for route in site.config.routes])
     context = {
         "found": found,
+        "counts": counts,
         "search": search,
         "page": page,
         "pages": max(1, -(-found.total // STUDIES_ON_A_PAGE)),
@@ -88,7 +93,7 @@ def job(request: Request) -> Response:
     heading = next((each.heading for each in sources if each), None)
     context = {
         "job": found,
-        "steps": strip("COMPLETE", _progress(found)),
+        "steps": strip("COMPLETE", rows.progress_of(found)),
         "deliveries": delivered,
         "sources": [each for each in sources if each],
         "actions": possible_actions(found),
@@ -180,10 +185,6 @@ def possible_actions(job: Job) -> tuple[str, ...]:
     if job.state in CANCELLABLE:
         found.append("cancel")
     return tuple(found)
-
-
-def _progress(job: Job) -> JobProgress:
-    return JobProgress(str(job.state), job.step, job.progress, job.timings)
 
 
 def _has_news(request: Request, stack: Stack) -> bool:

@@ -16,9 +16,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from node.database import conflicts, deliveries, instances, jobs, series
+from node.job_records import Job
+from node.job_states import UNDER_WAY
 from node.web.attributes import SeriesHeading, StudyHeading, series_heading, study_heading
-from node.web.search import Search
+from node.web.search import NEEDS_A_PERSON, Search
 from node.web.steps import JobProgress, Step, strip
+from node.web.words import Wording, job_wording, series_wording
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,11 @@ class JobView:
     finished: datetime | None
     verdict: str  # of the quality record; empty before there is one
 
-    @property
-    def progress_facts(self) -> JobProgress:
-        """What the strip of steps needs."""
-        return JobProgress(self.state, self.step, self.progress, self.timings)
+
+def progress_of(job: JobView | Job) -> JobProgress:
+    """What the strip of steps needs of a job."""
+    ended = job.finished is not None
+    return JobProgress(str(job.state), job.step, job.progress, job.timings, ended)
 
 
 @dataclass(frozen=True)
@@ -70,15 +74,31 @@ class SeriesView:
     conflict_count: int = 0
 
     @property
+    def present_jobs(self) -> tuple[JobView, ...]:
+        """Those of the present revision; every view of a mammogram has one of its own."""
+        return tuple(job for job in self.jobs if job.revision >= self.revision)
+
+    @property
     def job(self) -> JobView | None:
-        """The latest job of the present revision."""
-        current = [job for job in self.jobs if job.revision >= self.revision]
-        return current[0] if current else None
+        """Of the present jobs the one to look at: it needs a person, is not at its end, is new."""
+        return min(self.present_jobs, key=lambda job: _URGENCY.get(job.state, 2), default=None)
+
+    @property
+    def others_for_a_person(self) -> tuple[JobView, ...]:
+        """What needs a person beside `job`; late images do not settle what failed before them."""
+        return tuple(
+            job for job in self.jobs if job.state in NEEDS_A_PERSON and job is not self.job
+        )
+
+    @property
+    def wording(self) -> Wording:
+        """How its state is shown."""
+        return job_wording(self.job.state) if self.job else series_wording(self.state)
 
     @property
     def strip(self) -> tuple[Step, ...]:
         """Where it is now."""
-        return strip(self.state, self.job.progress_facts if self.job else None)
+        return strip(self.state, progress_of(self.job) if self.job else None)
 
 
 @dataclass(frozen=True)
@@ -131,6 +151,10 @@ class DeliveryView:
         return sum(self.counts.values())
 
 
+_URGENCY: dict[str, int] = {
+    **dict.fromkeys(UNDER_WAY, 1),
+    **dict.fromkeys(NEEDS_A_PERSON, 0),
+}
 _VERDICT = sa.func.coalesce(jobs.c.qc["verdict"].as_string(), "").label("verdict")
 _JOB_COLUMNS = tuple(
     _VERDICT if name == "verdict" else jobs.c[name] for name in JobView.__dataclass_fields__
@@ -160,12 +184,20 @@ def studies_page(
         part: of the series of each.
     """
     latest = sa.func.max(series.c.last_received)
-    uid = series.c.study_instance_uid
-    chosen = sa.select(uid).where(*search.conditions(uid)).group_by(uid)
-    total = connection.scalar(sa.select(sa.func.count()).select_from(chosen.subquery())) or 0
-    ordered = chosen.order_by(latest.desc(), series.c.study_instance_uid)
+    ordered = _chosen(search).order_by(latest.desc(), series.c.study_instance_uid)
     uids = list(connection.scalars(ordered.limit(limit).offset(offset)))
-    return StudiesPage(tuple(_studies(connection, uids, part)), total)
+    return StudiesPage(tuple(_studies(connection, uids, part)), count_studies(connection, search))
+
+
+def count_studies(connection: Connection, search: Search) -> int:
+    """How many studies a search finds."""
+    query = sa.select(sa.func.count()).select_from(_chosen(search).subquery())
+    return connection.scalar(query) or 0
+
+
+def _chosen(search: Search) -> sa.Select[Any]:
+    uid = series.c.study_instance_uid
+    return sa.select(uid).where(*search.conditions(uid)).group_by(uid)
 
 
 def study(connection: Connection, study_instance_uid: str, part: Part = ALL) -> StudyView | None:

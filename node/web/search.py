@@ -18,20 +18,26 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from node.database import instances, jobs, series
-from node.jobs import JobState
+from node.job_states import UNDER_WAY, JobState
 from node.web.parameters import choice, choice_of
 
 FILTERS = ("all", "working", "attention", "refused", "done")
 IDENTIFIER = r"(?=.*[a-fA-F.])[0-9a-fA-F.]{6,64}"
 """What the field takes, for us and for the browser."""
 
-JOB_STATES_SHOWN = {
-    "working": ("QUEUED", "RUNNING", "WRITTEN", "SENT"),
-    "attention": ("HELD", "FAILED"),
-    "refused": ("REFUSED",),
-    "done": ("COMMITTED",),
+NEEDS_A_PERSON = frozenset({JobState.HELD, JobState.FAILED})
+
+_ENDED = jobs.c.finished.is_not(None)
+JOBS_SHOWN = {
+    "working": sa.and_(jobs.c.state.in_(UNDER_WAY), ~_ENDED),
+    "attention": jobs.c.state.in_(NEEDS_A_PERSON),
+    "refused": jobs.c.state == JobState.REFUSED,
+    # A destination that cannot confirm leaves its jobs sent.
+    "done": sa.or_(
+        jobs.c.state == JobState.COMMITTED, sa.and_(jobs.c.state == JobState.SENT, _ENDED)
+    ),
 }
-"""The filters of the overview, by the states of jobs that they mean."""
+"""The filters of the overview, by the jobs that they mean."""
 
 SERIES_STATES_SHOWN = {
     "working": ("RECEIVING", "COMPLETE"),
@@ -73,7 +79,7 @@ class Search:
     def conditions(self, study: sa.ColumnElement[Any]) -> list[sa.ColumnElement[bool]]:
         """What must hold for the study of that column."""
         found: list[sa.ColumnElement[bool]] = []
-        if self.show in JOB_STATES_SHOWN:
+        if self.show in JOBS_SHOWN:
             found.append(study.in_(_studies_in(self.show)))
         if self.find:
             found.append(study.in_(_studies_with(self.find)))
@@ -113,7 +119,7 @@ def known_routes(connection: Connection, configured: list[str]) -> list[str]:
 
 
 def _studies_in(show: str) -> sa.CompoundSelect[Any]:
-    of_jobs = sa.select(jobs.c.study_instance_uid).where(jobs.c.state.in_(JOB_STATES_SHOWN[show]))
+    of_jobs = sa.select(jobs.c.study_instance_uid).where(JOBS_SHOWN[show])
     of_series = sa.select(series.c.study_instance_uid).where(
         series.c.state.in_(SERIES_STATES_SHOWN[show])
     )

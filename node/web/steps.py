@@ -51,12 +51,21 @@ WAITING_FOR_ROUTE = frozenset({"RECEIVING", "COMPLETE"})
 
 @dataclass(frozen=True)
 class JobProgress:
-    """What the strip needs of a job; `progress` is 0 to 1 within the step, timings in seconds."""
+    """What the strip needs of a job.
+
+    Attributes:
+        state: of the job.
+        step: the worker's name of the one that it is in.
+        progress: 0 to 1 within that step.
+        timings: seconds of each step.
+        ended: whether nothing more happens by itself.
+    """
 
     state: str
     step: str = ""
     progress: float = 0.0
     timings: Mapping[str, float] = field(default_factory=dict)
+    ended: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,7 +110,7 @@ def _position(job: JobProgress) -> tuple[int, StepState]:
     if job.state == "COMMITTED":
         return ORDER["committed"], StepState.DONE
     if job.state == "SENT":
-        return ORDER["committed"], StepState.NOW
+        return ORDER["committed"], StepState.STOPPED if job.ended else StepState.NOW
     if job.state == "WRITTEN":
         return max(ORDER.get(name, 0), ORDER["sent"]), StepState.NOW
     if job.state in STOPPED_STATES:
@@ -114,7 +123,8 @@ def _position(job: JobProgress) -> tuple[int, StepState]:
 def _step(index: int, current: int, state: StepState, job: JobProgress) -> Step:
     kind = STEPS[index]
     relative = _relative(index, current, state)
-    progress = job.progress if relative is StepState.NOW and job.progress > 0 else None
+    is_at_work = relative is StepState.NOW and WORKER_STEPS.get(job.step, job.step) == kind.name
+    progress = job.progress if is_at_work and job.progress > 0 else None
     return Step(kind, relative, progress, _seconds(kind.name, job.timings))
 
 

@@ -19,12 +19,12 @@
 // A live part that is renewed keeps the reader's place: the same link or button has the focus again.
 (function keepFocus() {
   const like = (element) =>
-    [...document.querySelectorAll("#live a, #live button")].filter(
+    [...document.querySelectorAll("main a, main button")].filter(
       (other) => other.getAttribute("href") === element.getAttribute("href") && other.id === element.id);
   let focused = null;
   let place = 0;
   document.addEventListener("htmx:beforeSwap", () => {
-    focused = document.activeElement.matches("#live a, #live button") ? document.activeElement : null;
+    focused = document.activeElement.matches("main a, main button") ? document.activeElement : null;
     place = focused ? like(focused).indexOf(focused) : 0;
   });
   document.addEventListener("htmx:afterSettle", () => {

@@ -210,14 +210,18 @@ def test_no_page_is_wider_than_a_phone_and_every_text_has_contrast(
 def test_all_text_grows_with_the_size_that_a_reader_has_set(
     browser: Browser, client: httpx.Client, world: World, make_job: MakeJob
 ) -> None:
-    job = make_job()
-    world.finish(job)
+    job, held = make_job(), make_job()
+    world.finish(job, verdict="AMBER")
+    world.finish(held, "HELD", "RED")
     arguments = [*ARGUMENTS, "--blink-settings=defaultFontSize=32"]  # twice the usual
     large = browser.browser_type.launch(executable_path=program("chromium"), args=arguments)
     page = large.new_page(base_url=str(client.base_url), viewport={"width": 1280, "height": 900})
-    for width in (1280, 640):
+    for width in (1280, 640, 380, 320):
         page.set_viewport_size({"width": width, "height": 900})
-        for path in ("/", f"/jobs/{job.id}", f"/series/{job.source_series[0]}"):
+        for path in (
+            *("/", f"/jobs/{job.id}", f"/series/{job.source_series[0]}"),
+            *(f"/jobs/{held.id}", f"/series/{held.source_series[0]}", "/nothing"),
+        ):
             page.goto(path)
             assert page.evaluate(SMALLEST_TEXT_PX) > 16, path
             assert page.evaluate("document.documentElement.scrollWidth") == width, path
@@ -246,6 +250,38 @@ def test_the_keyboard_reaches_everything(page: Page, send_series: SendSeries) ->
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.getAttribute('href')"))
     assert {"/", "/?show=refused", f"/series/{uid}"} <= reached
+
+
+def test_the_keyboard_goes_through_a_job_as_a_reader_does(
+    page: Page, world: World, make_job: MakeJob
+) -> None:
+    job = make_job()
+    (uid,) = job.source_series
+    one = {"series": uid, "label": "Axial MR", "instances": 5}
+    world.ledger.update(job.id, evidence={"inputs": {"inputs": {"IP": one}}})
+    page.goto(f"/jobs/{job.id}")
+    cancel, slider = page.get_by_role("button", name="Cancel"), page.locator("#slice")
+    facts = page.get_by_role("link", name="Axial MR")
+    focused = "e => e === document.activeElement"
+    order = []
+    for _ in range(25):
+        page.keyboard.press("Tab")
+        order += [each for each in (cancel, slider, facts) if each.evaluate(focused)]
+    assert order[:3] == [cancel, slider, facts]
+
+
+def test_state_title_and_details_of_a_job_stay_new(
+    page: Page, world: World, make_job: MakeJob
+) -> None:
+    job = make_job()
+    page.goto(f"/jobs/{job.id}")
+    page.locator("#slice").press("ArrowRight")
+    world.ledger.update(job.id, state="FAILED", reason="The disk is full.")
+    expect(page.get_by_text("The disk is full.")).to_be_visible()
+    expect(page).to_have_title(f"Failed · ldct_denoise {job.id[:8]} · Virtual Scanner")
+    expect(page.locator("#details")).to_contain_text("Nothing was sent.")
+    expect(page.locator("#slice")).to_be_focused()
+    expect(page.locator("#slice-number")).to_have_text("4")
 
 
 def test_the_focus_stays_when_the_page_is_renewed(page: Page, send_series: SendSeries) -> None:

@@ -71,6 +71,68 @@ def test_an_empty_filter_leads_back(client: httpx.Client, show: str) -> None:
     assert "Show all studies" in client.get("/", params={"show": show}).text
 
 
+def test_each_tile_counts_what_its_list_shows(
+    client: httpx.Client, world: World, send_series: SendSeries
+) -> None:
+    """Two series of one study need a person, two of another are not translated."""
+    held = [send_series(study_uid="1.2.3") for _ in range(2)]
+    send_series(study_uid="1.2.4", BodyPartExamined="HEAD")
+    send_series(study_uid="1.2.4", series_description="PORTAL VENOUS")
+    world.assemble()
+    for uid in held:
+        world.finish(world.job_of(uid), "HELD", "RED")
+    send_series()
+    found = {}
+    for show in ("all", "working", "attention", "refused", "done"):
+        page = client.get("/", params={"show": show}).text
+        tile = re.search(rf'id="filter-{show}"[^>]*><strong>(\d+)</strong>', page)
+        assert tile
+        found[show] = int(tile[1])
+        assert page.count('class="card study"') == found[show]
+    assert found == {"all": 3, "working": 1, "attention": 1, "refused": 1, "done": 0}
+
+
+def test_of_several_jobs_the_one_that_needs_a_person_is_shown(
+    client: httpx.Client, world: World, send_series: SendSeries
+) -> None:
+    """As of a mammogram, each view of which has a job, and of a series with late images."""
+    uids = [send_series(study_uid="1.2.3") for _ in range(3)]
+    world.assemble()
+    old, failed, done = (world.job_of(uid) for uid in uids)
+    world.ledger.update(failed.id, state="FAILED", reason="The second view failed.")
+    world.ledger.update(old.id, state="FAILED", reason="What was there at first failed.")
+    world.finish(done)
+    with world.database.begin() as connection:
+        connection.execute(jobs.update().values(source_series=[uids[2]]))
+        connection.execute(jobs.update().where(jobs.c.id != old.id).values(revision=2))
+        where = series.c.series_instance_uid == uids[2]
+        connection.execute(series.update().where(where).values(revision=2))
+        for uid in uids[:2]:
+            connection.execute(series.delete().where(series.c.series_instance_uid == uid))
+    text = text_of(client.get("/"))
+    assert "The second view failed." in text
+    assert "2 jobs" in text
+    assert "Another job of this series: failed. What was there at first failed." in text
+
+
+def test_titles_tell_tabs_apart_without_the_patient(
+    client: httpx.Client, world: World, make_job: MakeJob
+) -> None:
+    job = make_job()
+    (uid,) = job.source_series
+
+    def title(path: str) -> str:
+        return html.unescape(client.get(path).text.split("<title>")[1].split("</title>")[0])
+
+    assert title("/") == "Virtual Scanner"
+    assert title(f"/jobs/{job.id}") == f"Waiting · ldct_denoise {job.id[:8]} · Virtual Scanner"
+    assert title(f"/series/{uid}") == f"Waiting · Series …{uid[-6:]} · Virtual Scanner"
+    study = job.study_instance_uid
+    assert title(f"/studies/{study}") == f"Study …{study[-6:]} · Virtual Scanner"
+    world.ledger.update(job.id, state="FAILED")
+    assert title("/") == "1 need a person · Virtual Scanner"
+
+
 def test_studies_are_paged(client: httpx.Client, send_series: SendSeries) -> None:
     for _ in range(21):
         send_series(slices=1)

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from node.database import instances, jobs, series
-from node.web.rows import Part, one_series, studies_page, study
+from node.web.rows import Part, count_studies, one_series, studies_page, study
 from node.web.search import Search
 from tests.node.web.conftest import SendSeries
 from tests.node.web.world import World
@@ -44,6 +44,25 @@ def test_filters(world: World, send_series: SendSeries, show: str, wanted: set[s
     found = {one.series_instance_uid for each in page.studies for one in each.series}
     assert found == {names[name] for name in wanted}
     assert page.total == len(wanted)
+
+
+def test_what_a_destination_cannot_confirm_is_done_in_the_end(
+    world: World, send_series: SendSeries
+) -> None:
+    uid = send_series()
+    world.assemble()
+    job = world.job_of(uid)
+    world.finish(job, "SENT")
+
+    def counts() -> tuple[int, int]:
+        with world.database.connect() as connection:
+            working, done = (count_studies(connection, Search(s)) for s in ("working", "done"))
+        return working, done
+
+    assert counts() == (1, 0)
+    reason = "Not confirmed: pacs offers no way to ask."
+    world.ledger.update(job.id, reason=reason, finished=datetime.now(UTC))
+    assert counts() == (0, 1)
 
 
 def test_the_newest_study_comes_first(world: World, send_series: SendSeries) -> None:

@@ -67,6 +67,15 @@ def test_progress_and_seconds_stand_at_their_steps() -> None:
     assert [step.kind.name for step in steps if step.progress is not None] == ["translate"]
 
 
+@pytest.mark.parametrize(("state", "step"), [("WRITTEN", "check"), ("SENT", "dispatch")])
+def test_the_progress_of_a_step_is_not_that_of_the_next(state: str, step: str) -> None:
+    assert {each.progress for each in strip("ROUTED", JobProgress(state, step, 1.0))} == {None}
+
+
+def test_what_cannot_be_confirmed_is_waited_for_no_longer() -> None:
+    assert drawn("ROUTED", JobProgress("SENT", "commitment", ended=True)) == "ddddddddX"
+
+
 def test_a_step_that_has_just_begun_has_no_progress() -> None:
     assert {step.progress for step in strip("ROUTED", JobProgress("RUNNING", "write"))} == {None}
 
