@@ -366,6 +366,8 @@ def _route_faults(route: RouteSettings, config: Config) -> list[Fault]:
 def _pipeline_faults(route: RouteSettings) -> list[Fault]:
     try:
         card = catalog.card(route.pipeline)
+        for part in ("gate", "recognition"):  # every series is held against them
+            catalog.module(route.pipeline, part)
     except PipelineError as error:
         return [(("pipeline",), str(error))]
     try:

@@ -13,9 +13,11 @@ def verify(name: str) -> str:
         SHA-256 digest of its weights.
 
     Raises:
-        PipelineError: a part is missing or not what the card says.
+        PipelineError: a part is missing, does not work or is not what the card says.
         DerivedObjectError: nobody writes its output.
     """
     digest = catalog.verify(name)
+    for part in catalog.PARTS:
+        catalog.module(name, part)
     writer_for(name)
     return digest

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from pipelines.errors import PipelineError
+from node.retry import sentence_of
 
 if TYPE_CHECKING:
     from pipelines.contract import Pipeline
@@ -42,16 +42,17 @@ class WarmPipelines:
             try:
                 with self.use(name):
                     pass
-            except PipelineError as error:
+            except Exception as error:  # noqa: BLE001 - job runner: the others can be loaded
                 facts = {"action": "pipeline_unavailable", "pipeline": name}
-                log.error("a pipeline cannot be loaded: %s", error, extra=facts)  # noqa: TRY400
+                sentence = sentence_of(error)
+                log.error("a pipeline cannot be loaded: %s", sentence, extra=facts)  # noqa: TRY400
 
     @contextlib.contextmanager
     def use(self, name: str) -> Iterator[Pipeline]:
         """The pipeline of that name, for this thread alone.
 
         Raises:
-            PipelineError: it cannot be loaded.
+            Exception: it cannot be loaded; a `PipelineError` where that was foreseen.
         """
         with self._lock:
             if name not in self._loaded:

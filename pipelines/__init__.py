@@ -18,7 +18,6 @@ The files:
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from pipelines import catalog
@@ -39,10 +38,9 @@ def load(name: str, device: str = "auto", threads: int = 0) -> Pipeline:
 
     Raises:
         UnknownPipeline: there is no pipeline of that name.
+        IncompletePipeline: it lacks a part, or one cannot be imported.
         WeightsError: the weights are not those on the card.
         EngineError: the device is not there.
     """
-    catalog.folder(name)
-    module = import_module(f"pipelines.{name}.pipeline")
-    pipeline: Pipeline = module.load(device=device, threads=threads)
+    pipeline: Pipeline = catalog.module(name, "pipeline").load(device=device, threads=threads)
     return pipeline

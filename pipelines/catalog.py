@@ -6,9 +6,12 @@ A pipeline is a folder of this package that holds a `card.yaml` (docs/add_a_pipe
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from pipelines.card import ModelCard, read_card
 from pipelines.errors import CardError, IncompletePipeline, UnknownPipeline, WeightsError
@@ -16,8 +19,12 @@ from pipelines.errors import CardError, IncompletePipeline, UnknownPipeline, Wei
 PIPELINES = Path(__file__).parent
 """Folder whose sub-folders are the pipelines."""
 
-PARTS = ("gate.py", "recognition.py", "pipeline.py")
-"""What the folder of every pipeline holds beside its card."""
+PARTS: Mapping[str, Sequence[str]] = {
+    "gate": ("gate",),
+    "recognition": ("recognise", "KINDS"),
+    "pipeline": ("load",),
+}
+"""The modules that the folder of every pipeline holds beside its card, and what they define."""
 
 
 def names() -> tuple[str, ...]:
@@ -30,7 +37,7 @@ def folder(name: str) -> Path:
 
     Raises:
         UnknownPipeline: no such pipeline; the message names the nearest one.
-        IncompletePipeline: it lacks a part.
+        IncompletePipeline: it lacks a file.
     """
     known = names()
     if name not in known:
@@ -38,13 +45,40 @@ def folder(name: str) -> Path:
         hint = f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(known)}."
         raise UnknownPipeline(f"There is no pipeline {name!r}{hint}")
     path = PIPELINES / name
-    missing = [part for part in PARTS if not (path / part).is_file()]
+    files = [f"{part}.py" for part in PARTS]
+    _refuse_lack(name, [file for file in files if not (path / file).is_file()])
+    return path
+
+
+def module(name: str, part: str) -> ModuleType:
+    """A module of a pipeline; only "pipeline" imports torch.
+
+    Args:
+        name: of the pipeline.
+        part: a key of `PARTS`.
+
+    Raises:
+        UnknownPipeline: no such pipeline.
+        IncompletePipeline: it lacks a part, or this one cannot be imported.
+    """
+    path = folder(name) / f"{part}.py"
+    try:
+        found = import_module(f"pipelines.{name}.{part}")
+    except Exception as error:  # boundary: a pipeline is anybody's code
+        reason = " ".join(str(error).split())
+        raise IncompletePipeline(
+            f"pipelines/{name}/{path.name} cannot be imported ({type(error).__name__}: {reason}); "
+            "mend it, or install what it needs."
+        ) from error
+    _refuse_lack(f"{name}/{path.name}", [one for one in PARTS[part] if not hasattr(found, one)])
+    return found
+
+
+def _refuse_lack(of: str, missing: Sequence[str]) -> None:
     if missing:
         raise IncompletePipeline(
-            f"A pipeline has {', '.join(PARTS)}; pipelines/{name} lacks {', '.join(missing)}: "
-            "add it, as docs/add_a_pipeline.md says."
+            f"pipelines/{of} lacks {', '.join(missing)}: add it, as docs/add_a_pipeline.md says."
         )
-    return path
 
 
 @cache

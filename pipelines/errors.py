@@ -4,7 +4,7 @@ The tree:
 
     PipelineError
     ├── UnknownPipeline      no pipeline of that name
-    ├── IncompletePipeline   a pipeline that lacks a part
+    ├── IncompletePipeline   a pipeline that lacks a part, or has one that cannot be imported
     ├── CardError            a model card that cannot be true
     ├── WeightsError         weights absent, or not those that the card names
     ├── ParameterError       a parameter unknown or out of its range
@@ -27,7 +27,7 @@ class UnknownPipeline(PipelineError):  # noqa: N818 - says what it is
 
 
 class IncompletePipeline(PipelineError):  # noqa: N818 - says what it is
-    """The pipeline's folder lacks a part that every pipeline has."""
+    """The pipeline's folder lacks a part that every pipeline has, in working order."""
 
 
 class CardError(PipelineError):

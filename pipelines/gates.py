@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from pipelines import catalog
@@ -25,8 +24,7 @@ def accepted_confidence(name: str) -> float:
 
     A pipeline whose rule is narrow, and whose gate follows, may name a lower one (`ACCEPTED`).
     """
-    catalog.folder(name)
-    return float(getattr(import_module(f"pipelines.{name}.recognition"), "ACCEPTED", SURE))
+    return float(getattr(catalog.module(name, "recognition"), "ACCEPTED", SURE))
 
 
 def gate(name: str, inputs: Mapping[str, Source]) -> GateVerdict:
@@ -37,11 +35,9 @@ def gate(name: str, inputs: Mapping[str, Source]) -> GateVerdict:
         inputs: the series by input key, as on the model card.
 
     Raises:
-        UnknownPipeline: there is no pipeline of that name.
+        PipelineError: there is no pipeline of that name, or it lacks a part.
     """
-    card = catalog.card(name)
-    module = import_module(f"pipelines.{name}.gate")
-    verdict: GateVerdict = module.gate(inputs, card)
+    verdict: GateVerdict = catalog.module(name, "gate").gate(inputs, catalog.card(name))
     return verdict
 
 
@@ -57,10 +53,9 @@ def recognise(name: str, headers: Sequence[Dataset]) -> tuple[Recognition, str |
         none (the confidence still has to be judged).
 
     Raises:
-        UnknownPipeline: there is no pipeline of that name.
+        PipelineError: there is no pipeline of that name, or it lacks a part.
     """
-    catalog.folder(name)
-    module = import_module(f"pipelines.{name}.recognition")
+    module = catalog.module(name, "recognition")
     recognition: Recognition = module.recognise(headers)
     kinds: Mapping[str, str] = module.KINDS
     return recognition, kinds.get(recognition.kind)

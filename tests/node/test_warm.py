@@ -49,14 +49,30 @@ def test_one_thread_at_a_time() -> None:
     assert most == [1]
 
 
-def test_pipeline_that_cannot_be_loaded_does_not_end_the_worker() -> None:
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (WeightsError("It has other weights."), "It has other weights."),
+        (KeyError("kernel"), "An error that nobody foresaw: KeyError in"),
+    ],
+)
+def test_a_pipeline_that_cannot_be_loaded_does_not_keep_the_others_from_work(
+    error: Exception, sentence: str, caplog: pytest.LogCaptureFixture
+) -> None:
     def load(name: str) -> Smoothing:
-        raise WeightsError(f"{name} has other weights")
+        if name == "broken":
+            raise error
+        return Smoothing()
 
     warm = WarmPipelines(load)
-    warm.preload(["ldct_denoise"])
-    with pytest.raises(WeightsError), warm.use("ldct_denoise"):
+    warm.preload(["broken", "ldct_denoise"])
+    (record,) = caplog.records
+    assert sentence in record.getMessage()
+    assert vars(record)["pipeline"] == "broken"
+    with pytest.raises(type(error)), warm.use("broken"):
         pass
+    with warm.use("ldct_denoise") as pipeline:
+        assert pipeline.card.name == "ldct_denoise"
 
 
 def test_preloading_ends_when_the_worker_is_told_to_stop() -> None:

@@ -116,11 +116,41 @@ def test_the_whole_node_takes_it_and_sends_it_back(tree: Path, tmp_path: Path) -
 @pytest.mark.parametrize("part", catalog.PARTS)
 def test_a_part_that_was_forgotten_is_named(tree: Path, part: str) -> None:
     pipeline = tree / "pipelines" / "ct_smooth"
-    (pipeline / part).rename(pipeline / "away")
+    (pipeline / f"{part}.py").rename(pipeline / "away")
     try:
-        assert f"lacks {part}" in run(tree, *VERIFY, code=1)
+        assert f"pipelines/ct_smooth lacks {part}.py" in run(tree, *VERIFY, code=1)
     finally:
-        (pipeline / "away").rename(pipeline / part)
+        (pipeline / "away").rename(pipeline / f"{part}.py")
+
+
+@pytest.mark.parametrize(
+    ("part", "fault", "sentence"),
+    [
+        ("gate", "import gone", "gate.py cannot be imported (ModuleNotFoundError: No module named"),
+        ("recognition", "del KINDS", "recognition.py lacks KINDS"),
+        ("recognition", "def (", "recognition.py cannot be imported (SyntaxError: invalid syntax"),
+        ("pipeline", "load = gone", "pipeline.py cannot be imported (NameError: name 'gone'"),
+    ],
+)
+def test_a_part_that_does_not_work_is_named(
+    tree: Path, tmp_path: Path, part: str, fault: str, sentence: str
+) -> None:
+    path = tree / "pipelines" / "ct_smooth" / f"{part}.py"
+    right = path.read_text()
+    write_ct_series(tmp_path / "in", slices=3)
+    process = ("process", str(tmp_path / "in"), str(tmp_path / "out"), "--pipeline", "ct_smooth")
+    try:
+        path.write_text(f"{right}\n{fault}\n")
+        said = run(tree, *VERIFY[:-1], code=1)
+        assert f"ct_smooth: pipelines/ct_smooth/{sentence}" in said
+        assert said.count(" OK ") == len(catalog.names())  # the others
+        if part == "pipeline":  # jobs of the others are done
+            assert sentence in run(tree, "-m", "node", *process, "--json", code=1)
+        else:  # every series is held against these: the node does not start
+            checked = run(tree, "-m", "node", "check", "--config", config(tmp_path), code=1)
+            assert f"line 4: pipelines/ct_smooth/{sentence}" in checked
+    finally:
+        path.write_text(right)
 
 
 @pytest.mark.parametrize(
