@@ -8,7 +8,7 @@ of a batch.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -41,6 +41,13 @@ GAMMAS = (0.6, 1.6)
 
 PLANES = ("low", "recombined", "enhancement", "lesions")
 """What is kept of each pair."""
+
+READERS: Mapping[str, Callable[[Path], Iterator[MammogramPair]]] = {
+    "cdd": read_cdd_cesm,
+    "excerpt": read_excerpt,
+    "set": read_gathered_mammograms,
+}
+"""Real pairs, by the prefix of their source."""
 
 Planes = npt.NDArray[np.float32]
 """(n, SIZE, SIZE) float32."""
@@ -124,10 +131,9 @@ def read_source(source: str, kept: Path, seed: int = 1) -> Pairs:
         if not file.exists():
             save(framed_pairs(simulated(count, kind == "null", seed), count), file)
         return load(file, share)
-    readers = {"cdd": read_cdd_cesm, "excerpt": read_excerpt, "set": read_gathered_mammograms}
-    if kind not in readers:
+    if kind not in READERS:
         raise SourceError(f"A source is simulated:, null:, cdd:, excerpt: or set:, got {source!r}.")
-    found = ((pair, None) for pair in readers[kind](Path(rest)))
+    found = ((pair, None) for pair in READERS[kind](Path(rest)))
     first = next(found, None)
     if first is None:
         raise SourceError(f"A pair of mammograms at least is wanted, none was found in {source}.")

@@ -11,11 +11,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from dicom_profiles.reading import read_series
-from dicom_profiles.suv import read_suv_series
 from trainers.readers.autopet import read_autopet
 from trainers.readers.ct_pet import CtPetPair, CubePair, on_cubes, resampled_labels
-from trainers.readers.data_set import name_of, read_side
+from trainers.readers.gathered_ct_pet import read_gathered_ct_pet
 from trainers.readers.sts_pet import read_sts_pet
 from trainers.training.errors import SourceError
 from trainers.training.sources import count_of, weight_of
@@ -92,13 +90,7 @@ def _simulated(count: str, folder: Path) -> Iterator[CubePair]:
 
 
 def _gathered(where: str, folder: Path) -> Iterator[CubePair]:
-    """CT and PET of every study of a side of a gathered data set (roles `CT` and `PT`)."""
-    side = read_side(where)
-    pairs = (
-        CtPetPair(name_of(ct), read_series(side.place(ct)), read_suv_series(side.place(pet)))
-        for ct, pet in side.studies("CT", "PT")
-    )
-    return _read(pairs, folder, "set")
+    return _read((pair for _, pair in read_gathered_ct_pet(where)), folder, "set")
 
 
 KINDS: dict[str, Callable[[str, Path], Iterator[CubePair]]] = {

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from dicom_profiles.data_set import DataSet, KeptSeries, digest_of, write_data_set
-from dicom_profiles.reading import read_header
-from tests.dicom_profiles.whole_body import write_pet
-from tests.trainers.readers.gathered import gathered
+from dicom_profiles.data_set import write_data_set
+from tests.trainers.readers.gathered import gathered, gathered_ct_and_pet
 from trainers.ct_pet_bank import read_bank
 from trainers.mr_ct_sources import read_source
 
@@ -34,16 +31,7 @@ def test_mr_and_ct_of_a_study_are_read_by_their_roles(tmp_path: Path) -> None:
 
 
 def test_ct_and_pet_of_a_study_become_a_pair(tmp_path: Path) -> None:
-    written = write_pet(tmp_path, slices=16)
-    (tmp_path / "pet").mkdir()
-    for path in written.paths:
-        if read_header(path).Modality == "PT":
-            shutil.copy(path, tmp_path / "pet")
-    kept = []
-    for role, place in (("CT", "source"), ("PT", "pet")):
-        facts = ("P1", "train", "2.25.1", f"2.25.{role}", role, role, 16)
-        kept.append(KeptSeries(*facts, digest_of(list((tmp_path / place).glob("*.dcm"))), place))
-    write_data_set(DataSet("ct_to_pet", tuple(kept), {}, ""), tmp_path)
+    gathered_ct_and_pet(tmp_path, "train")
     bank = read_bank([f"set:{tmp_path}:train"], tmp_path / "bank")
     (pair,) = bank.pairs
     assert 4 < pair.suv.max() < 11.25  # a spot as large as a cube; the body is below 2

@@ -1,10 +1,11 @@
 """Virtual contrast for the one evaluation command: simulated pairs, pairs of CDD-CESM.
 
 A place is a source as the trainer takes it (`simulated:COUNT`, `null:COUNT`, `cdd:ROOT`,
-`excerpt:FOLDER`). `--fold PATIENT=WEIGHTS` measures the pairs of one patient with weights that were
-trained without that patient; all others are measured with the weights that are shipped. `--run
-NAME=FOLDER` measures a network of `trainers.cesm_vce` beside them: its own image, as the papers
-measure theirs, without the detail that serving carries over from the low-energy image.
+`excerpt:FOLDER`, `set:DIR:test`). `--fold PATIENT=WEIGHTS` measures the pairs of one patient with
+weights that were trained without that patient; all others are measured with the weights that are
+shipped. `--run NAME=FOLDER` measures a network of `trainers.cesm_vce` beside them: its own image,
+as the papers measure theirs, without the detail that serving carries over from the low-energy
+image.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from pipelines.cesm_vce.pipeline import INPUT, NAME, VirtualContrast, load, netw
 from pipelines.cesm_vce.quality import read_calibration
 from pipelines.engines.torch_engine import TorchEngine
 from trainers.cesm_generators import read_generator
-from trainers.cesm_pairs import Pairs, read_source, seen_of, simulated
+from trainers.cesm_pairs import READERS, Pairs, read_source, seen_of, simulated
 from trainers.evaluation.case import OURS, Case, Evaluation, EvaluationError, Method, View, Voxels
 from trainers.evaluation.command import add_run_option, evaluate, runs_of
 from trainers.evaluation.measures import by_slice, compared, mean_value
@@ -34,8 +35,9 @@ from trainers.metrics.intensity import mae, psnr, rmse
 from trainers.metrics.measurement import Array, DataRange, Mask, Measurement
 from trainers.metrics.similarity import ssim
 from trainers.metrics.visual_information import vif
-from trainers.readers.cdd_cesm import MammogramPair, read_cdd_cesm, read_excerpt
+from trainers.readers.cdd_cesm import MammogramPair
 from trainers.training.run import WEIGHTS
+from trainers.training.sources import count_of
 
 DISPLAY = DataRange(0.0, 1.0, "1")
 """Display values of the recombined image."""
@@ -50,14 +52,17 @@ def cases(place: str, options: argparse.Namespace) -> Iterator[Case]:
     kind, _, rest = place.partition(":")
     if kind in ("simulated", "null"):
         group = "simulated" if kind == "simulated" else "simulated, iodine independent"
-        for pair, _enhancement in simulated(int(rest), kind == "null", options.seed):
+        count = count_of(rest, place, f"{kind}:60")
+        for pair, _enhancement in simulated(count, kind == "null", options.seed):
             yield case(pair, group, "dual-energy simulator")
         return
-    readers = {"cdd": read_cdd_cesm, "excerpt": read_excerpt}
-    if kind not in readers:
-        raise EvaluationError(f"A place is simulated:, null:, cdd: or excerpt:, got {place!r}.")
-    for pair in readers[kind](Path(rest)):
-        yield case(pair, "real", "CDD-CESM")
+    if kind not in READERS:
+        raise EvaluationError(
+            f"A place is simulated:, null:, cdd:, excerpt: or set:, got {place!r}."
+        )
+    data = "gathered data set" if kind == "set" else "CDD-CESM"
+    for pair in READERS[kind](Path(rest)):
+        yield case(pair, "real", data)
 
 
 def case(pair: MammogramPair, group: str, data: str) -> Case:

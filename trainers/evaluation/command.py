@@ -25,6 +25,7 @@ from trainers.evaluation.report import Findings, figure_text, findings, html_rep
 from trainers.evaluation.results import SPLITS, Results
 from trainers.evaluation.saving import saved
 from trainers.evaluation.served import model_facts
+from trainers.readers.data_set import PREFIX
 from trainers.training.script import exit_code
 
 FOLDERS = re.compile(r"[^:=,\s]*/")
@@ -57,7 +58,8 @@ def parser_of(evaluation: Evaluation) -> argparse.ArgumentParser:
         nargs="+",
         required=True,
         metavar="[SPLIT:]PLACE",
-        help=f"where cases are; SPLIT is one of {', '.join(SPLITS)} (default test)",
+        help=f"where cases are; SPLIT is one of {', '.join(SPLITS)} (default test; a gathered "
+        "data set's side is its own)",
     )
     parser.add_argument("--out", type=Path, required=True, help="written: OUT.html and OUT.json")
     parser.add_argument("--limit", type=int, help="cases of a place (default all)")
@@ -161,9 +163,25 @@ def without_namesakes(
 
 
 def split_and_place(source: str) -> tuple[str, str]:
-    """`validation:/data/a` to its two parts; `test` where no split is named."""
+    """`validation:/data/a` to its two parts; `test` where no split is named.
+
+    A side of a gathered data set, `set:DIR:validation`, is its own split.
+
+    Raises:
+        EvaluationError: it is called another.
+    """
     split, colon, place = source.partition(":")
-    return (split, place) if colon and split in SPLITS else ("test", source)
+    if not colon or split not in SPLITS:
+        split, place = "", source
+    side = place.rpartition(":")[2] if place.startswith(PREFIX) else ""
+    if side not in SPLITS:
+        return split or "test", place
+    if split and split != side:
+        raise EvaluationError(
+            f"A side of a gathered data set is its own split, {side}, got {split!r} before "
+            f"{place}; leave it out."
+        )
+    return side, place
 
 
 def settings_of(options: argparse.Namespace) -> dict[str, Any]:

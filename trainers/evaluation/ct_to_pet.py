@@ -1,7 +1,8 @@
 """CT to FDG PET for the one evaluation command: real CT/PET pairs and simulated bodies.
 
-A place is `sts:FOLDER`, with `:PATIENT,PATIENT` after it or not, `autopet:FOLDER`, or
-`simulated:FIRST+COUNT`. The PET is brought to the grid of the CT, linearly; that is the truth.
+A place is `sts:FOLDER`, with `:PATIENT,PATIENT` after it or not, `autopet:FOLDER`, `set:DIR:test`
+(a side of a gathered data set), or `simulated:FIRST+COUNT`. The PET is brought to the grid of the
+CT, linearly; that is the truth.
 `--run NAME=FOLDER` measures a network of `trainers.ct_to_pet` beside what is served.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +43,7 @@ from trainers.metrics.similarity import ssim
 from trainers.metrics.uptake import UptakeThreshold
 from trainers.readers.autopet import read_autopet
 from trainers.readers.ct_pet import CtPetPair, districts_of
+from trainers.readers.gathered_ct_pet import read_gathered_ct_pet
 from trainers.readers.sts_pet import read_sts_pet
 from trainers.whole_body import draw_body, simulate
 
@@ -81,6 +84,12 @@ def _autopet(where: str) -> Iterator[Case]:
         yield case_of(pair, "real", "FDG-PET-CT-Lesions", districts_of(pair.ct))
 
 
+def _gathered(where: str) -> Iterator[Case]:
+    for patient, pair in read_gathered_ct_pet(where):
+        found = case_of(pair, "real", "gathered data set", districts_of(pair.ct))
+        yield replace(found, patient=patient, name=pair.patient)
+
+
 def _simulated(where: str) -> Iterator[Case]:
     first, _, count = where.partition("+")
     if not (first.isdecimal() and count.isdecimal()):
@@ -95,6 +104,7 @@ def _simulated(where: str) -> Iterator[Case]:
 KINDS: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "sts": _sts,
     "autopet": _autopet,
+    "set": _gathered,
     "simulated": _simulated,
 }
 

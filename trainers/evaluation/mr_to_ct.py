@@ -1,14 +1,15 @@
 """CT from MR for the one evaluation command: registered pairs, simulated dual echoes.
 
-A place is a source as `trainers.mr_to_ct` takes it (`sts:FOLDER=STS_004`, `simulated:CT`,
-`prepared:FOLDER`). `--inputs T1` or `--inputs IP OOP` says which model is measured; the trivial
-rivals learn from the source `--fitted-to`, which holds none of the patients that are measured.
+A place is a source of pairs as `trainers.mr_to_ct` takes it (`sts:FOLDER=STS_004`, `simulated:CT`,
+`prepared:FOLDER`); a gathered data set holds none. `--inputs T1` or `--inputs IP OOP` says which
+model is measured; the trivial rivals learn from the source `--fitted-to`, which holds none of the
+patients that are measured.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,7 +21,16 @@ from dicom_profiles.volume import Volume
 from pipelines.mr_to_ct.networks import build
 from pipelines.mr_to_ct.pipeline import NAME
 from pipelines.mr_to_ct.scaling import bright_end, scaled
-from trainers.evaluation.case import OURS, Case, Evaluation, Measure, Method, View, Voxels
+from trainers.evaluation.case import (
+    OURS,
+    Case,
+    Evaluation,
+    EvaluationError,
+    Measure,
+    Method,
+    View,
+    Voxels,
+)
 from trainers.evaluation.command import add_run_option, evaluate, runs_of
 from trainers.evaluation.measures import compared, mean_value, overlap
 from trainers.evaluation.served import served
@@ -31,7 +41,7 @@ from trainers.metrics.synthrad import ms_ssim
 from trainers.mr_ct_patches import every_slice, stack_of
 from trainers.mr_ct_sources import read_source
 from trainers.publish_mr_to_ct import read_run
-from trainers.readers.mr_ct import MrCtSeries
+from trainers.readers.mr_ct import MrCtSeries, Slices
 
 BODY_HU = -500.0
 """CT above this is the body."""
@@ -42,32 +52,59 @@ TISSUES = {"fat": (-150.0, -40.0), "soft tissue": (-40.0, 140.0), "bone": (200.0
 BINS = np.linspace(0.0, 1.5, 61)
 """Of the look-up table: intensities in multiples of the bright end."""
 
+DRAWN = {"IP", "OOP"}
+"""What `trainers.dual_echo` simulates; no real pair of these and a CT on their grid is known."""
+
 SEED = 5
 """Of what is simulated for a measurement; training uses others."""
 
 
 def cases(place: str, options: argparse.Namespace) -> Iterator[Case]:
     """One case a patient, or a simulation."""
+    data = "Soft-tissue-Sarcoma" if "sts:" in place else "registered pairs"
     for series in read_source(place, SEED):
-        yield case(series, tuple(options.inputs), "real" if "sts:" in place else "simulated")
+        yield case(series, tuple(options.inputs), data)
 
 
-def case(series: MrCtSeries, inputs: tuple[str, ...], group: str) -> Case:
-    """A pair with the body, its tissues, and what was imaged by the MR."""
-    assert series.ct is not None
+def ct_of(series: MrCtSeries, inputs: Sequence[str]) -> Slices:
+    """The CT of a pair that has these inputs.
+
+    Raises:
+        EvaluationError: it has not, or is no pair.
+    """
+    if series.ct is None or not set(inputs) <= set(series.mr):
+        got = [*series.mr, "CT"] if series.ct is not None else [*series.mr]
+        raise EvaluationError(
+            f"MR ({', '.join(inputs)}) and CT on one grid are wanted of {series.patient}, got "
+            f"{', '.join(got)}; take a source of registered or simulated pairs (sts:, prepared:, "
+            "simulated:), or other --inputs."
+        )
+    return series.ct
+
+
+def case(series: MrCtSeries, inputs: tuple[str, ...], data: str) -> Case:
+    """A pair with the body, its tissues, and what was imaged by the MR.
+
+    Args:
+        series: of one patient, or of one drawing.
+        inputs: of the model.
+        data: what a real pair is from.
+    """
+    ct = ct_of(series, inputs)
     affine = np.diag((series.slice_mm, series.pixel_mm, series.pixel_mm, 1.0))[[2, 1, 0, 3]]
-    truth = Volume(series.ct, affine, "HU")
-    body = series.ct > BODY_HU
+    truth = Volume(ct, affine, "HU")
+    body = ct > BODY_HU
     masks = {"body": Mask(f"true CT above {BODY_HU:.0f} HU", body)}
     imaged = body & (series.mr[inputs[0]] > 0)
     masks["body that the MR shows"] = Mask("the same where the MR is not padded by zeros", imaged)
     for name, (low, high) in TISSUES.items():
-        inside = (series.ct > low) & (series.ct < high)
+        inside = (ct > low) & (ct < high)
         masks[name] = Mask(f"true CT {low:.0f} to {high:.0f} HU", inside)
     volumes = {key: Volume(series.mr[key], affine, "1") for key in inputs}
-    # drawings of one CT are one patient
-    patient = series.patient if group == "real" else series.patient.rpartition("-")[0]
-    data = "Soft-tissue-Sarcoma" if group == "real" else f"dual echo simulated from {patient}"
+    patient, group = series.patient, "real"
+    if set(series.mr) == DRAWN:  # drawings of one CT are one patient
+        patient, group = patient.rpartition("-")[0] or patient, "simulated"
+        data = f"dual echo simulated from {patient}"
     return Case(patient, series.patient, volumes, truth, masks, group=group, data=data)
 
 
@@ -89,11 +126,13 @@ def _fitted(source: str, key: str) -> tuple[float, npt.NDArray[np.float32]]:
     """Median of the body, and of the body in each bin of intensity."""
     intensities, values = [], []
     for series in read_source(source, SEED):
-        assert series.ct is not None
-        body = (series.ct > BODY_HU)[:, ::3, ::3]
+        ct = ct_of(series, [key])
+        body = (ct > BODY_HU)[:, ::3, ::3]
         image = scaled(series.mr[key], bright_end(series.mr[key]))
         intensities.append(image[:, ::3, ::3][body])
-        values.append(series.ct[:, ::3, ::3][body])
+        values.append(ct[:, ::3, ::3][body])
+    if not values:
+        raise EvaluationError(f"No pair was found in --fitted-to {source}; name another source.")
     seen, hu = np.digitize(np.concatenate(intensities), BINS), np.concatenate(values)
     constant = float(np.median(hu))
     table = [np.median(hu[seen == i]) if (seen == i).any() else constant for i in range(62)]

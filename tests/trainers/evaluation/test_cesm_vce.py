@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from pipelines import catalog
 from tests.mammograms import breast
+from tests.trainers.readers.gathered import gathered_mammograms
 from tests.trainers.test_cesm_pairs import some_pairs
 from trainers.cesm_generators import Size, facts_of, generator_of
 from trainers.cesm_pairs import save
@@ -29,6 +30,7 @@ from trainers.evaluation.cesm_vce import (
 from trainers.evaluation.command import evaluate
 from trainers.metrics.measurement import EVERY_VOXEL
 from trainers.readers.cdd_cesm import MammogramPair
+from trainers.training.errors import SourceError
 from trainers.training.run import WEIGHTS
 
 
@@ -68,6 +70,19 @@ def test_places_are_sources(tmp_path: Path) -> None:
     assert null.group == "simulated, iodine independent"
     with pytest.raises(EvaluationError, match="simulated:, null:"):
         list(cases("dicom:/x", options))
+
+
+def test_a_side_of_a_gathered_data_set_is_a_place(tmp_path: Path) -> None:
+    gathered_mammograms(tmp_path, "test")
+    (found,) = cases(f"set:{tmp_path}:test", argparse.Namespace(seed=5))
+    assert (found.patient, found.group) == ("P1", "real")
+    assert "CDD" not in found.data
+
+
+@pytest.mark.parametrize("place", ["simulated:x", "null:0"])
+def test_a_count_that_is_none_is_refused(place: str) -> None:
+    with pytest.raises(SourceError, match="A whole number of 1 or more"):
+        list(cases(place, argparse.Namespace(seed=5)))
 
 
 def test_the_mean_image_is_laid_to_the_chest_wall() -> None:

@@ -145,10 +145,20 @@ def test_settings_are_told_without_the_folders_of_this_machine() -> None:
         ("validation:/a/b", ("validation", "/a/b")),
         ("/a/b", ("test", "/a/b")),
         ("chest:/a", ("test", "chest:/a")),
+        ("set:/a:test", ("test", "set:/a:test")),
+        ("set:/a:validation", ("validation", "set:/a:validation")),
+        ("train:set:/a:train", ("train", "set:/a:train")),
+        ("validation:set:/a", ("validation", "set:/a")),
     ],
 )
 def test_a_place_may_name_its_split(source: str, wanted: tuple[str, str]) -> None:
     assert split_and_place(source) == wanted
+
+
+def test_a_side_of_a_gathered_set_is_called_nothing_else() -> None:
+    """Figures of the test split go onto the card."""
+    with pytest.raises(EvaluationError, match="its own split, validation, got 'test'"):
+        split_and_place("test:set:/a:validation")
 
 
 def test_a_place_without_cases_is_a_sentence(

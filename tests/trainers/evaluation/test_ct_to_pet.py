@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from dicom_profiles.volume import Volume
+from tests.trainers.readers.gathered import gathered_ct_and_pet
 from tests.trainers.test_ct_to_pet import kept_pairs
 from trainers.ct_to_pet import main as train
 from trainers.evaluation import ct_to_pet
@@ -108,6 +109,14 @@ def test_places(tmp_path: Path) -> None:
     assert (simulated.patient, simulated.group) == ("body_0006", "simulated")
     assert set(simulated.masks) >= {"body"}
     assert list(cases(f"sts:{tmp_path}", options)) == []
+
+
+def test_a_side_of_a_gathered_data_set_is_a_place(tmp_path: Path) -> None:
+    gathered_ct_and_pet(tmp_path, "test")
+    (found,) = cases(f"set:{tmp_path}:test", argparse.Namespace())
+    assert (found.patient, found.group) == ("P1", "real")
+    assert found.name.startswith("P1-"), "another study of the patient is another case"
+    assert list(cases(f"set:{tmp_path}:train", argparse.Namespace())) == []
 
 
 def test_ours_is_measured_beside_rivals(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pydicom
@@ -9,6 +10,9 @@ import pydicom
 from dicom_profiles.data_set import DataSet, KeptSeries, digest_of, write_data_set
 from dicom_profiles.deidentification import METHOD, deidentified, encoded
 from dicom_profiles.pseudonyms import Pseudonyms
+from dicom_profiles.reading import read_header
+from tests.dicom_profiles.whole_body import write_pet
+from tests.mammograms import write_mammogram
 from tests.synthetic import write_ct_series
 
 PSEUDONYMS = Pseudonyms(b"s" * 32)
@@ -35,3 +39,31 @@ def gathered(folder: Path, splits: tuple[str, ...], slices: int = 4) -> DataSet:
     data_set = DataSet("ldct_denoise", tuple(kept), {}, METHOD)
     write_data_set(data_set, folder)
     return data_set
+
+
+def _kept(folder: Path, role: str, place: str, split: str) -> KeptSeries:
+    """One series of P1, which lies there already."""
+    files = list((folder / place).glob("*.dcm"))
+    facts = ("P1", split, "2.25.1", f"2.25.{role}", role, role, len(files), digest_of(files))
+    return KeptSeries(*facts, place)
+
+
+def gathered_ct_and_pet(folder: Path, split: str) -> None:
+    """A set with one CT and PET of one study."""
+    written = write_pet(folder, slices=16)
+    (folder / "pet").mkdir()
+    for path in written.paths:
+        if read_header(path).Modality == "PT":
+            shutil.copy(path, folder / "pet")
+    kept = _kept(folder, "CT", "source", split), _kept(folder, "PT", "pet", split)
+    write_data_set(DataSet("ct_to_pet", kept, {}, METHOD), folder)
+
+
+def gathered_mammograms(folder: Path, split: str) -> None:
+    """A set with a low-energy and a recombined image of one breast."""
+    kept = []
+    for role in ("LE", "REC"):
+        (folder / role).mkdir(parents=True)
+        write_mammogram(folder / role / "a.dcm")
+        kept.append(_kept(folder, role, role, split))
+    write_data_set(DataSet("cesm_vce", tuple(kept), {}, METHOD), folder)
