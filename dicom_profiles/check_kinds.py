@@ -25,22 +25,19 @@ from dicom_profiles.source import Sources
 KindCheck: TypeAlias = Callable[[Dataset, Sources], list[str]]
 """(object, the sources by input key) to what is wrong with it."""
 
-IMAGE_CLASSES: frozenset[UID] = frozenset(
-    {
-        uid.CTImageStorage,
+IMAGE_KINDS: Mapping[str, tuple[UID, KindCheck]] = {
+    "DEN": (uid.CTImageStorage, check_ct_denoised.findings),
+    "SCT": (uid.CTImageStorage, check_ct_from_mr.findings),
+    "SPET": (uid.PositronEmissionTomographyImageStorage, check_pet_from_ct.findings),
+    "VCE": (
         uid.DigitalMammographyXRayImageStorageForPresentation,
-        uid.PositronEmissionTomographyImageStorage,
-    }
-)
-"""Classes of derived images: one object for each slice of the first source."""
-
-KIND_CHECKS: Mapping[str, KindCheck] = {
-    "DEN": check_ct_denoised.findings,
-    "SCT": check_ct_from_mr.findings,
-    "SPET": check_pet_from_ct.findings,
-    "VCE": check_mg_virtual_contrast.findings,
+        check_mg_virtual_contrast.findings,
+    ),
 }
-"""Kind of an object, see `kind_of`, to its own checks."""
+"""Kind of a derived image, see `kind_of`, to its class and its own checks."""
+
+IMAGE_CLASSES = frozenset(sop_class for sop_class, _ in IMAGE_KINDS.values())
+"""Classes of derived images: one object for each slice of the first source."""
 
 KIND_OF_CLASS: Mapping[UID, str] = {uid.SegmentationStorage: "SEG", uid.ParametricMapStorage: "PM"}
 """Kind of objects that carry no provenance block."""
@@ -63,8 +60,8 @@ def kind_of(ds: Dataset) -> str:
 def own_findings(ds: Dataset, sources: Sources) -> list[str]:
     """What the checks of its kind find; every kind of image has some."""
     kind = kind_of(ds)
-    if kind in KIND_CHECKS:
-        return KIND_CHECKS[kind](ds, sources)
+    if kind in IMAGE_KINDS:
+        return IMAGE_KINDS[kind][1](ds, sources)
     if ds.get("SOPClassUID") in IMAGE_CLASSES:
         return [f"Images of the kind {kind!r} should have checks of their own in check_kinds.py."]
     return []

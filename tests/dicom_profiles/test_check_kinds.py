@@ -4,7 +4,7 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.uid import ParametricMapStorage, SegmentationStorage
 
-from dicom_profiles.check_kinds import KIND_CHECKS, KIND_OF_CLASS, kind_of, own_findings
+from dicom_profiles.check_kinds import IMAGE_KINDS, KIND_OF_CLASS, kind_of, own_findings
 from tests.dicom_profiles.conftest import Written
 
 
@@ -28,7 +28,7 @@ def test_what_carries_no_block_is_known_by_its_class() -> None:
         "SEG",
         "PM",
     ]
-    assert not set(KIND_OF_CLASS.values()) & set(KIND_CHECKS)
+    assert not set(KIND_OF_CLASS.values()) & set(IMAGE_KINDS)
 
 
 def test_a_kind_gets_its_own_checks(written: Written) -> None:
