@@ -11,8 +11,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
@@ -20,7 +18,6 @@ from pydicom.uid import MediaStorageDirectoryStorage
 
 from dicom_profiles.character_sets import spell_out
 from dicom_profiles.errors import SeriesError, UnreadableInstance
-from dicom_profiles.pixels import decode
 from dicom_profiles.series import SourceInstance, SourceSeries
 from dicom_profiles.source import Source, source_of
 from dicom_profiles.volume import Volume
@@ -180,11 +177,6 @@ def read_series(sources: Sources) -> Volume:
             f"({contents.ignored} files are not DICOM); name the files of one series."
         )
     return source_of(next(iter(groups.values()))).load()
-
-
-def decode_slice(instance: SourceInstance) -> npt.NDArray[np.float32]:
-    """Decode one instance: (rows, columns) float32, rescaled; padding reads as air."""
-    return decode(instance.path).hu
 
 
 def looks_like_dicom(path: Path) -> bool:

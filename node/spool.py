@@ -14,10 +14,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from node.database import associations, instances
 from node.spooling.admission import Admission
 from node.spooling.errors import InstanceMismatch, SpoolError, SpoolFull, UnreadableDataset
 from node.spooling.file_meta import ReceivedFacts
@@ -80,27 +78,6 @@ class Spool:
     def admitted_until(self, now: datetime) -> datetime:
         """Until when everything that was received is in the index; `now` when all of it is."""
         return self._admission.complete_until(now)
-
-    def series_paths(self, series_uid: str) -> list[Path]:
-        """The files of a series that are still here, in order of SOP Instance UID."""
-        columns = instances.c
-        query = (
-            sa.select(columns.path)
-            .where(columns.series_instance_uid == series_uid, columns.deleted.is_(None))
-            .order_by(columns.sop_instance_uid)
-        )
-        with self.database.connect() as connection:
-            return [self.data_dir / path for path in connection.scalars(query)]
-
-    def last_release(self, series_uid: str) -> datetime | None:
-        """When an association that brought instances of the series was last released."""
-        columns = associations.c
-        query = sa.select(sa.func.max(columns.ended)).where(
-            columns.series_instance_uid == series_uid, columns.outcome == "RELEASED"
-        )
-        with self.database.connect() as connection:
-            found: datetime | None = connection.scalar(query)
-        return found
 
     def rebuild_index(self) -> int:
         """Make the index anew from the files; returns how many instances it holds then."""

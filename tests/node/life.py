@@ -33,6 +33,7 @@ from node.retention import Retention
 from node.spool import Spool
 from tests.node.feeding import feed
 from tests.node.job_node import JobNode
+from tests.node.spooled import series_paths
 
 DAY_S = 86_400.0
 KEEP = RetentionSettings(
@@ -158,4 +159,4 @@ class Life:
 
     def files(self, job: Job) -> int:
         """How many of its source images are here."""
-        return len(self.spool.series_paths(job.source_series[0]))
+        return len(series_paths(self.spool, job.source_series[0]))

@@ -15,6 +15,7 @@ from node.open_series import SeriesReader
 from node.routing import compile_rules
 from node.spool import Spool
 from tests.node.feeding import feed, make_config, only_series
+from tests.node.spooled import series_paths
 from tests.synthetic import write_ct_series
 
 
@@ -68,7 +69,7 @@ def test_an_image_that_cannot_be_read_is_said_and_left_out(
     tmp_path: Path, spool: Spool, database: Engine
 ) -> None:
     row = admitted(spool, write_ct_series(tmp_path / "ct", slices=5))
-    spool.series_paths(row.series_instance_uid)[2].write_bytes(b"DICOM no more")
+    series_paths(spool, row.series_instance_uid)[2].write_bytes(b"DICOM no more")
     opened = SeriesReader(spool.data_dir, database).read(row)
     assert opened is not None
     assert (opened.count, len(opened.instances)) == (5, 4)

@@ -43,6 +43,7 @@ from tests.node.receiving.running import (
     store_command,
 )
 from tests.node.receiving.test_reports import report_dataset
+from tests.node.spooled import last_release, series_paths
 from tests.servers import LOOPBACK, certificate, program, wait_until
 
 
@@ -238,8 +239,8 @@ def test_what_was_received_is_admitted(receiver: Receiver, config: Config) -> No
     wait_until(lambda: bool(list(config.node.data_dir.glob("incoming/*.json"))))
     while spool.admit_incoming():
         pass
-    assert len(spool.series_paths(slices[0].SeriesInstanceUID)) == 4
-    assert spool.last_release(slices[0].SeriesInstanceUID) is not None
+    assert len(series_paths(spool, slices[0].SeriesInstanceUID)) == 4
+    assert last_release(spool, slices[0].SeriesInstanceUID) is not None
 
 
 def answer_over_tls(config: Config, context: ssl.SSLContext) -> bytes:

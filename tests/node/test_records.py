@@ -19,6 +19,7 @@ from node.retention import REMEMBERED
 from tests.node.dispatch.scp import StorageSCP
 from tests.node.job_node import JobNode, empty, job_node
 from tests.node.life import DAY_S, GROWING, KEEP, Life
+from tests.node.spooled import last_release
 
 ENDS = [JobState.COMMITTED] * 5 + [JobState.REFUSED, JobState.CANCELLED, JobState.FAILED]
 STAYS = [JobState.HELD, JobState.SENT, JobState.QUEUED]
@@ -97,11 +98,11 @@ def test_evidence_about_what_is_not_decided_stays(either: JobNode) -> None:
     for _ in range(9):
         life.night()
     assert performed_count(node.database, uid) == 2
-    assert life.spool.last_release(uid) is not None
+    assert last_release(life.spool, uid) is not None
     life.decide()
     life.night()
     assert performed_count(node.database, uid) is None
-    assert life.spool.last_release(uid) is None
+    assert last_release(life.spool, uid) is None
 
 
 def test_a_late_report_is_looked_into_before_its_row_goes(either: JobNode) -> None:

@@ -9,6 +9,7 @@ from node.config import NodeSettings
 from node.database import open_database
 from node.spool import Spool, SpoolFull, UnreadableDataset
 from tests.node.datasets import encoded, facts_of, files_in, same_series, small_ct
+from tests.node.spooled import series_paths
 
 
 def test_receive_keeps_the_bytes(tmp_path: Path) -> None:
@@ -51,5 +52,5 @@ def test_reception_and_admission_go_on_together(tmp_path: Path) -> None:
     while admitted < len(slices):
         admitted += spool.admit_incoming()
     assert admitted == len(slices)
-    assert len(spool.series_paths(slices[0].SeriesInstanceUID)) == len(slices)
+    assert len(series_paths(spool, slices[0].SeriesInstanceUID)) == len(slices)
     engine.dispose()

@@ -22,6 +22,7 @@ from node.database import associations, conflicts, instances, metadata, open_dat
 from node.spool import Spool
 from node.spooling.incoming import exclusive
 from tests.node.datasets import encoded, facts_of, files_in, same_series, small_ct
+from tests.node.spooled import last_release, series_paths
 
 ROOT = Path(__file__).parents[3]
 NOBODY = 65534
@@ -74,7 +75,7 @@ def test_a_received_instance_gets_its_place_and_its_row(spool: Spool) -> None:
     place = f"spool/{ds.StudyInstanceUID}/{ds.SeriesInstanceUID}/{ds.SOPInstanceUID}.dcm"
     assert row["path"] == place
     assert files_in(spool.data_dir / "incoming") == []
-    assert spool.series_paths(ds.SeriesInstanceUID) == [spool.data_dir / place]
+    assert series_paths(spool, ds.SeriesInstanceUID) == [spool.data_dir / place]
     assert (row["source_ae"], row["sop_class_uid"]) == ("PACS", ds.SOPClassUID)
     assert row["size_bytes"] == (spool.data_dir / place).stat().st_size
     assert row["attributes"]["00080060"] == {"vr": "CS", "Value": ["CT"]}
@@ -142,7 +143,7 @@ def test_a_second_content_is_kept_aside_and_the_first_is_untouched(
     spool.admit_incoming()
     receive(spool, ds)  # and a day later
     spool.admit_incoming()
-    (path,) = spool.series_paths(ds.SeriesInstanceUID)
+    (path,) = series_paths(spool, ds.SeriesInstanceUID)
     assert path.read_bytes().endswith(original)
     (row,) = rows_of(spool, conflicts)
     assert (spool.data_dir / row["path"]).read_bytes().endswith(encoded(ds))
@@ -209,14 +210,14 @@ def test_what_retention_deleted_comes_back_when_it_is_sent_again(spool: Spool) -
     ds = small_ct()
     receive(spool, ds)
     spool.admit_incoming()
-    (path,) = spool.series_paths(ds.SeriesInstanceUID)
+    (path,) = series_paths(spool, ds.SeriesInstanceUID)
     path.unlink()
     with spool.database.begin() as connection:
         connection.execute(sa.update(instances).values(deleted=sa.func.current_timestamp()))
-    assert spool.series_paths(ds.SeriesInstanceUID) == []
+    assert series_paths(spool, ds.SeriesInstanceUID) == []
     receive(spool, ds)
     spool.admit_incoming()
-    assert spool.series_paths(ds.SeriesInstanceUID) == [path]
+    assert series_paths(spool, ds.SeriesInstanceUID) == [path]
     assert path.is_file()
 
 
@@ -243,10 +244,10 @@ def test_a_note_becomes_evidence(spool: Spool) -> None:
     spool.admit_incoming()
     (row,) = rows_of(spool, associations)
     assert (row["outcome"], row["instance_count"]) == ("RELEASED", 1)
-    released = spool.last_release(ds.SeriesInstanceUID)
+    released = last_release(spool, ds.SeriesInstanceUID)
     assert released is not None
     assert released.isoformat() == note["ended"]
-    assert spool.last_release(generate_uid()) is None
+    assert last_release(spool, generate_uid()) is None
 
 
 def test_only_one_process_admits(spool: Spool) -> None:
@@ -362,13 +363,13 @@ def test_a_damaged_file_of_the_spool_gives_way_to_the_one_that_came_again(spool:
     ds, other = same_series(2)
     receive(spool, ds)
     spool.admit_incoming()
-    (path,) = spool.series_paths(ds.SeriesInstanceUID)
+    (path,) = series_paths(spool, ds.SeriesInstanceUID)
     with spool.database.begin() as connection:  # the index was lost, and made again without it
         connection.execute(sa.delete(instances))
     path.write_bytes(path.read_bytes()[:200])
     receive(spool, ds, other)
     assert spool.admit_incoming() == 2
-    assert len(spool.series_paths(ds.SeriesInstanceUID)) == 2
+    assert len(series_paths(spool, ds.SeriesInstanceUID)) == 2
     assert path.read_bytes().endswith(encoded(ds))
     assert [file.suffix for file in files_in(spool.data_dir / "rejected")] == [".dcm", ".reason"]
 

@@ -25,6 +25,7 @@ from node.database import SQLITE, open_database, unopened_database
 from node.spool import Spool
 from node.web.native_xml import NAMESPACE
 from node.web.stow import source_of
+from tests.node.spooled import last_release, series_paths
 from tests.node.web.conftest import refusal, serving
 from tests.node.web.world import World, make_config
 from tests.servers import wait_until
@@ -73,11 +74,11 @@ def test_a_series_is_durable_before_the_answer(
     sent = [pydicom.dcmread(path) for path in paths]
     assert uids_of(answer, "00081199") == [ds.SOPInstanceUID for ds in sent]
     world.spool.admit_incoming()
-    kept = [pydicom.dcmread(p) for p in world.spool.series_paths(sent[0].SeriesInstanceUID)]
+    kept = [pydicom.dcmread(p) for p in series_paths(world.spool, sent[0].SeriesInstanceUID)]
     assert {ds.SOPInstanceUID: ds.PixelData for ds in kept} == {
         ds.SOPInstanceUID: ds.PixelData for ds in sent
     }
-    assert world.spool.last_release(sent[0].SeriesInstanceUID) is not None
+    assert last_release(world.spool, sent[0].SeriesInstanceUID) is not None
 
 
 def test_without_the_database_it_stores_all_the_same(
@@ -100,8 +101,8 @@ def test_without_the_database_it_stores_all_the_same(
     spool = Spool(tmp_path, database)
     spool.admit_incoming()
     for ds in sent:
-        assert len(spool.series_paths(ds.SeriesInstanceUID)) == 1
-        assert spool.last_release(ds.SeriesInstanceUID) is not None
+        assert len(series_paths(spool, ds.SeriesInstanceUID)) == 1
+        assert last_release(spool, ds.SeriesInstanceUID) is not None
     with database.connect() as connection:
         assert read_counts(connection)["stow_instances", "stored"] == 3
     database.dispose()
@@ -124,7 +125,7 @@ def test_good_instances_among_bad_ones(client: httpx.Client, world: World) -> No
     assert uids_of(answer, "00081198")[:2] == [cut.SOPInstanceUID, unknown_class.SOPInstanceUID]
     assert reasons(answer, "0008119A") == [0xC000, 0xC000]  # they do not say which they are
     assert world.spool.admit_incoming() >= 1
-    assert len(world.spool.series_paths(good.SeriesInstanceUID)) == 1
+    assert len(series_paths(world.spool, good.SeriesInstanceUID)) == 1
 
 
 def test_nothing_stored_is_a_409(client: httpx.Client) -> None:

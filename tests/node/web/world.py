@@ -24,6 +24,7 @@ from node.config import Config, NodeSettings, PeerSettings, RouteSettings, WebSe
 from node.database import deliveries, executors, open_database, series
 from node.jobs import Job, JobLedger
 from node.spool import ReceivedFacts, Spool
+from tests.node.spooled import series_paths
 from tests.servers import free_port
 
 CLOCK_AHEAD = timedelta(hours=1)  # of the assembler, so that every series is complete at once
@@ -125,7 +126,7 @@ class World:
 
     def write_result(self, job: Job, sigma: float = 1.0) -> list[str]:
         """A derived series by the real writer; the pixels are a Gaussian's, not a model's."""
-        source = open_series(self.spool.series_paths(job.source_series[0]))
+        source = open_series(series_paths(self.spool, job.source_series[0]))
         smoothed = (smooth(hu, sigma) for hu in source.slices())
         derived = write_denoised_ct(
             source, smoothed, derivation_of("ldct_denoise"), self.derived_folder(job)
@@ -135,7 +136,7 @@ class World:
 
     def write_pet(self, job: Job, suv: Sequence[float]) -> None:
         """A PET by the real writer; every slice, from the feet on, has one value."""
-        source = open_series(self.spool.series_paths(job.source_series[0]))
+        source = open_series(series_paths(self.spool, job.source_series[0]))
         slices = (np.full(source.shape[1:], value, np.float32) for value in suv)
         districts = {"districts": np.ones(source.shape, np.uint8)}
         write = writer_for("ct_to_pet")
