@@ -33,6 +33,7 @@ RETRY_AFTER_S = 5
 
 ROUTES = (
     Route("/", pages.overview),
+    Route("/node", pages.node),
     Route("/studies/{uid}", pages.study),
     Route("/series/{uid}", pages.series),
     Route("/series/{uid}/complete", pages.post_complete, methods=["POST"]),

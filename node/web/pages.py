@@ -1,4 +1,4 @@
-"""The pages: overview, study, series, job."""
+"""The pages: overview, node, study, series, job."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from node.jobs import CANCELLABLE, RETRIABLE, Job, JobState
 from node.web import actions, rows
 from node.web.api import find_series
 from node.web.attributes import SeriesHeading
+from node.web.health import readiness
 from node.web.page import render
 from node.web.parameters import choice, whole_number
 from node.web.pictures import NoPicture, Stack
 from node.web.rendering import DIFFERENCE_SPAN_HU, Window, window_for
 from node.web.search import FILTERS, IDENTIFIER, known_routes, search_of
 from node.web.site import site_of
-from node.web.standing import standing
+from node.web.standing import last_heard, newest_conflicts, standing
 from node.web.steps import strip
 from pipelines import catalog
 from pipelines.errors import UnknownPipeline
@@ -60,6 +61,19 @@ def overview(request: Request) -> Response:
         "identifier": IDENTIFIER,
     }
     return render(request, "overview", context)
+
+
+def node(request: Request) -> Response:
+    """`GET /node`: whether it works, its peers and routes, what came twice."""
+    site = site_of(request)
+    with site.database.connect() as connection:
+        context = {
+            "parts": readiness(site),
+            "standing": standing(connection, site.config),
+            "heard": last_heard(connection),
+            "conflicts": newest_conflicts(connection),
+        }
+    return render(request, "node", context)
 
 
 def study(request: Request) -> Response:

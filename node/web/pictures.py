@@ -50,7 +50,7 @@ MEMORY_BYTES = 256_000_000
 """Of decoded slices: 250 of a CT, or source and result of the largest mammogram."""
 MOST_PIXELS = 50_000_000
 """The largest mammograms have 30 million; a header that says more is not believed."""
-READ = ["SourceImageSequence", "SOPClassUID", "Modality"]
+READ = ["SourceImageSequence", "SOPClassUID", "Modality", "SeriesInstanceUID", "SeriesDescription"]
 WINDOW_READ = ["WindowCenter", "WindowWidth"]
 OWN_PERCENTILES = (1.0, 99.7)
 """Window of a source without a scale: nearly all of its values."""
@@ -90,6 +90,8 @@ class Stack:
         modalities: input key to Modality, the source that gave the grid first.
         result: Modality of the result, "" while there is none.
         head_last: whether the last slice is the one nearest to the head.
+        made: Series Instance UID to description and Modality of what was made, as far as its
+            files are still here.
     """
 
     pairs: tuple[SlicePair, ...]
@@ -97,6 +99,7 @@ class Stack:
     modalities: Mapping[str, str]
     result: str
     head_last: bool
+    made: Mapping[str, str]
 
     def pair(self, number: int) -> SlicePair:
         """A slice, counted from 1.
@@ -245,7 +248,7 @@ class PictureShelf:
         with self.database.connect() as connection:
             sources = connection.scalar(sa.select(jobs.c.sources).where(jobs.c.id == job_id))
             found = {key: self._slices(connection, uids) for key, uids in (sources or {}).items()}
-        results, modality = _derived_by_source(self.data_dir / "jobs" / job_id / "derived")
+        results, modality, made = _derived(self.data_dir / "jobs" / job_id / "derived")
         slices = next(iter(found.values()), [])
         pairs = tuple(
             SlicePair(
@@ -257,7 +260,7 @@ class PictureShelf:
         )
         modalities = {key: of_key[0].modality for key, of_key in found.items() if of_key}
         head_last = bool(slices) and slices[-1].height > slices[0].height
-        return Stack(pairs, run, modalities, modality, head_last)
+        return Stack(pairs, run, modalities, modality, head_last, made)
 
     def _slices(self, connection: Connection, uids: Sequence[str]) -> list[_SourceSlice]:
         """The slices of one source that are still here, in order along the normal."""
@@ -325,20 +328,28 @@ def _said() -> Iterator[None]:
         raise NoPicture(f"This slice cannot be shown: {error}") from error
 
 
-def _derived_by_source(folder: Path) -> tuple[dict[str, Path], str]:
-    """Source SOP Instance UID to the derived image that names it first, and their Modality."""
+def _derived(folder: Path) -> tuple[dict[str, Path], str, dict[str, str]]:
+    """What was made of a job.
+
+    Returns:
+        Source SOP Instance UID to the derived image that names it first; the Modality of these;
+        Series Instance UID to description and Modality.
+    """
     found: dict[str, Path] = {}
+    made: dict[str, str] = {}
     modality = ""
     for path in sorted(folder.glob("*.dcm")):
         try:
             header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=READ)
         except (InvalidDicomError, OSError):
             continue  # just being replaced; the next look finds it
+        words = f"{header.get('SeriesDescription', '')} ({header.get('Modality', '')})"
+        made[str(header.get("SeriesInstanceUID", ""))] = words
         sources = header.get("SourceImageSequence")
         if sources and header.get("SOPClassUID") in IMAGE_CLASSES:
             found.setdefault(sources[0].ReferencedSOPInstanceUID, path)
             modality = modality or str(header.get("Modality", ""))
-    return found, modality
+    return found, modality, made
 
 
 def _decode(path: Path) -> npt.NDArray[np.float32]:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from node.config import Config
 from node.counters import Key, read_counts
-from node.database import conflicts, executors, jobs
+from node.database import conflicts, executors, jobs, series
 from node.web.rows import counts_by_state
 
 LONG_WAIT = timedelta(minutes=5)
 """A job that waits longer than this is worth a word on the page."""
+MOST_CONFLICTS = 20
+"""Series with conflicts that are listed."""
 
 
 # Labels of the totals that receiver and spool keep.
@@ -75,6 +78,21 @@ def live_workers(connection: Connection, config: Config, now: datetime) -> int:
     since = now - timedelta(seconds=config.jobs.lost_after_s)
     query = sa.select(sa.func.count()).select_from(executors).where(executors.c.heartbeat >= since)
     return connection.scalar(query) or 0
+
+
+def last_heard(connection: Connection) -> dict[str, datetime]:
+    """When an image came last, by the AE title of its sender."""
+    latest = sa.func.max(series.c.last_received)
+    query = sa.select(series.c.source_ae, latest).group_by(series.c.source_ae)
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def newest_conflicts(connection: Connection) -> Sequence[sa.Row[Any]]:
+    """Series with images that came twice: how many, from whom, when the latest came."""
+    latest = sa.func.max(conflicts.c.received).label("latest")
+    columns = (conflicts.c.series_instance_uid, conflicts.c.source_ae)
+    query = sa.select(*columns, sa.func.count().label("count"), latest).group_by(*columns)
+    return connection.execute(query.order_by(latest.desc()).limit(MOST_CONFLICTS)).all()
 
 
 def associations_refused(totals: Mapping[Key, int]) -> int:

@@ -33,7 +33,9 @@ JOB_WORDING = {
         "Done", "good", "Every destination has confirmed that it keeps the new series."
     ),
     JobState.REFUSED: Wording(
-        "Not translated", "refused", "This series is outside of what the model may be used for."
+        "Not translated",
+        "refused",
+        "The model may not be used for this series; the acquired images are untouched.",
     ),
     JobState.HELD: Wording(
         "Needs a person",

@@ -57,9 +57,9 @@ def send_series(world: World, tmp_path: Path) -> SendSeries:
     """Receive a phantom series; returns its Series Instance UID."""
     count = iter(range(1000))
 
-    def send(**attributes: Any) -> str:
+    def send(source_ae: str = "PACS", **attributes: Any) -> str:
         folder = tmp_path / f"sent-{next(count)}"
-        return world.receive(write_ct_series(folder, **{"slices": 5, **attributes}))
+        return world.receive(write_ct_series(folder, **{"slices": 5, **attributes}), source_ae)
 
     return send
 

@@ -64,7 +64,7 @@ def test_pages_of_studies_series_and_jobs(
         *("/?show=attention", f"/studies/{job.study_instance_uid}"),
         *(f"/series/{uid}" for uid in (refused, nobody, arriving)),
         *(f"/jobs/{world.job_of(uid).id}" for uid in (running, refused, done)),
-        "/",
+        *("/node", "/"),
     )
     assert found == []
 

@@ -220,7 +220,7 @@ def test_all_text_grows_with_the_size_that_a_reader_has_set(
         page.set_viewport_size({"width": width, "height": 900})
         for path in (
             *("/", f"/jobs/{job.id}", f"/series/{job.source_series[0]}"),
-            *(f"/jobs/{held.id}", f"/series/{held.source_series[0]}", "/nothing"),
+            *(f"/jobs/{held.id}", f"/series/{held.source_series[0]}", "/node", "/nothing"),
         ):
             page.goto(path)
             assert page.evaluate(SMALLEST_TEXT_PX) > 16, path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import shutil
 
 import httpx
 import pytest
@@ -242,6 +243,38 @@ def test_the_job_page_shows_quality_deliveries_and_times(
     assert "21.7 s" in text
     assert "Noise before (HU) 38.2" in text
     assert "1.34 (amber from 3.4, red from 5)" in text
+
+
+def test_new_series_are_named_as_a_viewer_does(
+    client: httpx.Client, world: World, make_job: MakeJob
+) -> None:
+    job = make_job()
+    world.finish(job)
+    (uid,) = world.ledger.require(job.id).derived_series
+    text = text_of(client.get(f"/jobs/{job.id}"))
+    assert f"SYNTHETIC DENOISED LOW DOSE CHEST 3.0 (CT) {uid}" in text
+    shutil.rmtree(world.derived_folder(job))  # as retention does in the end
+    text = text_of(client.get(f"/jobs/{job.id}"))
+    assert f"No longer kept here; its Series Instance UID is {uid}" in text
+
+
+def test_a_failed_job_says_what_to_do_now(
+    client: httpx.Client, world: World, make_job: MakeJob
+) -> None:
+    job = make_job()
+    world.ledger.update(job.id, state="FAILED", reason="The disk is full.")
+    text = text_of(client.get(f"/jobs/{job.id}"))
+    assert "The disk is full. It did not succeed and is not tried again by itself." in text
+
+
+def test_a_series_that_is_held_before_it_is_translated_promises_no_pictures(
+    client: httpx.Client, world: World, make_job: MakeJob
+) -> None:
+    job = make_job()
+    with world.database.begin() as connection:
+        connection.execute(jobs.update().values(state="HELD", reason="It may be a localizer."))
+    assert "Release: translate it" in client.get(f"/jobs/{job.id}").text
+    assert "Compare before and after" not in client.get("/").text
 
 
 def test_without_javascript_slice_and_window_are_a_form(

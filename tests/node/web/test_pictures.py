@@ -86,7 +86,7 @@ def test_sources_without_a_scale_are_shown_as_bright_as_the_middle_one(
         SlicePair(f"1.2.{place}", {"IP": echo[place], "OOP": other[place]}, None)
         for place in range(3)
     )
-    stack = Stack(pairs, 1, {"IP": "MR", "OOP": "MR"}, "", False)
+    stack = Stack(pairs, 1, {"IP": "MR", "OOP": "MR"}, "", False, {})
     for kind, paths in (("before", echo), ("before-OOP", other)):
         low, high = map(float, np.percentile(hu_of(paths[1]), OWN_PERCENTILES))
         window = Window("own", "", (low + high) / 2, high - low)
@@ -101,7 +101,7 @@ def test_a_result_without_a_scale_is_shown_in_the_window_that_it_names(
     """As a viewer shows it: a window that fitted would make much of what hardly enhances."""
     (source,) = write_ct_series(tmp_path / "LE", slices=1)
     (made,) = write_ct_series(tmp_path / "VCE", slices=1, WindowCenter="2048", WindowWidth="4096")
-    stack = Stack((SlicePair("1.2.3", {"LE": source}, made),), 1, {"LE": "MG"}, "MG", False)
+    stack = Stack((SlicePair("1.2.3", {"LE": source}, made),), 1, {"LE": "MG"}, "MG", False, {})
     wanted = grey_png(grey(hu_of(made), Window("own", "", 2048, 4096)), "SYNTHETIC")
     assert shelf.draw(stack, 1, "after", OWN) == wanted
 

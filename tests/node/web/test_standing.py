@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import httpx
+
 from node.database import conflicts
 from node.web.standing import associations_refused, standing
-from tests.node.web.conftest import MakeJob
+from tests.node.web.conftest import MakeJob, SendSeries
 from tests.node.web.world import World
 
 
@@ -43,6 +45,28 @@ def test_callers_that_were_turned_away_are_counted() -> None:
     outcomes = {("associations", "REFUSED"): 2, ("associations", "NO_TLS"): 3}
     assert associations_refused({**outcomes, ("associations", "RELEASED"): 90}) == 5
     assert associations_refused({}) == 0
+
+
+def test_the_page_of_the_node_names_peers_routes_and_what_is_wrong(
+    client: httpx.Client, world: World, send_series: SendSeries
+) -> None:
+    page = client.get("/node").text
+    assert "no image from it yet" in page
+    assert "No worker has given a sign of life" in page
+    uid = send_series()
+    send_series(source_ae="OLD_CT")
+    row = {"sop_instance_uid": "1.2", "series_instance_uid": uid, "source_ae": "PACS"}
+    row |= {"path": "conflicts/1.2", "sha256": "ab"}
+    with world.database.begin() as connection:
+        connection.execute(conflicts.insert().values(received=datetime.now(UTC), **row))
+    world.beat()
+    page = client.get("/node").text
+    assert "PACS, 127.0.0.1 port 4242" in page
+    assert "no image from it yet" not in page
+    assert "OLD_CT</th><td>not a peer" in page
+    assert "ldct_denoise<br><small>to pacs" in page
+    assert "No worker has given a sign of life" not in page
+    assert f'href="/series/{uid}"' in page
 
 
 def test_only_recent_heartbeats_count(world: World) -> None:
