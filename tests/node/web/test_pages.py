@@ -172,6 +172,19 @@ def test_the_series_page_shows_every_condition(
     assert "does not take it" in text
 
 
+def test_evidence_of_an_earlier_revision_says_so(
+    client: httpx.Client, world: World, send_series: SendSeries
+) -> None:
+    uid = send_series()
+    world.assemble()
+    assert "revision 1" not in text_of(client.get(f"/series/{uid}"))
+    with world.database.begin() as connection:
+        connection.execute(series.update().values(state="RECEIVING", revision=2))
+    text = text_of(client.get(f"/series/{uid}"))
+    assert "late images came. What stands here is of revision 1" in text
+    assert "Complete 20" not in text
+
+
 def test_a_result_that_comes_back_is_named_and_refused_in_good_words(
     client: httpx.Client, world: World, make_job: MakeJob
 ) -> None:
