@@ -91,12 +91,6 @@ def viewer(orthanc_url: str, place: Path = PLACE) -> Iterator[str]:
             process.wait()
 
 
-def study_address(viewer_url: str, study_uid: str, *series_uids: str) -> str:
-    """Where the viewer shows a study, these series first."""
-    series = f"&SeriesInstanceUIDs={','.join(series_uids)}" if series_uids else ""
-    return f"{viewer_url}viewer?StudyInstanceUIDs={study_uid}{series}"
-
-
 def _filled(folder: str, port: int, files: Path, orthanc_url: str) -> str:
     text = (CONFIGURATION / "nginx.conf").read_text()
     words = {
