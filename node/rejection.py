@@ -7,15 +7,11 @@ same file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from pydicom.dataset import Dataset
-from pynetdicom.sop_class import (  # type: ignore[attr-defined]
-    StudyRootQueryRetrieveInformationModelFind,
-)
 
 from dicom_profiles.rejection_note import (
     STUDY_KEYWORDS,
@@ -26,11 +22,11 @@ from dicom_profiles.rejection_note import (
 from node.config import Config, PeerSettings
 from node.delivery import Delivery
 from node.dispatch.associate import associated
+from node.dispatch.c_find import FIND, find, identifier
 from node.dispatch.errors import DestinationRefuses
 from node.dispatch.outgoing import Answer, read_outgoing
 from node.dispatch.sender import sender_for
 from node.jobs import Job
-from node.query import find
 
 FOLDER = "rejections"
 """Below the data directory: one folder a job, destination and reason, with the note in it."""
@@ -104,25 +100,17 @@ def held(peer: PeerSettings, config: Config, job: Job) -> tuple[Dataset, list[Re
             f"{peer.name} has to be asked by C-FIND what it holds of job {job.id}, "
             "and is not to be asked (`query: false`)."
         )
-    with associated(peer, config, [StudyRootQueryRetrieveInformationModelFind]) as association:
-        wanted = dict.fromkeys(STUDY_KEYWORDS)
-        studies = find(association, _query("STUDY", wanted, job.study_instance_uid), peer)
+    study = {"StudyInstanceUID": job.study_instance_uid}
+    with associated(peer, config, [FIND]) as association:
+        asked = identifier("STUDY", **{**dict.fromkeys(STUDY_KEYWORDS), **study})
+        studies = find(association, asked, peer)
         if not studies:
             return Dataset(), []
         rejected = []
         for uid in job.derived_series:
-            keys = {"SeriesInstanceUID": uid, "SOPInstanceUID": None, "SOPClassUID": None}
-            images = find(association, _query("IMAGE", keys, job.study_instance_uid), peer)
+            keys = {**study, "SeriesInstanceUID": uid, "SOPInstanceUID": None, "SOPClassUID": None}
+            images = find(association, identifier("IMAGE", **keys), peer)
             pairs = tuple((str(one.SOPClassUID), str(one.SOPInstanceUID)) for one in images)
             if pairs:
                 rejected.append(RejectedSeries(uid, pairs))
         return studies[0], rejected
-
-
-def _query(level: str, keys: Mapping[str, str | None], study_uid: str) -> Dataset:
-    query = Dataset()
-    for keyword, value in keys.items():
-        setattr(query, keyword, value)
-    query.QueryRetrieveLevel = level
-    query.StudyInstanceUID = study_uid
-    return query

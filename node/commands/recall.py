@@ -18,7 +18,7 @@ from node.config_file import load_config
 from node.database_wait import open_at_once
 from node.delivery import Delivery
 from node.dispatch.errors import DispatchError
-from node.errors import CommandError, QueryError
+from node.errors import CommandError
 from node.jobs import Job, JobLedger, UnknownSource
 from node.rejection import Rejector
 from pipelines import catalog
@@ -111,7 +111,7 @@ def reject(rejector: Rejector, recalled: Recalled, reason: str) -> Recalled:
     """Send the notes about one job; a destination that cannot be told does not stop the others."""
     try:
         notes = rejector.reject(recalled.job, reason, datetime.now(UTC))
-    except (DispatchError, QueryError) as error:
+    except DispatchError as error:
         return replace(recalled, not_rejected=str(error))
     return replace(recalled, notes=notes)
 

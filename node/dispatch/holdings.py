@@ -7,18 +7,12 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import requests
-from pydicom.dataset import Dataset
-from pynetdicom.sop_class import (  # type: ignore[attr-defined]
-    StudyRootQueryRetrieveInformationModelFind,
-)
 
 from node.config import Config, PeerSettings
 from node.dispatch.associate import associated
+from node.dispatch.c_find import FIND, find, identifier
 from node.dispatch.errors import DestinationRefuses, DestinationUnavailable
 from node.dispatch.http import session_for
-
-PENDING = (0xFF00, 0xFF01)  # PS3.4 table C.4-1
-OUT_OF_RESOURCES = range(0xA700, 0xA800)
 
 
 @dataclass(frozen=True)
@@ -61,18 +55,18 @@ def by_c_find(series: Expected, peer: PeerSettings, config: Config) -> set[str]:
     """
     if not peer.query:
         raise DestinationRefuses(f"{peer.name} is not to be asked by C-FIND (`query: false`).")
-    with associated(peer, config, [StudyRootQueryRetrieveInformationModelFind]) as association:
-
-        def find(query: Dataset) -> list[Dataset]:
-            answers = association.send_c_find(query, StudyRootQueryRetrieveInformationModelFind)
-            return _matches(answers, peer)
-
-        counts = find(_query(series, "SERIES", NumberOfSeriesRelatedInstances=None))
-        if [m.get("NumberOfSeriesRelatedInstances") for m in counts] == [
-            len(series.sop_instance_uids)
-        ]:
+    keys = {
+        "StudyInstanceUID": series.study_instance_uid,
+        "SeriesInstanceUID": series.series_instance_uid,
+    }
+    counting = identifier("SERIES", **keys, NumberOfSeriesRelatedInstances=None)
+    listing = identifier("IMAGE", **keys, SOPInstanceUID="")
+    with associated(peer, config, [FIND]) as association:
+        found = find(association, counting, peer)
+        counts = [one.get("NumberOfSeriesRelatedInstances") for one in found]
+        if counts == [len(series.sop_instance_uids)]:
             return set(series.sop_instance_uids)
-        return {str(m.SOPInstanceUID) for m in find(_query(series, "IMAGE", SOPInstanceUID=""))}
+        return {str(one.SOPInstanceUID) for one in find(association, listing, peer)}
 
 
 def by_qido(series: Expected, peer: PeerSettings, config: Config) -> set[str]:
@@ -114,33 +108,6 @@ ASK: Mapping[str, Ask] = {
     "orthanc-rest": by_orthanc_rest,
 }
 """`send_by` of a peer's settings to the question that fits."""
-
-
-def _query(series: Expected, level: str, **wanted: Any) -> Dataset:
-    query = Dataset()
-    query.QueryRetrieveLevel = level
-    query.StudyInstanceUID = series.study_instance_uid
-    query.SeriesInstanceUID = series.series_instance_uid
-    for keyword, value in wanted.items():
-        setattr(query, keyword, value)
-    return query
-
-
-def _matches(answers: Any, peer: PeerSettings) -> list[Dataset]:
-    """Identifiers of the pending responses; any other end but success is an error."""
-    found = []
-    for status, identifier in answers:
-        if "Status" not in status:
-            raise DestinationUnavailable(f"{peer.name} did not answer a C-FIND request.")
-        if status.Status in PENDING and identifier is not None:
-            found.append(identifier)
-        elif status.Status in OUT_OF_RESOURCES:
-            raise DestinationUnavailable(f"{peer.name} has no resources for a C-FIND now.")
-        elif status.Status not in (*PENDING, 0x0000):
-            raise DestinationRefuses(
-                f"{peer.name} answered C-FIND with status {status.Status:04X}H."
-            )
-    return found
 
 
 def _http(request: Callable[[], requests.Response], peer: PeerSettings) -> list[Any]:

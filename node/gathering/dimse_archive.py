@@ -10,21 +10,19 @@ from pydicom.dataset import Dataset
 from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
-    StudyRootQueryRetrieveInformationModelFind,
     StudyRootQueryRetrieveInformationModelGet,
 )
 
 from dicom_profiles.storage import STORAGE_CLASSES
 from node.config import Config, PeerSettings
 from node.dispatch.associate import Storage, associated
+from node.dispatch.c_find import FIND, PENDING, SUCCESS, find, identifier
 from node.dispatch.errors import DispatchError
 from node.gathering.archive import SUMMARY_KEYWORDS, Question, SeriesSummary
 from node.gathering.errors import ArchiveError
 
-PENDING = (0xFF00, 0xFF01)  # PS3.4 table C.4-1
-SUCCESS = 0x0000
 OUT_OF_RESOURCES = 0xA700  # PS3.4 table B.2-1
-FIND, GET = StudyRootQueryRetrieveInformationModelFind, StudyRootQueryRetrieveInformationModelGet
+GET = StudyRootQueryRetrieveInformationModelGet
 BROKEN = (DispatchError, RuntimeError, ValueError, OSError)
 """What pynetdicom and our own layer raise when an association does not do what it should."""
 
@@ -46,11 +44,8 @@ class DimseArchive:
         """Study Instance UIDs."""
         seen: set[str] = set()
         for modality in question.modalities or ("",):
-            query = Dataset()
-            query.QueryRetrieveLevel = "STUDY"
-            query.StudyInstanceUID = ""
-            query.StudyDate, query.ModalitiesInStudy = question.dates, modality
-            for found in self._found(query):
+            keys = {"StudyDate": question.dates, "ModalitiesInStudy": modality}
+            for found in self._found(identifier("STUDY", StudyInstanceUID="", **keys)):
                 uid = str(found.get("StudyInstanceUID", ""))
                 if uid and uid not in seen:
                     seen.add(uid)
@@ -58,23 +53,21 @@ class DimseArchive:
 
     def series(self, study_instance_uid: str) -> list[SeriesSummary]:
         """The series of a study."""
-        query = Dataset()
-        query.QueryRetrieveLevel = "SERIES"
-        query.StudyInstanceUID, query.SeriesInstanceUID = study_instance_uid, ""
-        for keyword in SUMMARY_KEYWORDS:
-            setattr(query, keyword, None)
+        keys = {"StudyInstanceUID": study_instance_uid, "SeriesInstanceUID": ""}
+        asked = identifier("SERIES", **{**dict.fromkeys(SUMMARY_KEYWORDS), **keys})
         return [
             SeriesSummary(study_instance_uid, str(found.SeriesInstanceUID), found)
-            for found in self._found(query)
+            for found in self._found(asked)
             if found.get("SeriesInstanceUID")
         ]
 
     def fetch(self, series: SeriesSummary, folder: Path) -> int:
         """Put every instance of a series into a folder."""
-        query = Dataset()
-        query.QueryRetrieveLevel = "SERIES"
-        query.StudyInstanceUID = series.study_instance_uid
-        query.SeriesInstanceUID = series.series_instance_uid
+        asked = identifier(
+            "SERIES",
+            StudyInstanceUID=series.study_instance_uid,
+            SeriesInstanceUID=series.series_instance_uid,
+        )
         taken: list[Path] = []
 
         def take(event: evt.Event) -> int:
@@ -87,7 +80,7 @@ class DimseArchive:
             return SUCCESS
 
         with self._associated(GET, Storage(tuple(STORAGE_CLASSES), take)) as association:
-            for status, _ in association.send_c_get(query, GET):
+            for status, _ in association.send_c_get(asked, GET):
                 code = status.get("Status") if status else None
                 if code not in (*PENDING, SUCCESS):
                     said = "nothing in time" if code is None else f"status {code:04X}H"
@@ -97,19 +90,9 @@ class DimseArchive:
                     )
         return len(taken)
 
-    def _found(self, query: Dataset) -> list[Dataset]:
-        found = []
+    def _found(self, asked: Dataset) -> list[Dataset]:
         with self._associated(FIND) as association:
-            for status, identifier in association.send_c_find(query, FIND):
-                code = status.get("Status") if status else None
-                if code in PENDING and identifier is not None:
-                    found.append(identifier)
-                elif code != SUCCESS:
-                    said = "nothing in time" if code is None else f"status {code:04X}H"
-                    raise ArchiveError(
-                        f"{self._peer.name} should answer C-FIND with success, got {said}."
-                    )
-        return found
+            return find(association, asked, self._peer)
 
     @contextlib.contextmanager
     def _associated(self, sop_class: str, stored: Storage | None = None) -> Iterator[Association]:

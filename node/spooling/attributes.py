@@ -47,12 +47,9 @@ NUMBERS = {
     b"FD": "d", b"FL": "f", b"SL": "l", b"SS": "h", b"SV": "q", b"UL": "L", b"US": "H", b"UV": "Q",
 }  # fmt: skip
 NUMBER_TEXTS: dict[bytes, Callable[[str], float | int]] = {b"DS": float, b"IS": int}
-ALIASES = {b"OX": b"OW", b"XS": b"US"}
 
 
-def header_attributes(
-    buffer: Buffer, start: int, stop: int, encoding: Encoding, charset: tuple[str, ...] = ()
-) -> JSON:
+def header_attributes(buffer: Buffer, start: int, stop: int, encoding: Encoding) -> JSON:
     """The elements before the pixel data as DICOM JSON.
 
     Args:
@@ -60,12 +57,11 @@ def header_attributes(
         start: offset of the first element.
         stop: offset behind the last one.
         encoding: of the elements.
-        charset: Specific Character Set (0008,0005) where the data set has none of its own.
 
     Raises:
         UnreadableDataset: an element does not fit.
     """
-    return _attributes(buffer, start, stop, encoding, charset, 0)
+    return _attributes(buffer, start, stop, encoding, charset=(), depth=0)
 
 
 def _attributes(

@@ -1,0 +1,52 @@
+"""C-FIND, study root: what a peer's index holds (PS3.4 C.4.1, C.6.2)."""
+
+from __future__ import annotations
+
+from pydicom.dataset import Dataset
+from pynetdicom.association import Association
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]
+    StudyRootQueryRetrieveInformationModelFind,
+)
+
+from node.config import PeerSettings
+from node.dispatch.errors import DestinationRefuses, DestinationUnavailable
+
+FIND = StudyRootQueryRetrieveInformationModelFind
+PENDING = (0xFF00, 0xFF01)  # PS3.4 table C.4-1
+OUT_OF_RESOURCES = range(0xA700, 0xA800)
+SUCCESS = 0x0000
+
+
+def identifier(level: str, **keys: str | None) -> Dataset:
+    """What is asked (PS3.4 C.4.1.1.3).
+
+    Args:
+        level: STUDY, SERIES or IMAGE.
+        keys: DICOM keyword to the value that is wanted; "" or None asks for whatever it is.
+    """
+    asked = Dataset()
+    asked.QueryRetrieveLevel = level
+    for keyword, value in keys.items():
+        setattr(asked, keyword, value)
+    return asked
+
+
+def find(association: Association, asked: Dataset, peer: PeerSettings) -> list[Dataset]:
+    """All that matches.
+
+    Raises:
+        DestinationUnavailable: the peer says nothing, or has no resources now.
+        DestinationRefuses: it ends the query otherwise than with success.
+    """
+    found = []
+    for status, match in association.send_c_find(asked, FIND):
+        code = status.get("Status") if status else None
+        if code is None:
+            raise DestinationUnavailable(f"{peer.name} did not answer a C-FIND request.")
+        if code in PENDING and match is not None:
+            found.append(match)
+        elif code in OUT_OF_RESOURCES:
+            raise DestinationUnavailable(f"{peer.name} has no resources for a C-FIND now.")
+        elif code not in (*PENDING, SUCCESS):
+            raise DestinationRefuses(f"{peer.name} answered C-FIND with status {code:04X}H.")
+    return found
