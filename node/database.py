@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -232,8 +233,13 @@ SQLITE = "node.sqlite"
 def database_url(settings: NodeSettings) -> str:
     """The SQLAlchemy URL of the node's own tables."""
     if settings.database == "sqlite":
-        return f"sqlite:///{settings.data_dir / SQLITE}"
+        return sqlite_url(settings.data_dir / SQLITE)
     return impatient(settings.database).replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def sqlite_url(path: Path) -> str:
+    """The SQLAlchemy URL of a file, whatever characters its name has."""
+    return sa.URL.create("sqlite", database=str(path)).render_as_string()
 
 
 def impatient(url: str) -> str:

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Engine
 
 from dicom_profiles.iod import load_tables
 from node.config import Config
-from node.database import impatient, open_database
+from node.database import impatient, open_database, sqlite_url
 from node.database_wait import log_failure
 from node.doubts import Doubts
 from node.forgetting import forget_jobs, forget_series
@@ -163,7 +163,7 @@ def dbos_config(config: Config, executor_id: str) -> DBOSConfig:
     if config.node.database == "sqlite":
         path = config.node.data_dir / "dbos.sqlite"
         _use_write_ahead_log(path)
-        url = f"sqlite:///{path}"
+        url = sqlite_url(path)
     else:
         url = impatient(config.node.database)
     return DBOSConfig(

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.dialects import sqlite
 
-from node.config import NodeSettings
+from node.config import Config, NodeSettings
 from node.database import (
     NoNodeThere,
     UTCDateTime,
@@ -23,6 +23,7 @@ from node.database import (
     open_database,
     open_existing_database,
 )
+from node.worker import dbos_config
 
 NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001 - what is refused, and made aware
 
@@ -73,6 +74,16 @@ def test_a_time_without_a_zone_is_refused(tmp_path: Path) -> None:
     row = executor(started=NAIVE)
     with engine.begin() as connection, pytest.raises(sa.exc.StatementError, match="naive"):
         connection.execute(executors.insert(), row)
+
+
+@pytest.mark.parametrize("name", ["two words", "Rö", "100%25", "what?", "no. #1", "a&b=c@d:e+f"])
+def test_a_data_directory_may_have_any_name(name: str, tmp_path: Path) -> None:
+    settings = NodeSettings(data_dir=tmp_path / name)
+    open_database(settings).dispose()
+    url = dbos_config(Config(node=settings), "this-process")["system_database_url"]
+    sa.create_engine(str(url)).connect().close()
+    assert list(tmp_path.iterdir()) == [tmp_path / name], "nothing beside it"
+    assert {"node.sqlite", "dbos.sqlite"} <= {path.name for path in (tmp_path / name).iterdir()}
 
 
 def test_postgresql_is_spoken_by_psycopg(tmp_path: Path) -> None:
