@@ -194,7 +194,8 @@ def possible_actions(job: Job) -> tuple[str, ...]:
     found = []
     if job.state is JobState.HELD:
         found.append("release")
-    if job.state in RETRIABLE:
+    awaits_confirmation = job.state is JobState.SENT and job.finished is None
+    if job.state in RETRIABLE and not awaits_confirmation:
         found.append("retry")
     if job.state in CANCELLABLE:
         found.append("cancel")

@@ -334,6 +334,16 @@ def test_only_possible_buttons_are_shown_and_they_work(
         assert (answer.status_code, answer.headers["location"]) == (303, f"/jobs/{job.id}")
 
 
+def test_what_awaits_confirmation_is_not_to_be_tried_again(
+    client: httpx.Client, world: World, make_job: MakeJob
+) -> None:
+    job = make_job()
+    world.finish(job, "SENT")
+    assert "Try again" not in client.get(f"/jobs/{job.id}").text
+    world.ledger.update(job.id, finished=job.created, reason="Not confirmed.")
+    assert "Try again" in client.get(f"/jobs/{job.id}").text
+
+
 def test_a_series_is_forced_complete_by_its_button(
     client: httpx.Client, world: World, send_series: SendSeries
 ) -> None:
