@@ -33,8 +33,9 @@ ANNOUNCED_S = 86_400.0
 """A scanner may announce long before what it sends; so long it is known in any case."""
 
 DONE = frozenset({JobState.COMMITTED, JobState.REFUSED, JobState.CANCELLED})
-"""States in which nobody needs a job's folder but to look at it. A failed one is kept longer; a
-held one, and one that was sent and never confirmed, until a person has decided."""
+"""States in which nobody needs a job's folder but to look at it, nor its sources. A failed one,
+which may be tried again, is kept longer; a held one, and one that was sent and never confirmed,
+until a person has decided."""
 
 
 def decided() -> sa.ColumnElement[bool]:

@@ -25,7 +25,7 @@ from node.config import RetentionSettings
 from node.database import conflicts, instances, jobs, series
 from node.database_wait import log_failure
 from node.jobs import UIDS_IN_ONE_QUERY, JobState
-from node.records import decided, doubted, ended_before
+from node.records import DONE, decided, doubted, ended_before
 from node.spooling.admission import REJECTED
 from node.spooling.incoming import nothing_admitted
 from node.work import JOBS_FOLDER
@@ -36,10 +36,6 @@ FIRST_AFTER_S = 1.0
 EVERY_S = 60.0
 ASIDE = ".going-"
 """Begins the name of a job's folder that is being deleted."""
-SETTLED = frozenset({JobState.COMMITTED, JobState.REFUSED, JobState.CANCELLED})
-"""States in which a job needs its sources no more; a failed or held one may be tried again."""
-
-
 REMEMBERED = ("00080060", "00200032", "00200037")
 """Modality, Image Position and Orientation (Patient): a job's page puts its pictures in order by
 them, as long as what was derived is here."""
@@ -67,7 +63,7 @@ def received_may_go(
         settings: how long to keep what.
         now: the time.
     """
-    if any(end.state not in SETTLED or end.finished is None for end in ends):
+    if any(end.state not in DONE or end.finished is None for end in ends):
         return False
     committed = [e.finished for e in ends if e.state is JobState.COMMITTED and e.finished]
     if committed and last_received <= max(committed):  # else something came that is in no result

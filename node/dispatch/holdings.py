@@ -12,7 +12,7 @@ from node.config import Config, PeerSettings
 from node.dispatch.associate import associated
 from node.dispatch.c_find import FIND, find, identifier
 from node.dispatch.errors import DestinationRefuses, DestinationUnavailable
-from node.dispatch.http import session_for
+from node.dispatch.http import answering
 
 
 @dataclass(frozen=True)
@@ -75,31 +75,25 @@ def by_qido(series: Expected, peer: PeerSettings, config: Config) -> set[str]:
         f"/studies/{series.study_instance_uid}/series/{series.series_instance_uid}"
         f"/instances?limit={len(series.sop_instance_uids) + 1}"
     )
-    with session_for(peer) as session:
-        answer = _http(
-            lambda: session.get(
-                (peer.dicomweb or "").rstrip("/") + path,
-                headers={"Accept": "application/dicom+json"},
-                timeout=config.jobs.answer_timeout_s,
-            ),
-            peer,
+    with answering(peer) as session:
+        answer = session.get(
+            (peer.dicomweb or "").rstrip("/") + path,
+            headers={"Accept": "application/dicom+json"},
+            timeout=config.jobs.answer_timeout_s,
         )
-    return {str(item["00080018"]["Value"][0]) for item in answer}
+    return {str(item["00080018"]["Value"][0]) for item in _items(answer, peer)}
 
 
 def by_orthanc_rest(series: Expected, peer: PeerSettings, config: Config) -> set[str]:
     """Held instances of a series by Orthanc's REST interface."""
     query = {"SeriesInstanceUID": series.series_instance_uid}
-    with session_for(peer) as session:
-        answer = _http(
-            lambda: session.post(
-                (peer.orthanc_rest or "").rstrip("/") + "/tools/find",
-                json={"Level": "Instance", "Expand": True, "Query": query},
-                timeout=config.jobs.answer_timeout_s,
-            ),
-            peer,
+    with answering(peer) as session:
+        answer = session.post(
+            (peer.orthanc_rest or "").rstrip("/") + "/tools/find",
+            json={"Level": "Instance", "Expand": True, "Query": query},
+            timeout=config.jobs.answer_timeout_s,
         )
-    return {str(item["MainDicomTags"]["SOPInstanceUID"]) for item in answer}
+    return {str(item["MainDicomTags"]["SOPInstanceUID"]) for item in _items(answer, peer)}
 
 
 ASK: Mapping[str, Ask] = {
@@ -110,13 +104,7 @@ ASK: Mapping[str, Ask] = {
 """`send_by` of a peer's settings to the question that fits."""
 
 
-def _http(request: Callable[[], requests.Response], peer: PeerSettings) -> list[Any]:
-    try:
-        response = request()
-    except requests.RequestException as error:
-        raise DestinationUnavailable(
-            f"{peer.name} does not answer HTTP requests ({type(error).__name__})."
-        ) from error
+def _items(response: requests.Response, peer: PeerSettings) -> list[Any]:
     if response.status_code == requests.codes.no_content:
         return []
     if response.status_code >= 500:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import requests
 
 from node.config import PeerSettings
+from node.dispatch.errors import DestinationUnavailable
 
 
 def session_for(peer: PeerSettings) -> requests.Session:
@@ -21,3 +25,19 @@ def session_for(peer: PeerSettings) -> requests.Session:
         session.verify = str(peer.tls.ca)
         session.cert = (str(peer.tls.certificate), str(peer.tls.key))
     return session
+
+
+@contextmanager
+def answering(peer: PeerSettings) -> Iterator[requests.Session]:
+    """A session with a destination.
+
+    Raises:
+        DestinationUnavailable: it does not answer a request.
+    """
+    with session_for(peer) as session:
+        try:
+            yield session
+        except requests.RequestException as error:
+            raise DestinationUnavailable(
+                f"{peer.name} does not answer HTTP requests ({type(error).__name__})."
+            ) from error

@@ -8,7 +8,7 @@ import requests
 
 from node.config import PeerSettings
 from node.dispatch.errors import DestinationRefuses, DestinationUnavailable
-from node.dispatch.http import session_for
+from node.dispatch.http import answering
 from node.dispatch.outgoing import Answer, OnAnswer, Outgoing
 from node.dispatch.statuses import Meaning, http_meaning
 
@@ -22,7 +22,7 @@ def send(
 ) -> None:
     """Send instances to the peer's Orthanc; arguments and errors as `c_store.send`."""
     refused = 0
-    with session_for(peer) as session:
+    with answering(peer) as session:
         for instance in instances:
             code = _post(session, instance, peer, timeout_s)
             meaning = http_meaning(code)
@@ -44,15 +44,9 @@ def send(
 def _post(
     session: requests.Session, instance: Outgoing, peer: PeerSettings, timeout_s: float
 ) -> int:
-    try:
-        response = session.post(
-            f"{(peer.orthanc_rest or '').rstrip('/')}/instances",
-            data=instance.path.read_bytes(),
-            headers={"Content-Type": "application/dicom"},
-            timeout=timeout_s,
-        )
-    except requests.RequestException as error:
-        raise DestinationUnavailable(
-            f"{peer.name} does not answer HTTP requests ({type(error).__name__})."
-        ) from error
-    return response.status_code
+    return session.post(
+        f"{(peer.orthanc_rest or '').rstrip('/')}/instances",
+        data=instance.path.read_bytes(),
+        headers={"Content-Type": "application/dicom"},
+        timeout=timeout_s,
+    ).status_code

@@ -10,7 +10,7 @@ import requests
 
 from node.config import PeerSettings
 from node.dispatch.errors import DestinationRefuses, DestinationUnavailable
-from node.dispatch.http import session_for
+from node.dispatch.http import answering
 from node.dispatch.outgoing import Answer, OnAnswer, Outgoing
 from node.dispatch.statuses import Meaning, c_store_meaning, http_meaning
 
@@ -30,7 +30,7 @@ def send(
 ) -> None:
     """Send instances to the peer's DICOMweb service; arguments and errors as `c_store.send`."""
     refused = 0
-    with session_for(peer) as session:
+    with answering(peer) as session:
         for start in range(0, len(instances), INSTANCES_IN_ONE_REQUEST):
             some = instances[start : start + INSTANCES_IN_ONE_REQUEST]
             for answer in _answers(session, some, peer, timeout_s):
@@ -68,20 +68,15 @@ def _post(
     session: requests.Session, instances: Sequence[Outgoing], peer: PeerSettings, timeout_s: float
 ) -> requests.Response:
     boundary = f"vscanner-{uuid.uuid4().hex}"
-    try:
-        return session.post(
-            f"{(peer.dicomweb or '').rstrip('/')}/studies",
-            data=_multipart(instances, boundary),
-            headers={
-                "Content-Type": f'multipart/related; type="application/dicom"; boundary={boundary}',
-                "Accept": DICOM_JSON,
-            },
-            timeout=timeout_s,
-        )
-    except requests.RequestException as error:
-        raise DestinationUnavailable(
-            f"{peer.name} does not answer STOW-RS requests ({type(error).__name__})."
-        ) from error
+    return session.post(
+        f"{(peer.dicomweb or '').rstrip('/')}/studies",
+        data=_multipart(instances, boundary),
+        headers={
+            "Content-Type": f'multipart/related; type="application/dicom"; boundary={boundary}',
+            "Accept": DICOM_JSON,
+        },
+        timeout=timeout_s,
+    )
 
 
 def _multipart(instances: Sequence[Outgoing], boundary: str) -> bytes:

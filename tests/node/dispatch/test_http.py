@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from node.config import PeerSettings
-from node.dispatch.http import session_for
+from node.dispatch.errors import DestinationUnavailable
+from node.dispatch.http import answering, session_for
+from tests.servers import free_port
 
 PEER = {"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": 104}
 
@@ -33,3 +35,11 @@ def test_the_hospitals_certificates_are_shown_and_asked_for(tmp_path: Path) -> N
     session = session_for(PeerSettings.model_validate(PEER | {"tls": files}))
     assert session.verify == str(files["ca"])
     assert session.cert == (str(files["certificate"]), str(files["key"]))
+
+
+def test_a_destination_that_does_not_answer_is_away() -> None:
+    with (
+        pytest.raises(DestinationUnavailable, match=r"pacs does not answer .*\(ConnectionError\)"),
+        answering(PeerSettings.model_validate(PEER)) as session,
+    ):
+        session.get(f"http://127.0.0.1:{free_port()}/", timeout=5)
