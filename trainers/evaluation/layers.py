@@ -92,9 +92,15 @@ def equal(count: int) -> Layer:
 
 
 def read_table(path: Path) -> Table:
-    """A reading by people: a CSV file with the columns series, layer, first, last."""
+    """A reading by people: a CSV file with the columns series, layer, first, last.
+
+    Raises:
+        EvaluationError: there is no such file, or something else is in it.
+    """
+    if not path.is_file():
+        raise EvaluationError(f"--layers is lungs, equal or a CSV file, got {path}.")
     wanted = {"series", "layer", "first", "last"}
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:  # as spreadsheets write it
         reader = csv.DictReader(file)
         if not wanted <= set(reader.fieldnames or ()):
             raise EvaluationError(
@@ -103,7 +109,14 @@ def read_table(path: Path) -> Table:
             )
         found: dict[str, list[tuple[int, int, int]]] = {}
         for line in reader:
-            layer, first, last = (int(line[name]) for name in ("layer", "first", "last"))
+            numbers = [line[name] for name in ("layer", "first", "last")]
+            try:
+                layer, first, last = map(int, numbers)
+            except (TypeError, ValueError) as error:
+                raise EvaluationError(
+                    f"{path.name} wants whole numbers as layer, first and last, line "
+                    f"{reader.line_num} has {', '.join(str(one or 'none') for one in numbers)}."
+                ) from error
             found.setdefault(line["series"], []).append((layer, first, last))
     return found
 

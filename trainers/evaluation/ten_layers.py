@@ -26,7 +26,7 @@ from trainers.evaluation.case import EvaluationError
 from trainers.evaluation.command import without_folders
 from trainers.evaluation.layer_draws import ModelResult, Score, averaged, draw_layer, scores
 from trainers.evaluation.layer_images import LayerImages, read_set
-from trainers.evaluation.layer_scores import UNITS, WITHOUT_RATIO, signature
+from trainers.evaluation.layer_scores import UNITS, WITHOUT_RATIO, Signature, signature
 from trainers.evaluation.layers import LAYERS
 from trainers.evaluation.layers_page import layers_page
 from trainers.evaluation.report import figure_text
@@ -40,8 +40,8 @@ from trainers.metrics.resampling import Resampling
 from trainers.training.script import exit_code
 
 MIN_REPEATS = 20
-SIZE = 256
-"""Side of the images in the paper."""
+SIZE, MIN_SIZE = 256, 16
+"""Side of the images in the paper; on smaller ones than the second there is no texture."""
 
 console = Console(stderr=True, highlight=False)
 
@@ -88,6 +88,10 @@ def run(options: argparse.Namespace) -> None:
     """Read every set, draw, write both files and the table."""
     if options.repeats < MIN_REPEATS:
         raise EvaluationError(f"At least {MIN_REPEATS} draws are wanted, got {options.repeats}.")
+    if options.size < MIN_SIZE:
+        raise EvaluationError(
+            f"At least {MIN_SIZE} pixels a side are wanted, got {options.size}; see --size."
+        )
     window = DataRange(options.window[0], options.window[1], "HU")
     plan = Resampling(options.repeats, options.count, True, options.seed)
     with console.status("reading ..."):
@@ -97,9 +101,11 @@ def run(options: argparse.Namespace) -> None:
             for name, places in models_of(options.synthetic).items()
         }
     results = []
+    with console.status("real: looking ..."):
+        real_signatures = signatures(real, window)
     for name, images in made.items():
         with console.status(f"{name}: drawing ..."):
-            results.append(measure(name, real, images, window, plan))
+            results.append(measure(name, real_signatures, signatures(images, window), plan))
     whole = report_of(options, window, plan, results)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     json_path, page_path = (options.out.with_suffix(end) for end in (".json", ".html"))
@@ -114,24 +120,29 @@ def models_of(given: Sequence[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for source in given:
         name, equals, place = source.partition("=")
-        if not equals:
+        if not equals or not name:
             raise EvaluationError(f"--synthetic wants MODEL=PLACE, got {source!r}.")
         found.setdefault(name, []).append(place)
     return found
 
 
+def signatures(one: LayerImages, window: DataRange) -> dict[int, Signature]:
+    """What the distances need of every layer of a set."""
+    return {
+        layer: signature(images, one.patients[layer], window)
+        for layer, images in one.images.items()
+    }
+
+
 def measure(
-    name: str, real: LayerImages, made: LayerImages, window: DataRange, plan: Resampling
+    name: str, real: Mapping[int, Signature], made: Mapping[int, Signature], plan: Resampling
 ) -> ModelResult:
     """Every layer of one model."""
     done, left_out = [], []
     for layer in range(1, LAYERS + 1):
         draws = None
-        if layer in real.images and layer in made.images:
-            first, second = (
-                signature(one.images[layer], one.patients[layer], window) for one in (real, made)
-            )
-            draws = draw_layer(layer, first, second, plan)
+        if layer in real and layer in made:
+            draws = draw_layer(layer, real[layer], made[layer], plan)
         if draws is None:
             left_out.append(layer)
         else:

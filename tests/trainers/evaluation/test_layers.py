@@ -66,3 +66,23 @@ def test_a_readers_table_is_taken_as_it_is(tmp_path: Path) -> None:
     path.write_text("series,layer\n")
     with pytest.raises(EvaluationError, match="wants the columns first, last, layer, series"):
         read_table(path)
+
+
+def test_a_table_from_a_spreadsheet_is_read(tmp_path: Path) -> None:
+    """Excel marks UTF-8 with three bytes before the first column."""
+    path = tmp_path / "layers.csv"
+    path.write_text("series,layer,first,last\na,3,2,3\n", encoding="utf-8-sig")
+    assert read_table(path) == {"a": [(3, 2, 3)]}
+
+
+@pytest.mark.parametrize("line", ["a,1,1,x", "a,1,1.5,3", "a,1"])
+def test_a_line_without_numbers_is_a_sentence(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "layers.csv"
+    path.write_text(f"series,layer,first,last\nb,1,1,2\n{line}\n")
+    with pytest.raises(EvaluationError, match=r"layers.csv wants whole numbers .* line 3 has"):
+        read_table(path)
+
+
+def test_a_way_to_sort_that_there_is_not_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(EvaluationError, match="--layers is lungs, equal or a CSV file, got lung"):
+        read_table(Path("lung"))

@@ -8,6 +8,7 @@ import pytest
 
 from tests.trainers.evaluation.test_layers import trunk
 from tests.trainers.phantom_series import write_nifti
+from trainers.evaluation.layer_images import read_set
 from trainers.evaluation.ten_layers import main
 from trainers.readers.series import TrainingSeries
 
@@ -66,6 +67,8 @@ def test_the_page_needs_nothing_else(out: Path) -> None:
     [
         (["--repeats", "5"], "At least 20 draws are wanted, got 5"),
         (["--synthetic", "place"], "MODEL=PLACE, got 'place'"),
+        (["--synthetic", "=place"], "MODEL=PLACE, got '=place'"),
+        (["--size", "0"], "At least 16 pixels a side are wanted, got 0"),
     ],
 )
 def test_wrong_settings_are_sentences(
@@ -75,3 +78,33 @@ def test_wrong_settings_are_sentences(
     given = ["--real", real, "--synthetic", f"m={real}", "--out", str(tmp_path / "x"), *extra]
     assert main(given) == 1
     assert sentence in capsys.readouterr().err
+
+
+def test_two_real_patients_of_one_name_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They were one patient, whose halves are too near to each other."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    places = [series(tmp_path / name, "CT", seed) for seed, name in enumerate(("a", "b"))]
+    made = f"m={series(tmp_path, 'made', 3)}"
+    given = ["--synthetic", made, "--size", "32", "--layers", "equal", "--out", str(tmp_path / "x")]
+    assert main(["--real", *places, *given]) == 1
+    assert "'CT' is in two: write NAME= before each" in capsys.readouterr().err
+    named = [f"{name}={place}" for name, place in zip("ab", places, strict=True)]
+    assert main(["--real", *named, *given]) == 0
+    whole = json.loads((tmp_path / "x.json").read_text())
+    assert {m["settings"].get("real_patients", 2) for m in whole["measurements"]} == {2}
+
+
+def test_several_series_of_a_patient_may_be_given(tmp_path: Path) -> None:
+    places = [f"p={series(tmp_path, name, seed)}" for seed, name in enumerate("ab")]
+    found = read_set([*places, series(tmp_path, "c", 3)], "equal", 32)
+    assert set(found.patients[1]) == {"p", "c"}
+
+
+def test_slices_in_no_layer_are_not_kept(tmp_path: Path) -> None:
+    table = tmp_path / "layers.csv"
+    table.write_text("series,layer,first,last\na,4,2,3\n")
+    found = read_set([series(tmp_path, "a", 1)], str(table), 32)
+    assert {layer: len(images) for layer, images in found.images.items()} == {4: 2}
