@@ -100,7 +100,10 @@ class NodeSettings(Settings):
     """Who we are on the network and where we keep data."""
 
     ae_title: AETitle = Field("VSCANNER", description="our AE title; a caller must use it")
-    host: Text = Field("0.0.0.0", description="address on which we accept associations")
+    host: Text = Field(
+        "0.0.0.0",
+        description="address on which we accept associations; `::` takes IPv6 and IPv4",
+    )
     port: Port = Field(11112, description="port on which we accept associations")
     data_dir: Path = Field(Path("/var/lib/vscanner"), description="spool, jobs, derived objects")
     database: Database = Field("sqlite", description="'sqlite', or postgresql://user@host/name")
@@ -149,7 +152,7 @@ class PeerSettings(Settings):
 class WebSettings(Settings):
     """The status page and the HTTP interface."""
 
-    host: Text = Field("127.0.0.1", description="address of the status page")
+    host: Text = Field("127.0.0.1", description="address of the status page; `::` takes IPv6 alone")
     port: Port = Field(8080, description="port of the status page")
     names: tuple[str, ...] = Field(
         (), description="dotted host names by which browsers reach the page, a proxy's say"
