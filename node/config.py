@@ -22,6 +22,7 @@ from pydantic import (
     field_validator,
 )
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from sqlalchemy.engine import make_url
 
 AETitle = Annotated[
     str, Field(min_length=1, max_length=16, pattern=r"^[ -\[\]-~]*[!-\[\]-~][ -\[\]-~]*$")
@@ -34,7 +35,18 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 def _known_database(value: str) -> str:
     if value != "sqlite" and not re.fullmatch(r"postgresql://.+", value):
         raise ValueError("sqlite, or postgresql://user@host/name")
+    if value != "sqlite" and not _is_read(value):
+        raise ValueError("sqlite, or postgresql://user@host:port/name, the port a number")
     return value
+
+
+def _is_read(database: str) -> bool:
+    """Whether SQLAlchemy can read it, which allows in a password what other readers do not."""
+    try:
+        make_url(database)
+    except ValueError:
+        return False
+    return True
 
 
 def _known_device(value: str) -> str:

@@ -73,6 +73,14 @@ def test_an_empty_file_means_the_defaults() -> None:
             "node:\n  database: mysql://x\n",
             "line 2: node.database should be sqlite, or postgresql://user@host/name, got a value",
         ),
+        (
+            "node:\n  database: postgresql://u@h:abc/db\n",
+            "line 2: node.database should be sqlite, or postgresql://user@host:port/name, the port",
+        ),
+        (
+            "node:\n  database: 'postgresql://[::1/db'\n",
+            "line 2: node.database should be sqlite, or postgresql://user@host:port/name, the port",
+        ),
         ("jobs:\n  device: tpu\n", "jobs.device should be auto, cpu, cuda or cuda:N, got 'tpu'."),
         (
             "peers:\n- {name: a, ae_title: A, host: h, port: 1, transfer_syntaxes: [jpeg]}\n",
