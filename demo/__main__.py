@@ -7,6 +7,7 @@ sample was answered and 1 otherwise.
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import signal
 import subprocess
@@ -202,7 +203,7 @@ node:
   ae_title: {NODE_AE_TITLE}
   host: {LOOPBACK}
   port: {port}
-  data_dir: {folder / "data"}
+  data_dir: {json.dumps(str(folder / "data"))}
   receivers: 2
 peers:
   - {{name: pacs, ae_title: {pacs.ae_title}, host: {LOOPBACK}, port: {pacs.dicom_port},
@@ -226,7 +227,10 @@ def await_ready(node: Node) -> None:
             except requests.ConnectionError:
                 pass
             time.sleep(0.2)
-    raise DemoError(f"The node did not become ready; its log is {node.folder / 'node.log'}.")
+    log = node.folder / "node.log"
+    # It says in one plain line why it cannot start; all others are JSON.
+    said = [line for line in log.read_text().splitlines() if line.startswith("vscanner: ")]
+    raise DemoError("\n".join([f"The node did not become ready; its log is {log}.", *said[-1:]]))
 
 
 def answer(sample: Sample, pacs: PACS, node: Node) -> bool:

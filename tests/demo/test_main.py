@@ -49,6 +49,22 @@ def test_a_folder_with_other_files_is_left_alone(
     assert (tmp_path / "thesis.txt").exists()
 
 
+def test_a_node_that_does_not_start_says_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_wrong(_pacs: object, folder: Path, *_ports: int) -> Path:
+        config = folder / "node.yaml"
+        config.write_text("node: {ae_titel: X}\n")
+        return config
+
+    monkeypatch.setattr("demo.__main__.write_config", write_wrong)
+    assert main(["--once", "--pacs", "qrscp", "--folder", str(tmp_path / "demo")]) == 1
+    shown = capsys.readouterr().out
+    assert "did not become ready; its log is" in shown
+    assert "vscanner: " in shown
+    assert "ae_titel" in shown
+
+
 def test_every_sample_is_sent_when_none_is_chosen() -> None:
     assert [sample.name for sample in read_samples()] == [r.sample for r in installed_routes()]
 
