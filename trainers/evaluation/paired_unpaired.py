@@ -29,7 +29,12 @@ from rich.console import Console
 from torch import nn
 
 from trainers.evaluation.case import Case, Evaluation, EvaluationError
-from trainers.evaluation.command import split_and_place, without_folders, without_namesakes
+from trainers.evaluation.command import (
+    chosen,
+    split_and_place,
+    without_folders,
+    without_namesakes,
+)
 from trainers.evaluation.quality_blocks import Block, blocks_of, good_images_of_others
 from trainers.evaluation.quality_page import quality_page
 from trainers.evaluation.quality_scores import (
@@ -39,7 +44,7 @@ from trainers.evaluation.quality_scores import (
     fifteen_scores,
     reference_of,
 )
-from trainers.evaluation.quality_study import Observation, Study, analyse
+from trainers.evaluation.quality_study import Observation, Study, analyse, refuse_few
 from trainers.evaluation.report import figure_text
 from trainers.metrics.features import NetworkFeatures
 from trainers.metrics.measurement import DataRange
@@ -88,6 +93,7 @@ def parser(evaluation: Evaluation | None) -> argparse.ArgumentParser:
     parser.add_argument("--data", nargs="+", required=True, metavar="PLACE")
     parser.add_argument("--out", type=Path, required=True, help="written: OUT.html and OUT.json")
     parser.add_argument("--limit", type=int, help="cases of a place (default all)")
+    parser.add_argument("--methods", nargs="+", metavar="NAME", help="baselines (default all)")
     parser.add_argument("--study-seed", type=int, default=0, help="of draws and folds (default 0)")
     _add_images(parser)
     _add_networks(parser)
@@ -129,6 +135,7 @@ def run(evaluation: Evaluation, options: argparse.Namespace) -> None:
     """Make the observations, analyse them, write both files."""
     networks = networks_of(options)  # a file that is none is told before the work begins
     blocks, unit = translated(evaluation, options)
+    refuse_few(sum(len(block.outputs) for block in blocks))
     low, high = options.window or (evaluation.view.low, evaluation.view.high)
     window = DataRange(low, high, unit)
     table = list(observations(blocks, window, networks, options.study_seed))
@@ -146,7 +153,7 @@ def run(evaluation: Evaluation, options: argparse.Namespace) -> None:
 
 def translated(evaluation: Evaluation, options: argparse.Namespace) -> tuple[list[Block], str]:
     """The blocks of all cases under all methods, and the unit of their values."""
-    methods = evaluation.methods(options)
+    methods = chosen(evaluation.methods(options), options.methods)
     blocks: list[Block] = []
     unit = ""
     with console.status("translating ...") as status:

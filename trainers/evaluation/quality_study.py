@@ -107,22 +107,31 @@ class Study:
         return asdict(self)
 
 
+def refuse_few(count: int) -> None:
+    """See that there are observations for all folds; asked before they are scored, too.
+
+    Raises:
+        EvaluationError: there are not.
+    """
+    if count < FEWEST:
+        raise EvaluationError(
+            f"At least {FEWEST} observations are wanted for {FOLDS} folds, got {count}; give "
+            "more series or doses, or smaller blocks of slices."
+        )
+
+
 def analyse(table: Sequence[Observation], seed: int = 0) -> Study:
     """Correlations and regressions of a table.
 
     Raises:
         EvaluationError: too few observations, or a score that is not finite.
     """
-    if len(table) < FEWEST:
-        raise EvaluationError(
-            f"At least {FEWEST} observations are wanted for {FOLDS} folds, got {len(table)}; give "
-            "more series or doses, or smaller blocks of slices."
-        )
+    refuse_few(len(table))
     values = {name: np.array([row.scores[name] for row in table]) for name in PAIRED + UNPAIRED}
     if wrong := [name for name, column in values.items() if not np.isfinite(column).all()]:
         raise EvaluationError(
             f"Every score should be finite, got others for {', '.join(wrong)}; leave out methods "
-            "that give back the truth."
+            "that give back the truth (--methods)."
         )
     groups = np.array([f"{row.patient} {row.slices}" for row in table])
     splits, words = folds(groups, seed)

@@ -14,7 +14,7 @@ from torch import nn
 
 from dicom_profiles.volume import Volume
 from tests.trainers.metrics.samples import textured
-from trainers.evaluation.case import OURS, Case, Evaluation, Method, View
+from trainers.evaluation.case import OURS, Case, Evaluation, EvaluationError, Method, View
 from trainers.evaluation.measures import compared
 from trainers.evaluation.paired_unpaired import (
     evaluation_of,
@@ -117,6 +117,20 @@ def scores_with(options: Namespace) -> list[Mapping[str, float]]:
     blocks, unit = translated(STUDY, options)
     table = observations(blocks, DataRange(0, 1, unit), networks_of(options), 0)
     return [row.scores for row in table]
+
+
+def test_too_few_observations_are_told_before_they_are_scored(tmp_path: Path) -> None:
+    given = ["ldct_denoise", "--data", "1", "--block", "6", "--out", str(tmp_path / "study")]
+    with pytest.raises(EvaluationError, match=r"At least 20 observations are wanted .* got 2"):
+        run(STUDY, parser(STUDY).parse_args(given))
+
+
+def test_baselines_may_be_left_out(tmp_path: Path) -> None:
+    """One that gives back the truth has no PSNR, which ends the study."""
+    wide = replace(STUDY, methods=lambda options: {**STUDY.methods(options), "truth": mixture(1)})
+    given = ["ldct_denoise", "--data", "1", "--block", "3", "--out", str(tmp_path / "study")]
+    blocks, _ = translated(wide, parser(wide).parse_args([*given, "--methods", "input"]))
+    assert [list(block.outputs) for block in blocks] == [["input", OURS]] * 2
 
 
 def test_a_sites_networks_take_the_place_of_the_stand_ins(site_networks: Path) -> None:
