@@ -127,7 +127,7 @@ def test_a_read_only_mount_is_not_taken_for_missing_rights(tmp_path: Path) -> No
 
 def test_roles_have_the_parts_that_the_configuration_asks_for(tmp_path: Path) -> None:
     config = Config(
-        node=NodeSettings(host=LOOPBACK, port=free_port(), receivers=3),
+        node=NodeSettings(host=LOOPBACK, port=free_port(), receivers=3, data_dir=tmp_path),
         web=WebSettings(port=free_port()),
     )
     service = Service("serve", config)
