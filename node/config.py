@@ -35,12 +35,12 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 def _known_database(value: str) -> str:
     if value != "sqlite" and not re.fullmatch(r"postgresql://.+", value):
         raise ValueError("sqlite, or postgresql://user@host/name")
-    if value != "sqlite" and not _is_read(value):
+    if value != "sqlite" and not _is_readable(value):
         raise ValueError("sqlite, or postgresql://user@host:port/name, the port a number")
     return value
 
 
-def _is_read(database: str) -> bool:
+def _is_readable(database: str) -> bool:
     """Whether SQLAlchemy can read it, which allows in a password what other readers do not."""
     try:
         make_url(database)
