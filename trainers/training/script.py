@@ -10,7 +10,6 @@ from pathlib import Path
 
 from dicom_profiles.errors import ProfileError
 from pipelines.errors import PipelineError
-from trainers import INTERRUPTED
 from trainers.errors import TrainersError
 from trainers.readers.data_set import add_data_option
 from trainers.training.settings import RunSettings, add_options
@@ -18,7 +17,7 @@ from trainers.training.settings import RunSettings, add_options
 FORESEEN = (TrainersError, ProfileError, PipelineError, OSError)
 """Their sentence says all; any other error is a fault of ours, whose traceback is needed."""
 
-FAILED = 1
+FAILED, INTERRUPTED = 1, 130
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 

@@ -2,9 +2,6 @@ from __future__ import annotations
 
 import errno
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -46,32 +43,6 @@ def test_ctrl_c_is_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert exit_code(main) == 130
     assert capsys.readouterr().err == "interrupted\n"
-
-
-def loading(torch: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """A trainer that is started, with other lines in the place of PyTorch."""
-    (folder / "torch.py").write_text(torch)
-    return subprocess.run(
-        [sys.executable, "-m", "trainers.ldct_denoise", "--train", "x", "--out", folder / "run"],
-        env=os.environ | {"PYTHONPATH": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-
-
-def test_ctrl_c_while_pytorch_is_loaded_is_no_traceback(tmp_path: Path) -> None:
-    ended = loading("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n", tmp_path)
-    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "interrupted\n")
-    assert not (tmp_path / "run").exists()
-
-
-def test_a_fault_while_pytorch_is_loaded_keeps_its_traceback(tmp_path: Path) -> None:
-    ended = loading("raise ImportError('no such library')\n", tmp_path)
-    assert ended.returncode == 1
-    assert ended.stderr.startswith("Traceback")
-    assert ended.stderr.endswith("ImportError: no such library\n")
 
 
 def test_a_fault_of_ours_keeps_its_traceback() -> None:
