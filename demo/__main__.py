@@ -9,15 +9,14 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pydicom
 import requests
@@ -26,6 +25,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from demo.interruption import Interruption
 from demo.pacs import (
     LOOPBACK,
     PACS,
@@ -45,6 +45,9 @@ ANSWER_TIMEOUT_S = 600.0
 LEFT_BEHIND = ("data", "node.log", "node.yaml", "pacs")
 """What a demonstration leaves in its work folder, and the next one removes."""
 FINAL_STATES = ("COMMITTED", "REFUSED", "HELD", "FAILED", "CANCELLED")
+
+Pause: TypeAlias = Callable[[float], None]
+"""Sleeps so many seconds, unless somebody wants to end."""
 
 console = Console(highlight=False)
 
@@ -83,15 +86,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--folder", type=Path, default=ROOT / "var" / "demo", help="work folder")
     arguments = parser.parse_args(argv)
-    # A plain kill stops PACS and node too; in the background a shell has Ctrl-C ignored.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
+    interruption = Interruption()
+    interruption.listen()
     folder = arguments.folder.resolve()
     try:
         clear(folder)
         pacs = choose_pacs(folder / "pacs", arguments.pacs)
         samples = read_samples(arguments.only)
-        return demonstrate(pacs, folder, samples, once=arguments.once)
+        return demonstrate(pacs, folder, samples, interruption.pause, once=arguments.once)
     except KeyboardInterrupt:
         say("\nStopped.")
         return 1 if arguments.once else 0  # with --once, samples were still to be answered
@@ -113,15 +115,18 @@ def clear(folder: Path) -> None:
     folder.mkdir(parents=True)
 
 
-def demonstrate(pacs: PACS, folder: Path, samples: Sequence[Sample], *, once: bool) -> int:
+def demonstrate(
+    pacs: PACS, folder: Path, samples: Sequence[Sample], pause: Pause, *, once: bool
+) -> int:
     """Start PACS and node, send the samples, say what came back; gives the exit code."""
     try:
-        with running_node(pacs, folder) as node:
-            answers = [answer(sample, pacs, node) for sample in samples]
+        with running_node(pacs, folder, pause) as node:
+            answers = [answer(sample, pacs, node, pause) for sample in samples]
             say_where(pacs, node)
             if not once:
                 say("\nCtrl-C stops everything.")
-                node.process.wait()
+                while node.process.poll() is None:
+                    pause(0.5)
             return 0 if answers and all(answers) else 1
     finally:
         pacs.stop()
@@ -159,7 +164,7 @@ def read_samples(only: Sequence[str] = ()) -> list[Sample]:
 
 
 @contextmanager
-def running_node(pacs: PACS, folder: Path) -> Iterator[Node]:
+def running_node(pacs: PACS, folder: Path, pause: Pause) -> Iterator[Node]:
     """Start the PACS and `vscanner serve`, each knowing the other."""
     port, web_port = preferred_port(11112), preferred_port(8080)
     pacs.start(NODE_AE_TITLE, port)
@@ -174,7 +179,7 @@ def running_node(pacs: PACS, folder: Path) -> Iterator[Node]:
         )
     node = Node(port, f"http://{LOOPBACK}:{web_port}", folder, process)
     try:
-        await_ready(node)
+        await_ready(node, pause)
         say(f"Node          AE title {NODE_AE_TITLE}, port {port}, ready")
         say(f"Status page   {node.url}")
         yield node
@@ -214,7 +219,7 @@ assembly: {{quiet_s: 2, limit_s: 60}}
     return config
 
 
-def await_ready(node: Node) -> None:
+def await_ready(node: Node, pause: Pause) -> None:
     """Wait for `GET /health/ready` to answer 200."""
     deadline = time.monotonic() + READY_TIMEOUT_S
     with console.status("starting the node ..."):
@@ -226,20 +231,20 @@ def await_ready(node: Node) -> None:
                     return
             except requests.ConnectionError:
                 pass
-            time.sleep(0.2)
+            pause(0.2)
     log = node.folder / "node.log"
     # It says in one plain line why it cannot start; all others are JSON.
     said = [line for line in log.read_text().splitlines() if line.startswith("vscanner: ")]
     raise DemoError("\n".join([f"The node did not become ready; its log is {log}.", *said[-1:]]))
 
 
-def answer(sample: Sample, pacs: PACS, node: Node) -> bool:
+def answer(sample: Sample, pacs: PACS, node: Node, pause: Pause) -> bool:
     """Send one sample from the PACS and wait for its derived series to be there."""
     pacs.load(sample.paths)
     say(f"\nSample        {sample.name}: {len(sample.paths)} images, sent by C-STORE")
     pacs.send(sample.study_uid, NODE_AE_TITLE)
     try:
-        job = await_job(sample, node)
+        job = await_job(sample, node, pause)
     except DemoError as error:  # the others may be answered all the same
         say(f"[red]Not answered  {escape(str(error))}[/red]")
         return False
@@ -264,7 +269,7 @@ def describe(node: Node, job: dict[str, Any], series_uid: str) -> str:
     return series_uid
 
 
-def await_job(sample: Sample, node: Node) -> dict[str, Any]:
+def await_job(sample: Sample, node: Node, pause: Pause) -> dict[str, Any]:
     """Follow the sample's job with a progress bar until it ends.
 
     Raises:
@@ -288,7 +293,7 @@ def await_job(sample: Sample, node: Node) -> dict[str, Any]:
                     description=job.get("step") or job["state"].lower(),
                     completed=job.get("progress", 0.0),
                 )
-            time.sleep(0.3)
+            pause(0.3)
     raise DemoError(f"Nothing happened for {ANSWER_TIMEOUT_S:.0f} s; see {node.url}.")
 
 
