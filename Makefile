@@ -3,7 +3,7 @@
 #   make run          node + demonstration PACS + sample study; stays up until Ctrl-C
 #   make run ONCE=1   the same, ends by itself: exit 0 when the derived series is in the PACS
 #   make run PACS=qrscp   the same with pynetdicom's small PACS, although Orthanc is installed
-#   make test         everything: linters, types, all tests against real servers, WORKERS=2 at a time
+#   make test         everything: linters, types, all tests against real servers, WORKERS=3 at a time
 #   make viewer       the demonstration's derived series in OHIF, tried in Chromium
 #   make bench        figures beside named rivals, in one run; one of them: .venv/bin/python -m benchmarks NAME
 #   make setup        only .venv/ with the pinned packages and the command .venv/bin/vscanner
@@ -16,7 +16,7 @@ PIP_TORCH ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
-WORKERS ?= 2
+WORKERS ?= 3
 PARTS := orthanc orthanc-dicomweb dcmtk postgresql chromium
 
 .PHONY: setup setup-dev parts run test lint viewer bench clean
