@@ -110,6 +110,11 @@ class Pairs:
         )
 
 
+def patients_of(sources: Iterable[Pairs]) -> Iterator[str]:
+    """Whose pairs these are."""
+    return chain.from_iterable(source.patients for source in sources)
+
+
 def read_source(source: str, kept: Path, seed: int = 1) -> Pairs:
     """Read or simulate one source, or find it among what an earlier run kept.
 

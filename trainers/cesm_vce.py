@@ -26,7 +26,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -36,7 +35,7 @@ from torch import Tensor, nn
 
 from trainers.cesm_critic import DisplayCritic
 from trainers.cesm_generators import Size, facts_of, generator_of, kind_of, way_back
-from trainers.cesm_pairs import Pairs, draw_batch, read_source, seen_of
+from trainers.cesm_pairs import Pairs, draw_batch, patients_of, read_source, seen_of
 from trainers.losses.adversarial import adversarial_game
 from trainers.losses.cycle import cycle_loss, identity_loss
 from trainers.losses.replay import ReplayBuffer
@@ -106,11 +105,11 @@ def main() -> None:
         parser.error("lesion_cyclegan compares lesions with their own truth; leave --paired as is")
     kept = given.kept or given.out / "pairs"
     every = [read_source(source, kept) for source in train_on]
-    patients = chain(*(source.patients for source in every))
-    refuse_unknown(given.hold_out, patients, "Patients of the sources are wanted after --hold-out")
+    wanted = "Patients of the sources are wanted after --hold-out"
+    refuse_unknown(given.hold_out, patients_of(every), wanted)
     sources = [source.of(given.hold_out, without=True) for source in every]
     held_out = [read_source(source, kept, seed=9) for source in validate_on]
-    refuse_shared(*(chain(*(one.patients for one in side)) for side in (sources, held_out)))
+    refuse_shared(patients_of(sources), patients_of(held_out))
     sources, held_out = ([one.shrunk(settings.square) for one in x] for x in (sources, held_out))
     with Run(settings, given.out) as run:
         method = make_method(run, settings)

@@ -44,14 +44,13 @@ def overview(request: Request) -> Response:
             (page - 1) * STUDIES_ON_A_PAGE,
             rows.Part(SERIES_ON_A_CARD),
         )
-        counts = {
-            show: rows.count_studies(connection, replace(search, show=show)) for show in FILTERS
-        }
+        others = {show: replace(search, show=show) for show in FILTERS if show != search.show}
+        counts = {show: rows.count_studies(connection, other) for show, other in others.items()}
         now = standing(connection, site.config)
         routes = known_routes(connection, [route.name for route in site.config.routes])
     context = {
         "found": found,
-        "counts": counts,
+        "counts": {**counts, search.show: found.total},
         "search": search,
         "page": page,
         "pages": max(1, -(-found.total // STUDIES_ON_A_PAGE)),
