@@ -183,6 +183,13 @@ class Admission:
                     raise  # the file waits
                 self._reject(path, str(error))
                 batch.counts["rejected"] += 1
+            except MemoryError:
+                raise  # so does this one
+            except Exception as error:  # boundary: one odd file must not stop the others
+                log.exception("admission failed", extra={"action": "admission_failed"})
+                name = type(error).__name__
+                self._reject(path, f"The node failed on this file ({name}); its log says why.")
+                batch.counts["rejected"] += 1
 
     def _place(self, connection: Connection, found: Sequence[Candidate], batch: Batch) -> None:
         uids = {candidate.identity.sop_instance_uid for candidate in found}

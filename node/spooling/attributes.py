@@ -38,6 +38,14 @@ REMEMBERED = 16384  # values; some 2 MiB for the headers of usual series
 
 SPECIFIC_CHARACTER_SET = 0x00080005
 PIXEL_REPRESENTATION = 0x00280103
+RELIED_ON = {
+    SPECIFIC_CHARACTER_SET: b"CS",
+    0x00080016: b"UI",  # SOP Class UID
+    0x00080018: b"UI",  # SOP Instance UID
+    0x0020000D: b"UI",  # Study Instance UID
+    0x0020000E: b"UI",  # Series Instance UID
+}
+"""By these an instance is read and filed: their VR is that of PS3.6, whatever one is written."""
 
 # PS3.5 table 6.2-1
 ASCII_LISTS = frozenset((b"AE", b"AS", b"CS", b"DA", b"DT", b"TM", b"UI"))
@@ -75,7 +83,7 @@ def _attributes(
             break
         if not tag & 0xFFFF:
             continue  # group lengths are retired and say nothing (PS3.5 7.2)
-        vr, inner = element.vr, encoding
+        vr, inner = RELIED_ON.get(tag, element.vr), encoding
         if vr in (b"", b"UN"):
             vr = implicit_vr(tag, signed)
             inner = IMPLICIT if element.vr else encoding  # PS3.5 6.2.2 note 4
@@ -166,9 +174,9 @@ def _plain(raw: bytes) -> str:
 def _number(text: str, kind: Callable[[str], float | int]) -> float | int | str | None:
     try:
         number = kind(text)
-    except ValueError:
+        return number if math.isfinite(number) else text
+    except (ValueError, OverflowError):  # of an integer beyond every float
         return text or None  # not a number: kept as it is (PS3.18 F.2.3 allows a string)
-    return number if math.isfinite(number) else text
 
 
 def _unpacked(raw: bytes, form: str) -> list[Any]:

@@ -29,6 +29,7 @@ ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD  # PS3.5 7.5
 PIXEL_DATA_GROUP = 0x7FE00000
 MAX_DEPTH = 32  # sequences within sequences; real objects stay below ten
 INFLATE_IN, INFLATE_OUT = 1 << 16, 1 << 20  # bytes at a time, before and after
+MAX_INFLATED_BYTES = 1 << 29  # of a deflated data set: to read it is to have it in memory
 
 # PS3.5 7.1.2: these have two reserved bytes and a 32 bit length in explicit VR.
 LONG_VRS = frozenset(
@@ -161,17 +162,19 @@ def inflated(data: memoryview, limit: int) -> bytes:
 
 
 def check_deflated_end(data: memoryview) -> None:
-    """Refuse a deflated stream without its end; memory stays bounded.
+    """Refuse a deflated stream without its end, or with a far end; memory stays bounded.
 
     Raises:
-        UnreadableDataset: the compressed stream is broken or cut short.
+        UnreadableDataset: the compressed stream is broken, cut short, or too large inflated.
     """
-    stream = zlib.decompressobj(-zlib.MAX_WBITS)
+    stream, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
     try:
         for start in range(0, len(data), INFLATE_IN):
             rest = bytes(data[start : start + INFLATE_IN])
             while rest and not stream.eof:
-                stream.decompress(rest, INFLATE_OUT)
+                size += len(stream.decompress(rest, INFLATE_OUT))
+                if size > MAX_INFLATED_BYTES:
+                    raise UnreadableDataset(_TOO_LARGE)
                 rest = stream.unconsumed_tail
     except zlib.error as error:
         raise UnreadableDataset(_BROKEN_DEFLATE) from error
@@ -182,6 +185,12 @@ def check_deflated_end(data: memoryview) -> None:
 _BROKEN_DEFLATE = (
     "The deflated data set does not end as it should: wanted a whole stream, got a broken one; "
     "send the instance again."
+)
+
+
+_TOO_LARGE = (
+    f"Wanted a deflated data set of at most {MAX_INFLATED_BYTES} bytes inflated, got a larger one; "
+    "send the instance in another transfer syntax."
 )
 
 

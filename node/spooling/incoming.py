@@ -48,6 +48,7 @@ HEADER_BYTES = 1 << 18  # of a deflated data set; the identifying UIDs lie far b
 # PS3.5 9.1, and nothing that could leave a folder when the UID names a file.
 UID_PATTERN = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 MAX_UID_LENGTH = 64
+MAX_PADDED_UID_BYTES = 80  # some senders pad by more than the one byte of PS3.5 9.1
 
 # PS3.3 C.7.2.1, C.7.3.1, C.12.1
 SOP_CLASS_UID, SOP_INSTANCE_UID = 0x00080016, 0x00080018
@@ -84,7 +85,8 @@ def identify(buffer: Buffer, start: int, stop: int, encoding: Encoding) -> Insta
     found: dict[int, str] = {}
     for tag, _, first, end in walk(buffer, start, stop, encoding):
         if tag in IDENTIFYING:
-            found[tag] = bytes(buffer[first : min(end, first + 80)]).decode("latin-1").strip(" \0")
+            value = bytes(buffer[first:end]) if end - first <= MAX_PADDED_UID_BYTES else b"?"
+            found[tag] = value.decode("latin-1").strip(" \0")
     for tag, name in IDENTIFYING.items():
         if not is_uid(found.get(tag, "")):
             state = "one that is not a UID" if found.get(tag) else "none"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import struct
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from node.config import NodeSettings
 from node.counters import read_counts
 from node.database import associations, conflicts, instances, metadata, open_database, series
 from node.spool import Spool
+from node.spooling import admission
 from node.spooling.incoming import exclusive
 from tests.node.datasets import encoded, facts_of, files_in, same_series, small_ct
 from tests.node.spooled import last_release, series_paths
@@ -163,6 +165,53 @@ def test_an_unreadable_file_is_put_aside_with_its_reason(spool: Spool) -> None:
     assert count(spool, "rejected") == 1
 
 
+@pytest.mark.parametrize(
+    ("tag", "vr", "value"),
+    [
+        (0x00200011, b"IS", b"9" * 400),
+        (0x00080005, b"PN", b"ISO_IR 100"),
+        (0x00080005, b"DS", b"1 "),
+        (0x0020000D, b"DS", b"12"),
+        (0x0020000D, b"IS", b"12"),
+        (0x0020000E, b"PN", b"12"),
+    ],
+)
+def test_what_is_written_oddly_does_not_stop_the_others(
+    spool: Spool, tag: int, vr: bytes, value: bytes
+) -> None:
+    odd, other = small_ct(), small_ct()
+    element = struct.pack("<HH2sH", tag >> 16, tag & 0xFFFF, vr, len(value)) + value
+    name = struct.pack("<HH2sH", 0x0010, 0x0010, b"PN", 2) + b"\xe4 "
+    if tag in odd:
+        del odd[tag]
+    spool.receive(element + name + encoded(odd), facts_of(odd))
+    receive(spool, other)
+    assert spool.admit_incoming() == 2
+    assert {row["sop_instance_uid"] for row in rows_of(spool, instances)} == {
+        odd.SOPInstanceUID,
+        other.SOPInstanceUID,
+    }
+
+
+def test_a_file_on_which_we_fail_does_not_stop_the_others(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receive(spool, small_ct(), small_ct())
+    first = files_in(spool.data_dir / "incoming")[0]
+
+    def failing(path: Path) -> admission.Candidate:
+        if path == first:
+            raise RuntimeError("a mistake of ours")
+        return admission_reads(path)
+
+    admission_reads = admission.read_candidate
+    monkeypatch.setattr(admission, "read_candidate", failing)
+    assert spool.admit_incoming() == 2
+    assert len(rows_of(spool, instances)) == 1
+    rejected, _reason = files_in(spool.data_dir / "rejected")
+    assert rejected.name == first.name
+
+
 def test_an_empty_file_is_put_aside(spool: Spool) -> None:
     receive(spool, small_ct())
     (path,) = files_in(spool.data_dir / "incoming")
@@ -264,6 +313,7 @@ from pathlib import Path
 from node.config import NodeSettings
 from node.database import open_database
 from node.spool import Spool
+from node.spooling import admission
 
 def admit(data_dir, wanted):
     seen = 0

@@ -77,6 +77,7 @@ def test_bulk_is_left_out() -> None:
         (b"DS", b"1.5\\-2 ", {"vr": "DS", "Value": [1.5, -2.0]}),
         (b"DS", b"nan", {"vr": "DS", "Value": ["nan"]}),
         (b"IS", b"1A", {"vr": "IS", "Value": ["1A"]}),
+        (b"IS", b"9" * 400, {"vr": "IS", "Value": ["9" * 400]}),
         (b"FD", b"\0" * 6 + b"\xf0\x7f", {"vr": "FD", "Value": ["inf"]}),
         (b"AT", b"\x18\x00\x10\x00", {"vr": "AT", "Value": ["00180010"]}),
         (b"US", b"\x01\x00\x02\x00", {"vr": "US", "Value": [1, 2]}),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zlib
 from functools import cache
 
 import pytest
@@ -18,6 +19,7 @@ from pydicom.uid import (
 from node.spooling.elements import (
     EXPLICIT,
     MAX_DEPTH,
+    MAX_INFLATED_BYTES,
     Element,
     Encoding,
     check_deflated_end,
@@ -118,6 +120,14 @@ def test_a_deflated_data_set_is_whole_or_refused() -> None:
     for broken in (data[: len(data) // 2], b"\xff" * 40):
         with pytest.raises(UnreadableDataset):
             check_deflated_end(memoryview(broken))
+
+
+def test_a_small_deflated_data_set_that_would_fill_the_memory_is_refused() -> None:
+    packer, megabyte = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS), bytes(1 << 20)
+    bomb = b"".join(packer.compress(megabyte) for _ in range(MAX_INFLATED_BYTES >> 20))
+    check_deflated_end(memoryview(bomb + packer.copy().flush()))
+    with pytest.raises(UnreadableDataset, match="another transfer syntax"):
+        check_deflated_end(memoryview(bomb + packer.compress(b"x") + packer.flush()))
 
 
 def encoded_alone(ds: Dataset) -> bytes:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import struct
 import subprocess
 import sys
 import time
@@ -64,6 +65,19 @@ def test_a_missing_uid_is_refused(
     with pytest.raises(error):
         file.commit()
     assert files_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("value", [b"1.2" + b"\0" * 100 + b".3", b"1.2" + b"\0" * 1201])
+def test_a_uid_that_nobody_would_find_again_is_refused(tmp_path: Path, value: bytes) -> None:
+    """What is not refused here could not be admitted later, when the sender is gone."""
+    ds = small_ct()
+    facts = facts_of(ds)
+    del ds.StudyInstanceUID
+    head = struct.pack("<HH2sH", 0x0020, 0x000D, b"UI", len(value)) + value
+    file = Incoming(tmp_path).begin(facts)
+    file.write(memoryview(head + encoded(ds)))
+    with pytest.raises(UnreadableDataset):
+        file.commit()
 
 
 @pytest.mark.parametrize("keyword", ["SOPClassUID", "SOPInstanceUID"])
