@@ -33,23 +33,6 @@ from tests.synthetic import write_ct_series
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> Config:
-    return make_config(tmp_path)
-
-
-@pytest.fixture
-def database(config: Config) -> Iterator[Engine]:
-    engine = open_database(config.node)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def spool(config: Config, database: Engine) -> Spool:
-    return Spool(config.node.data_dir, database)
-
-
-@pytest.fixture
 def assembler(config: Config, database: Engine) -> Iterator[Assembler]:
     made = Assembler(config, database)
     yield made

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,30 +9,12 @@ from sqlalchemy.engine import Engine
 
 from node import open_series
 from node.config import Config
-from node.database import open_database
 from node.open_series import SeriesReader
 from node.routing import compile_rules
 from node.spool import Spool
-from tests.node.feeding import feed, make_config, only_series
+from tests.node.feeding import feed, only_series
 from tests.node.spooled import series_paths
 from tests.synthetic import write_ct_series
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> Config:
-    return make_config(tmp_path)
-
-
-@pytest.fixture
-def database(config: Config) -> Iterator[Engine]:
-    engine = open_database(config.node)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def spool(config: Config, database: Engine) -> Spool:
-    return Spool(config.node.data_dir, database)
 
 
 def admitted(spool: Spool, paths: list[Path]) -> Any:

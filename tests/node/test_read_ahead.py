@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,10 +10,10 @@ from dicom_profiles.reading import open_source
 from node import read_ahead
 from node.assembly import SeriesState
 from node.config import Config
-from node.database import instances, open_database, series
+from node.database import instances, series
 from node.read_ahead import KEEP_S, LOOK_S, ReadAhead
 from node.spool import Spool
-from tests.node.feeding import feed, make_config
+from tests.node.feeding import feed
 from tests.synthetic import write_ct_series
 
 
@@ -26,18 +25,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> Config:
-    return make_config(tmp_path)
-
-
-@pytest.fixture
-def database(config: Config) -> Iterator[Engine]:
-    engine = open_database(config.node)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture
