@@ -10,6 +10,7 @@ needs neither the database nor any other process.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import signal
 import socket
@@ -51,6 +52,7 @@ class Receiver:
         self._surroundings = Surroundings(config, incoming, self._counters, self.database)
         self._stopping = threading.Event()
         self._connections: dict[threading.Thread, socket.socket] = {}
+        self._strangers: dict[threading.Thread, socket.socket] = {}  # those not associated, in turn
         self._lock = threading.Lock()
 
     def database(self) -> Engine:
@@ -95,32 +97,55 @@ class Receiver:
             self._take(connection, str(address[0]))
 
     def _take(self, connection: socket.socket, address: str) -> None:
-        limit = self._config.node.max_associations
         with self._lock:
-            count = len(self._connections)
-            if self._stopping.is_set() or count >= 2 * limit:  # not even a rejection is affordable
+            if self._stopping.is_set() or not self._make_room():
                 connection.close()
                 return
-            thread = threading.Thread(
-                target=self._serve, args=(connection, address, count >= limit), daemon=True
-            )
+            thread = threading.Thread(target=self._serve, args=(connection, address), daemon=True)
             try:
                 thread.start()
             except RuntimeError as error:  # the system gives no more threads: this one comes back
                 connection.close()
                 log.warning("no thread for a connection: %s", error, extra={"action": "no_thread"})
             else:  # not before: `_drain` cannot wait for a thread that is not started
-                self._connections[thread] = connection
+                self._connections[thread] = self._strangers[thread] = connection
 
-    def _serve(self, connection: socket.socket, address: str, is_full: bool) -> None:
+    def _make_room(self) -> bool:
+        """Whether one more connection can be served: who is silent must not keep the others out.
+
+        Beyond twice the limit, the one that has gone longest without a request gives way.
+        """
+        if len(self._connections) < 2 * self._config.node.max_associations:
+            return True
+        for thread, connection in self._strangers.items():
+            del self._strangers[thread], self._connections[thread]
+            with contextlib.suppress(OSError):  # it has just ended by itself
+                connection.shutdown(socket.SHUT_RDWR)
+            return True
+        return False
+
+    def _admit(self) -> bool:
+        """Whether this thread's connection may become an association; it counts as one then."""
+        thread = threading.current_thread()
+        with self._lock:
+            associated = len(self._connections) - len(self._strangers)
+            if associated >= self._config.node.max_associations:
+                return False
+            return self._strangers.pop(thread, None) is not None
+
+    def _serve(self, connection: socket.socket, address: str) -> None:
+        thread = threading.current_thread()
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._tls is not None:
                 connection.settimeout(min(ARTIM_S, self._config.node.idle_timeout_s))
-                connection = self._tls.wrap_socket(connection, server_side=True)
+                connection = self._tls.wrap_socket(
+                    connection, server_side=True, do_handshake_on_connect=False
+                )
                 with self._lock:
-                    self._connections[threading.current_thread()] = connection
-            Association(connection, address, self._surroundings, is_full).run()
+                    self._connections[thread] = self._strangers[thread] = connection
+                connection.do_handshake()
+            Association(connection, address, self._surroundings, self._admit).run()
         except OSError as error:
             connection.close()
             self._counters.add("associations", "NO_TLS")
@@ -128,7 +153,8 @@ class Receiver:
             log.warning("no TLS with a peer: %s", error, extra=facts)
         finally:
             with self._lock:
-                del self._connections[threading.current_thread()]
+                self._connections.pop(thread, None)
+                self._strangers.pop(thread, None)
 
     def _drain(self) -> None:
         deadline = time.monotonic() + GRACE_S

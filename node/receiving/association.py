@@ -69,7 +69,7 @@ class Association:
         connection: accepted, with TLS already on it where that is configured.
         address: of the peer, for the log.
         surroundings: what all associations share.
-        is_full: the limit is reached; the request is read and rejected.
+        admit: asked when the request is here: whether there is room for one more association.
     """
 
     def __init__(
@@ -77,13 +77,13 @@ class Association:
         connection: socket.socket,
         address: str,
         surroundings: Surroundings,
-        is_full: bool = False,
+        admit: Callable[[], bool],
     ) -> None:
         self.name = secrets.token_hex(6)
         self._connection = connection
         self._address = address
         self._shared = surroundings
-        self._is_full = is_full
+        self._admit = admit
         self._tally = Tally()
         self._heard = False
         self._agreement = Agreement("", {}, 0)
@@ -120,7 +120,8 @@ class Association:
         self._heard = True
         if kind != pdu.ASSOCIATE_RQ:
             raise ProtocolError(f"wanted A-ASSOCIATE-RQ, got type {kind:02X}H", pdu.UNEXPECTED_PDU)
-        answer, result, calling = negotiate(body, self._shared.config, is_full=self._is_full)
+        is_full = not self._admit()
+        answer, result, calling = negotiate(body, self._shared.config, is_full=is_full)
         self._tally.calling_ae = calling
         self._connection.settimeout(node.idle_timeout_s)
         if isinstance(result, Refusal):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import datetime
 import logging
 import socket
@@ -175,6 +176,23 @@ def test_more_associations_than_the_limit_are_asked_to_try_again(tmp_path: Path)
         assert peers[2].receive() == (3, bytes((0, 2, 3, 2)))
         for peer in peers:
             peer.socket.close()
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_those_who_say_nothing_do_not_keep_the_others_out(tmp_path: Path, secure: bool) -> None:
+    ours, theirs = certificate(tmp_path, "ours"), certificate(tmp_path, "theirs")
+    tls = {**ours, "ca": theirs["certificate"]}
+    context = ssl.create_default_context(cafile=ours["certificate"])
+    context.check_hostname = False
+    context.load_cert_chain(theirs["certificate"], theirs["key"])
+    config = make_config(tmp_path / "data", max_associations=2, tls=tls if secure else None)
+    with running_receiver(config), contextlib.ExitStack() as stack:
+        address = (LOOPBACK, config.node.port)
+        silent = [stack.enter_context(socket.create_connection(address, 30)) for _ in range(10)]
+        association = associate(config, tls_args=(context, None) if secure else None)
+        assert association.is_established
+        assert silent[0].recv(1) == b""  # the first gave way
+        association.release()
 
 
 @pytest.mark.parametrize("speaks", [True, False])
