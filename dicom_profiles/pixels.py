@@ -17,10 +17,10 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
 from pydicom.errors import InvalidDicomError
-from pydicom.uid import JPEGLossless, JPEGLosslessSV1
+from pydicom.uid import JPEG2000TransferSyntaxes, JPEGLossless, JPEGLosslessSV1
 
 from dicom_profiles.errors import UnreadableInstance
-from dicom_profiles.jpeg_headers import describes_greyscale
+from dicom_profiles.jpeg_headers import describes_greyscale, describes_greyscale_2000
 from dicom_profiles.storage import can_decode, decoder_of, why_not_decodable
 
 PADDING_HU = -1024.0
@@ -130,7 +130,7 @@ def _pixel_array(ds: Dataset, path: Path) -> npt.NDArray[np.integer]:
         raise UnreadableInstance(f"{path.name} should hold an image, but it has no pixel data.")
     if not can_decode(syntax):
         raise UnreadableInstance(f"{path.name}: {why_not_decodable(syntax)}")
-    if syntax in (JPEGLossless, JPEGLosslessSV1) and not _has_sound_headers(ds):
+    if not _has_sound_headers(ds, syntax):
         raise UnreadableInstance(
             f"{path.name}: the JPEG headers should describe one greyscale image of "
             f"{ds.get('Rows')} x {ds.get('Columns')}, and do not; send the instance again."
@@ -152,12 +152,23 @@ def _pixel_array(ds: Dataset, path: Path) -> npt.NDArray[np.integer]:
     return np.asarray(pixels)
 
 
-def _has_sound_headers(ds: Dataset) -> bool:
-    size = (int(ds.get(keyword) or 0) for keyword in ("Rows", "Columns", "BitsAllocated"))
+def _has_sound_headers(ds: Dataset, syntax: str) -> bool:
+    """Whether the decoder of this syntax may see the pixels: some take what they are told."""
+    rows, columns, bits = (
+        int(ds.get(keyword) or 0) for keyword in ("Rows", "Columns", "BitsAllocated")
+    )
     try:
-        return describes_greyscale(get_frame(ds.PixelData, 0, number_of_frames=1), *size)
+        if syntax in (JPEGLossless, JPEGLosslessSV1):
+            return describes_greyscale(_frame(ds), rows, columns, bits)
+        if syntax in JPEG2000TransferSyntaxes:
+            return describes_greyscale_2000(_frame(ds), rows, columns)
     except (ValueError, struct.error):  # the fragments do not make a frame
         return False
+    return True
+
+
+def _frame(ds: Dataset) -> bytes:
+    return get_frame(ds.PixelData, 0, number_of_frames=1)
 
 
 def _without_unused_bits(raw: npt.NDArray[np.integer], ds: Dataset) -> npt.NDArray[np.int32]:

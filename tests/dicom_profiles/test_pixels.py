@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -170,8 +171,18 @@ def test_a_damaged_compressed_slice_is_a_sentence_and_not_the_end_of_the_process
     frame = get_frame(ds.PixelData, 0, number_of_frames=1)
     for kept in (4, 40, 200):  # of the head; what follows is another stream's
         ds.PixelData = encapsulate([frame[:kept] + b"\xff" * 200])
-        with pytest.raises(UnreadableInstance, match="decoding failed"):
+        with pytest.raises(UnreadableInstance, match=r"decoding failed|headers should"):
             decode(saved(ds, tmp_path))
+
+
+def test_a_stream_that_asks_for_all_the_memory_gets_none(tmp_path: Path) -> None:
+    ds = write_ct_dataset()
+    compress(ds, JPEG2000Lossless)
+    frame = get_frame(ds.PixelData, 0, number_of_frames=1)
+    size = struct.pack(">LL", 65535, 65535)  # ITU-T T.800 A.5.1: of the image, and of its tiles
+    ds.PixelData = encapsulate([frame[:8] + size + frame[16:24] + size + frame[32:]])
+    with pytest.raises(UnreadableInstance, match="headers should describe one greyscale image"):
+        decode(saved(ds, tmp_path))
 
 
 def test_a_damaged_jpeg_header_is_a_sentence_and_not_the_end_of_the_process(
