@@ -24,6 +24,8 @@ from node.conformance_afterwards import afterwards
 from node.conformance_objects import COPIED, FIXED, MADE, AttributeRow, created_objects
 from node.dispatch.statuses import C_STORE_STATUSES, HTTP_STATUSES
 from node.receiving import dimse, negotiation
+from node.spooling.elements import MAX_INFLATED_BYTES
+from node.spooling.incoming import MAX_ELEMENTS
 from pipelines import catalog
 
 VERIFICATION = "1.2.840.10008.1.1"
@@ -213,6 +215,8 @@ def network(config: Config) -> Lines:
         ("Receiving processes on the port", node.receivers),
         ("Associations at a time", f"{node.max_associations} a process"),
         ("Largest PDU accepted", f"{node.max_pdu_bytes} bytes"),
+        ("Largest deflated data set", f"{MAX_INFLATED_BYTES} bytes before it was deflated"),
+        ("Most elements of a data set", f"{MAX_ELEMENTS}, not counting those in sequences"),
         ("Asynchronous operations", "none: one operation at a time"),
         ("Implementation Class UID", f"`{IMPLEMENTATION_CLASS_UID}`"),
         ("Implementation Version Name", f"`{IMPLEMENTATION_VERSION_NAME}`"),

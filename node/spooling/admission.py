@@ -33,14 +33,12 @@ from node.spooling.errors import UnreadableDataset
 from node.spooling.file_meta import FileMeta, read_file_meta
 from node.spooling.incoming import (
     FOLDER,
-    HEADER_BYTES,
     IDENTIFYING,
     INSTANCE_SUFFIX,
     NOTE_SUFFIX,
     InstanceIdentity,
     exclusive,
     is_uid,
-    last_whole_element,
     received_at,
 )
 
@@ -317,12 +315,11 @@ def read_candidate(path: Path) -> Candidate:
     return Candidate(path, received, meta, identity, sha256, status.st_size, attributes)
 
 
-def _attributes(data: memoryview, transfer_syntax_uid: str) -> JSON:
+def _attributes(data: Buffer, transfer_syntax_uid: str) -> JSON:
     encoding = encoding_of(transfer_syntax_uid)
-    if not encoding.deflated:
-        return header_attributes(data, 0, len(data), encoding)
-    header: Buffer = inflated(data, HEADER_BYTES)
-    return header_attributes(header, 0, last_whole_element(header, encoding), encoding)
+    if encoding.deflated:
+        data = inflated(data)
+    return header_attributes(data, 0, len(data), encoding)
 
 
 def _identity(attributes: JSON) -> InstanceIdentity:

@@ -33,6 +33,8 @@ JSON = dict[str, Any]
 
 MAX_VALUE_BYTES = 1024  # longer values are bulk data: they stay in the file
 MAX_SEQUENCE_BYTES = 65536  # per-frame functional groups of multi-frame objects stay in the file
+MAX_HEADER_BYTES = 1 << 18  # of all that is kept; what comes beyond that stays in the file
+ELEMENT_BYTES = 16  # what an element is counted for beside its value
 MAX_DEPTH = 8
 REMEMBERED = 16384  # values; some 2 MiB for the headers of usual series
 
@@ -76,13 +78,15 @@ def _attributes(
     buffer: Buffer, start: int, stop: int, encoding: Encoding, charset: tuple[str, ...], depth: int
 ) -> JSON:
     found: JSON = {}
-    signed = False
+    signed, kept = False, 0
     for element in walk(buffer, start, stop, encoding):
         tag = element.tag
         if tag >= PIXEL_DATA_GROUP:
             break
         if not tag & 0xFFFF:
             continue  # group lengths are retired and say nothing (PS3.5 7.2)
+        if kept > MAX_HEADER_BYTES and tag not in RELIED_ON:
+            continue
         vr, inner = RELIED_ON.get(tag, element.vr), encoding
         if vr in (b"", b"UN"):
             vr = implicit_vr(tag, signed)
@@ -98,6 +102,7 @@ def _attributes(
         elif tag == PIXEL_REPRESENTATION:
             signed = value.get("Value") == [1]
         found[f"{tag:08X}"] = value
+        kept += element.end - element.start + ELEMENT_BYTES
     return found
 
 

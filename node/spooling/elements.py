@@ -28,8 +28,7 @@ UNDEFINED = 0xFFFFFFFF
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD  # PS3.5 7.5
 PIXEL_DATA_GROUP = 0x7FE00000
 MAX_DEPTH = 32  # sequences within sequences; real objects stay below ten
-INFLATE_IN, INFLATE_OUT = 1 << 16, 1 << 20  # bytes at a time, before and after
-MAX_INFLATED_BYTES = 1 << 29  # of a deflated data set: to read it is to have it in memory
+MAX_INFLATED_BYTES = 1 << 27  # of a deflated data set: to read it is to have it in memory
 
 # PS3.5 7.1.2: these have two reserved bytes and a 32 bit length in explicit VR.
 LONG_VRS = frozenset(
@@ -149,37 +148,22 @@ def items(buffer: Buffer, sequence: Element, encoding: Encoding) -> Iterator[tup
         yield start, min(end, sequence.end)
 
 
-def inflated(data: memoryview, limit: int) -> bytes:
-    """The first `limit` bytes of a deflated data set (PS3.5 A.5).
-
-    Raises:
-        UnreadableDataset: the compressed stream is broken.
-    """
-    try:
-        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(bytes(data[:limit]), limit)
-    except zlib.error as error:
-        raise UnreadableDataset(_BROKEN_DEFLATE) from error
-
-
-def check_deflated_end(data: memoryview) -> None:
-    """Refuse a deflated stream without its end, or with a far end; memory stays bounded.
+def inflated(data: Buffer) -> bytes:
+    """A deflated data set (PS3.5 A.5) as it was before.
 
     Raises:
         UnreadableDataset: the compressed stream is broken, cut short, or too large inflated.
     """
-    stream, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    stream = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
-        for start in range(0, len(data), INFLATE_IN):
-            rest = bytes(data[start : start + INFLATE_IN])
-            while rest and not stream.eof:
-                size += len(stream.decompress(rest, INFLATE_OUT))
-                if size > MAX_INFLATED_BYTES:
-                    raise UnreadableDataset(_TOO_LARGE)
-                rest = stream.unconsumed_tail
+        whole = stream.decompress(data, MAX_INFLATED_BYTES + 1)
     except zlib.error as error:
         raise UnreadableDataset(_BROKEN_DEFLATE) from error
+    if len(whole) > MAX_INFLATED_BYTES:
+        raise UnreadableDataset(_TOO_LARGE)
     if not stream.eof:
         raise UnreadableDataset(_BROKEN_DEFLATE)
+    return whole
 
 
 _BROKEN_DEFLATE = (

@@ -29,7 +29,6 @@ from typing import Any, NoReturn
 from node.spooling.elements import (
     Buffer,
     Encoding,
-    check_deflated_end,
     encoding_of,
     inflated,
     walk,
@@ -43,7 +42,7 @@ INSTANCE_SUFFIX, NOTE_SUFFIX = ".dcm", ".json"
 TIME_FORMAT = "%Y%m%dT%H%M%S.%fZ"
 FOREIGN_KEEP_S = 86_400.0  # a working folder of another machine unused for so long is a dead one's
 FILE_MODE = 0o640  # patient data: nobody else reads it
-HEADER_BYTES = 1 << 18  # of a deflated data set; the identifying UIDs lie far before
+MAX_ELEMENTS = 65_536  # not counting those in sequences; real objects stay below a thousand
 
 # PS3.5 9.1, and nothing that could leave a folder when the UID names a file.
 UID_PATTERN = re.compile(r"[0-9]+(?:\.[0-9]+)*")
@@ -80,10 +79,16 @@ def identify(buffer: Buffer, start: int, stop: int, encoding: Encoding) -> Insta
     """Walk a whole data set and take the UIDs out of it.
 
     Raises:
-        UnreadableDataset: it is cut short, malformed, or an identifying UID is absent or wrong.
+        UnreadableDataset: it is cut short, malformed, endless, or an identifying UID is absent or
+            wrong.
     """
     found: dict[int, str] = {}
-    for tag, _, first, end in walk(buffer, start, stop, encoding):
+    for number, (tag, _, first, end) in enumerate(walk(buffer, start, stop, encoding)):
+        if number >= MAX_ELEMENTS:
+            raise UnreadableDataset(
+                f"Wanted a data set of at most {MAX_ELEMENTS} elements, got more; it is no DICOM "
+                "information object."
+            )
         if tag in IDENTIFYING:
             value = bytes(buffer[first:end]) if end - first <= MAX_PADDED_UID_BYTES else b"?"
             found[tag] = value.decode("latin-1").strip(" \0")
@@ -96,25 +101,12 @@ def identify(buffer: Buffer, start: int, stop: int, encoding: Encoding) -> Insta
     return InstanceIdentity(*(found[tag] for tag in IDENTIFYING))
 
 
-def identify_dataset(data: memoryview, transfer_syntax_uid: str) -> InstanceIdentity:
+def identify_dataset(data: Buffer, transfer_syntax_uid: str) -> InstanceIdentity:
     """Identify a data set in its transfer syntax; see `identify`."""
     encoding = encoding_of(transfer_syntax_uid)
-    if not encoding.deflated:
-        return identify(data, 0, len(data), encoding)
-    check_deflated_end(data)
-    header = inflated(data, HEADER_BYTES)
-    with contextlib.suppress(UnreadableDataset):  # the header may end within a long value
-        return identify(header, 0, len(header), encoding)
-    return identify(header, 0, last_whole_element(header, encoding), encoding)
-
-
-def last_whole_element(header: Buffer, encoding: Encoding) -> int:
-    """Where the last element ends that lies within the first bytes of a data set."""
-    end = 0
-    with contextlib.suppress(UnreadableDataset):
-        for element in walk(header, 0, len(header), encoding):
-            end = element.end
-    return end
+    if encoding.deflated:
+        data = inflated(data)
+    return identify(data, 0, len(data), encoding)
 
 
 class Incoming:

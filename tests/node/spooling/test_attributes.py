@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import struct
 import warnings
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from tests.node.datasets import dataset_bytes, encoded, small_ct
 def attributes_of(data: bytes, syntax: str) -> dict[str, object]:
     encoding = encoding_of(syntax)
     if encoding.deflated:
-        data = inflated(memoryview(data), 1 << 24)
+        data = inflated(data)
     return header_attributes(data, 0, len(data), encoding)
 
 
@@ -69,6 +70,21 @@ def test_bulk_is_left_out() -> None:
     assert "00091001" not in found
     assert found["00091002"] == {"vr": "OB", "InlineBinary": "eHk="}
     assert not any(tag.startswith("7FE0") for tag in found)
+
+
+def test_a_header_that_does_not_end_stays_in_the_file() -> None:
+    """It would be read again for each page that names the study."""
+    ds = small_ct()
+    block = b"".join(
+        struct.pack("<HH2sH2s", group, 0x1000 + number, b"SH", 2, b"ab")
+        for group in (0x0009, 0x0011)
+        for number in range(20_000)
+    )
+    data = encoded(ds)
+    at = data.index(b"\x10\x00\x10\x00PN")
+    found = attributes_of(data[:at] + block + data[at:], ExplicitVRLittleEndian)
+    assert len(found) < 20_000
+    assert found["0020000E"] == {"vr": "UI", "Value": [ds.SeriesInstanceUID]}
 
 
 @pytest.mark.parametrize(

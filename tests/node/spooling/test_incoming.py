@@ -6,13 +6,14 @@ import struct
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import pydicom
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydicom.uid import DeflatedExplicitVRLittleEndian, generate_uid
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, generate_uid
 
 from node.spooling.errors import InstanceMismatch, SpoolFull, UnreadableDataset
 from node.spooling.incoming import (
@@ -78,6 +79,24 @@ def test_a_uid_that_nobody_would_find_again_is_refused(tmp_path: Path, value: by
     file.write(memoryview(head + encoded(ds)))
     with pytest.raises(UnreadableDataset):
         file.commit()
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian])
+def test_elements_without_end_are_refused(tmp_path: Path, syntax: UID) -> None:
+    """Whoever reads the header has each of them in memory."""
+    ds = small_ct()
+    block = b"".join(
+        struct.pack("<HH2sH", 0x7FE1 + 2 * group, number, b"SH", 0)
+        for group in range(2)
+        for number in range(1, 1 << 16)
+    )
+    data = encoded(ds) + block
+    if syntax == DeflatedExplicitVRLittleEndian:
+        packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+        data = packer.compress(data) + packer.flush()
+    ds.file_meta.TransferSyntaxUID = syntax
+    with pytest.raises(UnreadableDataset, match="elements"):
+        store(Incoming(tmp_path), data, ds)
 
 
 @pytest.mark.parametrize("keyword", ["SOPClassUID", "SOPInstanceUID"])
