@@ -30,6 +30,8 @@ from dicom_profiles.provenance import Derivation
 
 UNSET_UID = "2.25.0"
 """Stands in until the content is known, from which the UID is then derived."""
+CREATOR = f"{MODEL_NAME}^Node"
+"""Content Creator's Name."""
 OURS: Mapping[str, Any] = {
     "series_number": 1,
     "sop_instance_uid": UNSET_UID,

@@ -12,12 +12,13 @@ from pathlib import Path
 import highdicom as hd
 import numpy as np
 import numpy.typing as npt
+from highdicom.color import CIELabColor
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 from pydicom.uid import SegmentationStorage
 
 from dicom_profiles import codes
-from dicom_profiles.companions import OURS, CompanionKind, lent, write_companions
+from dicom_profiles.companions import CREATOR, OURS, CompanionKind, lent, write_companions
 from dicom_profiles.derived import DerivedSeries, synthesis_time
 from dicom_profiles.equipment import MODEL_NAME
 from dicom_profiles.errors import DerivedObjectError
@@ -31,14 +32,14 @@ DISTRICTS = CompanionKind(
 GEOMETRIC = "geometric"
 """Names of ways that look at shapes begin so; others are networks."""
 
-# PS3.16 CID 4031, CID 8134.
-SEGMENTS: tuple[tuple[str, Code], ...] = (
-    ("Legs", Code("61685007", "SCT", "Lower limb")),
-    ("Trunk", Code("22943007", "SCT", "Trunk")),
-    ("Head and neck", Code("774007", "SCT", "Head and Neck")),
-    ("Arms", Code("53120007", "SCT", "Upper limb")),
+# PS3.16 CID 4031, CID 8134; colours of Okabe and Ito, which the colour-blind tell apart.
+SEGMENTS: tuple[tuple[str, Code, CIELabColor], ...] = (
+    ("Legs", Code("61685007", "SCT", "Lower limb"), CIELabColor(46.0, -2.7, -41.4)),
+    ("Trunk", Code("22943007", "SCT", "Trunk"), CIELabColor(70.6, 16.5, 74.7)),
+    ("Head and neck", Code("774007", "SCT", "Head and Neck"), CIELabColor(57.7, -45.7, 12.8)),
+    ("Arms", Code("53120007", "SCT", "Upper limb"), CIELabColor(61.0, 38.5, -10.6)),
 )
-"""Label 1 and on: what the masks' values stand for."""
+"""Label 1 and on: what the masks' values stand for, and the colour to show it in."""
 CATEGORY = Code("91723000", "SCT", "Anatomical Structure")
 
 
@@ -73,6 +74,7 @@ def write_districts(
         series_instance_uid=DISTRICTS.series_uid(images.series_instance_uid),
         content_label="DISTRICTS",
         content_description="Body districts used by the pipeline",
+        content_creator_name=CREATOR,
         **OURS,
     )
     settle(ds, source, derivation)
@@ -108,13 +110,15 @@ def _descriptions(
     return [
         hd.seg.SegmentDescription(
             number,
-            SEGMENTS[label - 1][0],
+            name,
             CATEGORY,
-            SEGMENTS[label - 1][1],
+            code,
             hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
             algorithm,
+            display_color=colour,
         )
         for number, label in enumerate(present, start=1)
+        for name, code, colour in (SEGMENTS[label - 1],)
     ]
 
 

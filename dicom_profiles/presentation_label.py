@@ -16,7 +16,14 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import UID, GrayscaleSoftcopyPresentationStateStorage
 
-from dicom_profiles.companions import OURS, CompanionKind, lent, references, write_companions
+from dicom_profiles.companions import (
+    CREATOR,
+    OURS,
+    CompanionKind,
+    lent,
+    references,
+    write_companions,
+)
 from dicom_profiles.derived import PREFIX, DerivedSeries, synthesis_time
 from dicom_profiles.inherited import UNPAIRED_BODY_PARTS
 from dicom_profiles.provenance import Derivation
@@ -27,6 +34,7 @@ LABEL = CompanionKind("LABEL", 8, "label")
 TEXT = f"{PREFIX} - NOT ACQUIRED"
 BOUNDING_BOX = (0.02, 0.02, 0.60, 0.07)
 """Left, top, right, bottom of the text as shares of the display."""
+OVERLAY_ACTIVATION_LAYER = 0x60001001
 YELLOW = color.CIELabColor(l_star=97.1, a_star=-21.5, b_star=94.5)
 
 
@@ -84,7 +92,7 @@ def _state(
         series_instance_uid=LABEL.series_uid(derived.series_instance_uid),
         content_label=PREFIX,
         content_description="Label for synthetic images",
-        content_creator_name="VSCANNER^Node",
+        content_creator_name=CREATOR,
         graphic_annotations=[pr.GraphicAnnotation([lender], layer, text_objects=[text])],
         graphic_layers=[layer],
         voi_lut_transformations=[_window(first)],
@@ -92,6 +100,9 @@ def _state(
     )
     _refer_to(ds, derived, instances)
     _set_body_part(ds, first)
+    _set_pixel_size(ds, first)
+    # PS3.3 C.11.7: a state that does not name the layer of the images' overlay switches it off.
+    ds.add_new(OVERLAY_ACTIVATION_LAYER, "CS", PREFIX)
     return ds
 
 
@@ -123,3 +134,12 @@ def _set_body_part(ds: Dataset, first: Dataset) -> None:
         ds.BodyPartExamined = body_part
     if str(body_part or "").upper() not in UNPAIRED_BODY_PARTS:
         ds.Laterality = first.get("Laterality") or first.get("ImageLaterality")
+
+
+def _set_pixel_size(ds: Dataset, first: Dataset) -> None:
+    """Size of a pixel as in the images; highdicom calls every pixel a square (PS3.3 C.10.4)."""
+    spacing = first.get("PixelSpacing") or first.get("ImagerPixelSpacing")
+    if spacing:
+        (area,) = ds.DisplayedAreaSelectionSequence
+        area.PresentationPixelSpacing = spacing
+        del area.PresentationPixelAspectRatio

@@ -14,10 +14,13 @@ from typing import Any
 import highdicom as hd
 import numpy as np
 import numpy.typing as npt
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+from pydicom.sr.coding import Code
 from pydicom.uid import ParametricMapStorage
 
 from dicom_profiles import codes
-from dicom_profiles.companions import OURS, CompanionKind, lent, write_companions
+from dicom_profiles.companions import CREATOR, OURS, CompanionKind, lent, write_companions
 from dicom_profiles.derived import DerivedSeries
 from dicom_profiles.district_segmentation import settle
 from dicom_profiles.pet_from_ct import LARGEST_SUV, SUVBW, SYNTHETIC_PET
@@ -25,6 +28,7 @@ from dicom_profiles.provenance import Derivation
 from dicom_profiles.series import SourceSeries
 
 SUV_MAP = CompanionKind("SUVMAP", 5, "SUVbw map from CT")
+ENTIRE_BODY = Code("38266002", "SCT", "Entire body")
 PATIENT = hd.CoordinateSystemNames.PATIENT
 RESOLUTION_MM = 4.0
 """Edge of the model's cubes."""
@@ -82,15 +86,40 @@ def write_suv_map(
         voi_lut_transformations=[_window()],
         content_label="SYNTH_SUVBW",
         content_description="Synthetic SUVbw map predicted from CT",
+        content_creator_name=CREATOR,
         **_place(source, blocks),
         **OURS,
     )
     ds.DerivationCodeSequence = codes.code_sequence([SYNTHETIC_PET.code])
+    ds.SharedFunctionalGroupsSequence[0].FrameAnatomySequence = Sequence([_anatomy()])
+    _turn_over(ds)
     settle(ds, source, derivation)
     return replace(
         write_companions([ds], SUV_MAP, source.headers[0], derivation, folder),
         sop_class_uid=ParametricMapStorage,
     )
+
+
+def _anatomy() -> Dataset:
+    """What the frames show (PS3.3 A.75.5, C.7.6.16.2.8)."""
+    item = Dataset()
+    item.FrameLaterality = "U"
+    item.AnatomicRegionSequence = codes.code_sequence([ENTIRE_BODY])
+    return item
+
+
+def _turn_over(ds: Dataset) -> None:
+    """Put the frames in the order of the slices, along the normal.
+
+    highdicom stores them against it. Every frame says where it lies, but readers that count
+    frames instead (dcmqi, so 3D Slicer) would show the feet at the head.
+    """
+    frames = ds.PerFrameFunctionalGroupsSequence
+    values = np.frombuffer(ds.FloatPixelData, np.float32).reshape(len(frames), -1)
+    ds.FloatPixelData = values[::-1].tobytes()
+    ds.PerFrameFunctionalGroupsSequence = Sequence(reversed(frames))
+    for number, frame in enumerate(ds.PerFrameFunctionalGroupsSequence, start=1):
+        frame.FrameContentSequence[0].DimensionIndexValues = [number]
 
 
 def _mapping() -> hd.pm.RealWorldValueMapping:

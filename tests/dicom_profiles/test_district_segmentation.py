@@ -10,6 +10,7 @@ import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
+from highdicom.color import CIELabColor
 
 from dicom_profiles.district_segmentation import write_districts
 from dicom_profiles.errors import DerivedObjectError
@@ -52,6 +53,24 @@ def test_a_label_of_the_pipeline_is_named_as_what_it_is(
     kind = segment.SegmentedPropertyTypeCodeSequence[0]
     told = (segment.SegmentLabel, kind.CodeValue, kind.CodingSchemeDesignator, kind.CodeMeaning)
     assert told == (label, code, "SCT", meaning)
+
+
+def test_every_district_has_a_colour_of_its_own(pet: WrittenPet, tmp_path: Path) -> None:
+    """In blue, orange, green and purple: readers show all alike where none is named."""
+    districts = pet.districts.copy()
+    for name, label in LABELS.items():
+        districts[:, :4, label] = LABELS[name]
+    written = write_districts(pet.source, pet.series["SPET"], districts, PET_DERIVATION, tmp_path)
+    assert written is not None
+    segments = pydicom.dcmread(written.paths[0]).SegmentSequence
+    colours = [CIELabColor.from_dicom_value(s.RecommendedDisplayCIELabValue) for s in segments]
+    told = {s.SegmentLabel: c.to_rgb() for s, c in zip(segments, colours, strict=True)}
+    assert told == {
+        "Legs": (0, 114, 178),
+        "Trunk": (230, 159, 0),
+        "Head and neck": (1, 158, 115),
+        "Arms": (204, 121, 167),
+    }
 
 
 def test_is_no_synthetic_image(pet: WrittenPet) -> None:

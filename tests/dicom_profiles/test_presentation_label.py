@@ -45,6 +45,23 @@ def test_it_has_the_rescale_and_window_of_the_images(label: Dataset) -> None:
     assert (window.WindowCenter, window.WindowWidth) == (40, 400)
 
 
+def test_the_overlay_of_the_images_stays_on(label: Dataset, written: Written) -> None:
+    image = pydicom.dcmread(written.images.paths[0])
+    assert image[0x60001500].value == "SYNTHETIC"  # Overlay Label
+    (layer,) = label.GraphicLayerSequence
+    assert label[0x60001001].value == layer.GraphicLayer  # PS3.3 C.11.7: else it is switched off
+
+
+def test_pixels_have_the_shape_of_the_images(tmp_path: Path, derivation: Derivation) -> None:
+    source = open_series(write_ct_series(tmp_path, slices=2, PixelSpacing=[0.8, 0.4]))
+    images = write_denoised_ct(source, source.slices(), derivation, tmp_path / "d")
+    series = write_label({"CT": source}, images, derivation, tmp_path / "d")
+    (area,) = pydicom.dcmread(series.paths[0]).DisplayedAreaSelectionSequence
+    assert area.PresentationPixelSpacing == [0.8, 0.4]
+    assert "PresentationPixelAspectRatio" not in area
+    assert dciodvfy_errors(series.paths[0]) == []
+
+
 def test_of_several_windows_it_has_the_first(tmp_path: Path, derivation: Derivation) -> None:
     paths = write_ct_series(tmp_path, slices=2, WindowCenter=[-600, 40], WindowWidth=[1500, 400])
     source = open_series(paths)

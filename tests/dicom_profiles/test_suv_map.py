@@ -53,6 +53,28 @@ def test_says_what_the_values_are(pet: WrittenPet) -> None:
     assert window.VOILUTFunction == "LINEAR_EXACT"
 
 
+def test_frames_follow_the_normal(pet: WrittenPet) -> None:
+    """Readers that count frames, not positions, would put the feet at the head."""
+    ds = pydicom.dcmread(pet.series["SUVMAP"].paths[0])
+    frames = ds.PerFrameFunctionalGroupsSequence
+    places = [frame.PlanePositionSequence[0].ImagePositionPatient for frame in frames]
+    along = np.array(places, float) @ pet.source.affine[:3, 0]
+    assert (np.diff(along) > 0).all()
+    assert [f.FrameContentSequence[0].DimensionIndexValues for f in frames] == [1, 2, 3, 4, 5, 6]
+    sources = [f.DerivationImageSequence[0].SourceImageSequence[0] for f in frames]
+    told = tuple(item.ReferencedSOPInstanceUID for item in sources)
+    assert told == pet.source.sop_instance_uids
+
+
+def test_says_what_the_frames_show(pet: WrittenPet) -> None:
+    """Frame Anatomy is mandatory (PS3.3 A.75.5): without it dcmqi ends with a fault."""
+    ds = pydicom.dcmread(pet.series["SUVMAP"].paths[0])
+    (anatomy,) = ds.SharedFunctionalGroupsSequence[0].FrameAnatomySequence
+    assert anatomy.FrameLaterality == "U"
+    (region,) = anatomy.AnatomicRegionSequence
+    assert (region.CodeValue, region.CodeMeaning) == ("38266002", "Entire body")
+
+
 def test_slices_pass_untouched(pet: WrittenPet) -> None:
     passed = list(SuvBlocks(pet.source).passing(pet.suv))
     assert np.array_equal(np.stack(passed), pet.suv)
