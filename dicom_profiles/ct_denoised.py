@@ -57,6 +57,7 @@ WINDOW_KEYWORDS = (
     "WindowCenterWidthExplanation",
     "VOILUTFunction",
 )
+VOI_LUT_FUNCTIONS = ("", "LINEAR", "LINEAR_EXACT", "SIGMOID")  # PS3.3 C.11.2.1.3; none is LINEAR
 
 # Center, width and name of the windows offered where the source has none.
 WINDOWS = (("40", "400", "SOFT TISSUE"), ("-600", "1600", "LUNG"), ("400", "1800", "BONE"))
@@ -241,7 +242,7 @@ def _values(header: Dataset, keywords: tuple[str, ...]) -> tuple[str, ...]:
 def _windows(header: Dataset) -> Dataset:
     """VOI LUT (PS3.3 C.11.2): the source's windows, which its readers know; else the usual ones."""
     ds = Dataset()
-    if header.get("WindowCenter") is not None and header.get("WindowWidth") is not None:
+    if _has_windows(header):
         for keyword in WINDOW_KEYWORDS:
             if keyword in header:
                 ds[keyword] = header[keyword]
@@ -250,6 +251,20 @@ def _windows(header: Dataset) -> Dataset:
     ds.WindowCenter, ds.WindowWidth = list(centers), list(widths)
     ds.WindowCenterWidthExplanation = list(names)
     return ds
+
+
+def _has_windows(header: Dataset) -> bool:
+    """Whether it has windows that a viewer can show; some senders write a width of 0."""
+    try:
+        centers, widths = (
+            np.atleast_1d(np.array(header.get(keyword), np.float64))
+            for keyword in WINDOW_KEYWORDS[:2]
+        )
+    except (TypeError, ValueError, OverflowError):
+        return False
+    finite = np.isfinite(centers).all() and np.isfinite(widths).all()
+    sound = bool(finite and centers.shape == widths.shape and (widths > 0).all())
+    return sound and str(header.get("VOILUTFunction") or "") in VOI_LUT_FUNCTIONS
 
 
 def _has_lost(instance: SourceInstance) -> bool:

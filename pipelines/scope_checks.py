@@ -30,6 +30,8 @@ from pipelines.contract import GateVerdict
 Check: TypeAlias = Callable[[Source, Scope], Iterator[str]]
 """What is wrong with a source, by its scope: one sentence each."""
 
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")  # PS3.5 6.2, VR DS
+
 GAUSS_ABOVE_T = 30.0
 """A field strength above this was written in gauss."""
 GAUSS_IN_A_TESLA = 10_000.0
@@ -73,9 +75,7 @@ def values(source: Source, keyword: str) -> list[str]:
 
 def figures(source: Source, keyword: str) -> list[float]:
     """The different values of a numeric attribute; what is no number is left out."""
-    return sorted(
-        float(value) for value in values(source, keyword) if re.fullmatch(r"[-+.\deE]+", value)
-    )
+    return sorted(float(value) for value in values(source, keyword) if NUMBER.fullmatch(value))
 
 
 def image_types(source: Source) -> set[tuple[str, ...]]:

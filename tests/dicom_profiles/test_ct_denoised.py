@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 from pydicom.uid import JPEG2000, UID
 
 from dicom_profiles import inherited
@@ -189,6 +191,35 @@ def test_a_sparse_source_still_makes_a_valid_object(tmp_path: Path, derivation: 
     written = write_all(tmp_path / "d", paths, derivation)
     for path in written.paths:
         assert dciodvfy_errors(path) == []
+    assert pydicom.dcmread(written.images.paths[0]).WindowCenter == [40, -600, 400]
+    assert check_derived(written.sources, written.folder) == []
+
+
+@pytest.mark.parametrize(
+    ("center", "width", "function"),
+    [
+        ("40", "0", "LINEAR"),
+        ("40", "-400", "LINEAR"),
+        ("nan", "400", "LINEAR"),
+        ("40", "1e999", "LINEAR"),
+        ("40\\50", "400", "LINEAR"),
+        ("", "", "LINEAR"),
+        ("40", "400", "SQUARE"),
+    ],
+)
+def test_a_window_that_is_none_is_not_taken_over(
+    tmp_path: Path, derivation: Derivation, center: str, width: str, function: str
+) -> None:
+    paths = write_ct_series(tmp_path / "s", slices=2)
+    values = {"WindowCenter": center, "WindowWidth": width, "VOILUTFunction": function}
+    for path in paths:
+        ds = pydicom.dcmread(path)
+        for keyword, value in values.items():
+            tag, raw = Tag(keyword), value.encode().ljust(len(value) + len(value) % 2)
+            vr = "CS" if keyword == "VOILUTFunction" else "DS"
+            ds[tag] = RawDataElement(tag, vr, len(raw), raw, 0, False, True)
+        ds.save_as(path)
+    written = write_all(tmp_path / "d", paths, derivation)
     assert pydicom.dcmread(written.images.paths[0]).WindowCenter == [40, -600, 400]
     assert check_derived(written.sources, written.folder) == []
 

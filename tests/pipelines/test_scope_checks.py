@@ -6,6 +6,8 @@ from typing import Any
 
 import pydicom
 import pytest
+from pydicom.dataelem import RawDataElement
+from pydicom.tag import Tag
 from pydicom.uid import JPEG2000, UID, CTImageStorage, JPEG2000Lossless, JPEGLSNearLossless
 
 from dicom_profiles.dates import latest_date
@@ -69,6 +71,15 @@ def test_a_date_in_the_future_is_refused(
     """Our own check holds what carries one, and says that the fault is ours."""
     (reason,) = found(scope_checks.dated, tmp_path, scope(), **attributes)
     assert reason.startswith(f"The {name} lies in the future; correct it")
+
+
+@pytest.mark.parametrize("value", ["E", "1.2.3", "nan", "-"])
+def test_a_number_that_is_none_is_no_figure(tmp_path: Path, value: str) -> None:
+    """A gate that fails is asked again for ever, and nobody is told why."""
+    source = phantom(tmp_path)
+    for header in source.headers:
+        header["KVP"] = RawDataElement(Tag("KVP"), "DS", 4, value.encode(), 0, False, True)
+    assert list(scope_checks.acquisition(source, scope(kvp=Range(minimum=60, maximum=100)))) == []
 
 
 @pytest.mark.parametrize("date", [latest_date(), "20250311", ""])
