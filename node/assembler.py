@@ -102,7 +102,9 @@ class Assembler:
         late = series.c.instance_count - series.c.completed_count > 0
         query = sa.select(series).where(sa.or_(series.c.state.in_(OPEN), late))
         with self.database.connect() as connection:
-            return list(connection.execute(query.order_by(series.c.last_received)))
+            found = list(connection.execute(query))
+        # Sorted here: SQLite would go through all series that ever came, in this order.
+        return sorted(found, key=lambda row: row.last_received)
 
     def _look_at(self, row: Any, now: datetime) -> datetime:
         """Move one series on, by what was known then; says when to look at it again."""

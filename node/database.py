@@ -89,8 +89,8 @@ series = sa.Table(
     "series",
     metadata,
     sa.Column("series_instance_uid", sa.String(64), primary_key=True),
-    sa.Column("study_instance_uid", sa.String(64), nullable=False, index=True),
-    sa.Column("state", sa.String(16), nullable=False, index=True),  # assembly.SeriesState
+    sa.Column("study_instance_uid", sa.String(64), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),  # assembly.SeriesState
     sa.Column("revision", sa.Integer, nullable=False, default=1),
     sa.Column("instance_count", sa.Integer, nullable=False, default=0),
     sa.Column("source_ae", sa.String(16), nullable=False),
@@ -105,6 +105,11 @@ series = sa.Table(
 )
 
 sa.Index("ix_series_late", series.c.instance_count - series.c.completed_count)
+# Pages look at these again and again, and a year of series is remembered: no row is read for them.
+sa.Index("ix_series_newest", series.c.last_received.desc(), series.c.study_instance_uid)
+sa.Index("ix_series_study_newest", series.c.study_instance_uid, series.c.last_received)
+sa.Index("ix_series_heard", series.c.source_ae, series.c.last_received)
+sa.Index("ix_series_state_study", series.c.state, series.c.study_instance_uid)
 
 associations = sa.Table(
     "associations",  # which associations brought a series, and how they ended: evidence
@@ -123,7 +128,7 @@ jobs = sa.Table(
     metadata,
     sa.Column("id", sa.String(64), primary_key=True),  # f(sources, pipeline, model, parameters)
     sa.Column("state", sa.String(16), nullable=False),  # jobs.JobState
-    sa.Column("route", sa.String, nullable=False),
+    sa.Column("route", sa.String, nullable=False, index=True),
     sa.Column("pipeline", sa.String, nullable=False),
     sa.Column("model", sa.String, nullable=False, index=True),  # name@version
     sa.Column("weights_sha256", sa.String(64), nullable=False, default=""),
@@ -150,6 +155,7 @@ jobs = sa.Table(
     sa.Column("started", UTCDateTime),
     sa.Column("finished", UTCDateTime, index=True),
     sa.Index("ix_jobs_state_created", "state", "created"),
+    sa.Index("ix_jobs_state_study", "state", "study_instance_uid", "finished"),
 )
 
 past_jobs = sa.Table(

@@ -17,7 +17,7 @@ from node.errors import NodeError
 
 log = logging.getLogger(__name__)
 
-TABLES_VERSION = 4
+TABLES_VERSION = 5
 """Raise it with every table, column or index that is added. 1: before versions were counted."""
 
 NAME = "tables"

@@ -43,9 +43,10 @@ def overview(request: Request) -> Response:
             STUDIES_ON_A_PAGE,
             (page - 1) * STUDIES_ON_A_PAGE,
             rows.Part(SERIES_ON_A_CARD),
+            site.tally.count,
         )
         others = {show: replace(search, show=show) for show in FILTERS if show != search.show}
-        counts = {show: rows.count_studies(connection, other) for show, other in others.items()}
+        counts = {show: site.tally.count(connection, other) for show, other in others.items()}
         now = standing(connection, site.config)
         routes = known_routes(connection, [route.name for route in site.config.routes])
     context = {

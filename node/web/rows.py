@@ -7,7 +7,7 @@ series cost no more than ten.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -126,6 +126,9 @@ class Part:
 
 
 ALL = Part()
+Count = Callable[[Connection, Search], int]
+SERIES_A_STUDY = 4
+"""So many series are read for each study that is wanted, at first."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +175,12 @@ _SERIES_COLUMNS = tuple(
 
 
 def studies_page(
-    connection: Connection, search: Search, limit: int, offset: int, part: Part = ALL
+    connection: Connection,
+    search: Search,
+    limit: int,
+    offset: int,
+    part: Part = ALL,
+    count: Count | None = None,
 ) -> StudiesPage:
     """A page of studies, the one that received something last first.
 
@@ -182,22 +190,36 @@ def studies_page(
         limit: studies on the page.
         offset: studies before it.
         part: of the series of each.
+        count: tells how many there are; counted now when left out.
     """
-    latest = sa.func.max(series.c.last_received)
-    ordered = _chosen(search).order_by(latest.desc(), series.c.study_instance_uid)
-    uids = list(connection.scalars(ordered.limit(limit).offset(offset)))
-    return StudiesPage(tuple(_studies(connection, uids, part)), count_studies(connection, search))
+    uids = _newest_studies(connection, search, offset + limit)[offset:]
+    total = (count or count_studies)(connection, search)
+    return StudiesPage(tuple(_studies(connection, uids, part)), total)
 
 
 def count_studies(connection: Connection, search: Search) -> int:
     """How many studies a search finds."""
-    query = sa.select(sa.func.count()).select_from(_chosen(search).subquery())
-    return connection.scalar(query) or 0
-
-
-def _chosen(search: Search) -> sa.Select[Any]:
     uid = series.c.study_instance_uid
-    return sa.select(uid).where(*search.conditions(uid)).group_by(uid)
+    found = sa.select(uid).where(*search.conditions(uid)).group_by(uid).subquery()
+    return connection.scalar(sa.select(sa.func.count()).select_from(found)) or 0
+
+
+def _newest_studies(connection: Connection, search: Search, most: int) -> list[str]:
+    """The first of the studies that a search finds, in the order in which they were heard of last.
+
+    The newest series are read until they are of so many studies, not all that are remembered.
+    """
+    uid = series.c.study_instance_uid
+    newest = (
+        sa.select(uid).where(*search.conditions(uid)).order_by(series.c.last_received.desc(), uid)
+    )
+    read = SERIES_A_STUDY * most
+    while True:
+        uids = list(connection.scalars(newest.limit(read)))
+        studies = list(dict.fromkeys(uids))
+        if len(studies) >= most or len(uids) < read:
+            return studies[:most]
+        read *= SERIES_A_STUDY
 
 
 def study(connection: Connection, study_instance_uid: str, part: Part = ALL) -> StudyView | None:

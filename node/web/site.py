@@ -12,6 +12,7 @@ from node.counters import CounterBuffer
 from node.jobs import JobLedger
 from node.spool import Spool
 from node.web.pictures import PictureShelf
+from node.web.tally import Tally
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Site:
     spool: Spool
     pictures: PictureShelf
     counts: CounterBuffer = field(default_factory=CounterBuffer)
+    tally: Tally = field(default_factory=Tally)
 
 
 def site_of(request: HTTPConnection) -> Site:

@@ -28,6 +28,7 @@ from tests.node.feeding import (
     only_series,
     series_rows,
 )
+from tests.node.query_plans import asked
 from tests.servers import running, wait_until
 from tests.synthetic import write_ct_series
 
@@ -59,6 +60,17 @@ def test_a_low_dose_series_becomes_a_job(
         "Modality",
         "SeriesDescription",
     ]
+
+
+def test_a_look_goes_through_no_series_that_is_decided(
+    tmp_path: Path, database: Engine, spool: Spool, assembler: Assembler
+) -> None:
+    feed(spool, write_ct_series(tmp_path / "ct"))
+    look_until_decided(assembler)
+    with asked(database) as steps:
+        assembler.look()
+    assert any("ix_series_late" in step for step in steps)
+    assert not any(step.startswith("SCAN series") for step in steps)
 
 
 def test_it_waits_for_the_quiet_time(tmp_path: Path, database: Engine) -> None:

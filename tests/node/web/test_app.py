@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx
 import pytest
 import sqlalchemy as sa
 
 from node.database import database_url
+from tests.node.query_plans import asked
 from tests.node.web.conftest import SendSeries, refusal, serving
 from tests.node.web.world import World
 
@@ -40,6 +43,19 @@ def test_static_files_are_all_ours(client: httpx.Client) -> None:
         assert answer.status_code == 200
         assert kind in answer.headers["content-type"]
     assert client.get("/static/../app.py").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/", "/?show=attention", "/node", "/metrics"])
+def test_what_is_asked_again_and_again_reads_no_row_of_all_that_is_remembered(
+    client: httpx.Client, world: World, send_series: SendSeries, path: str
+) -> None:
+    send_series()
+    world.assemble()
+    with asked(world.database) as steps:
+        assert client.get(path).status_code == 200
+    of_all = re.compile(r"SCAN (series|jobs|instances)\b(?!.* COVERING INDEX)")
+    without_index = re.compile(r"SEARCH (series|jobs|instances)$")
+    assert [step for step in steps if of_all.match(step) or without_index.match(step)] == []
 
 
 def test_our_own_fault_is_a_500_without_details(

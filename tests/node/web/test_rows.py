@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from node.database import instances, jobs, series
 from node.web.rows import Part, count_studies, one_series, studies_page, study
 from node.web.search import Search
+from tests.node.query_plans import asked
 from tests.node.web.conftest import SendSeries
 from tests.node.web.world import World
 from tests.synthetic import write_ct_dataset
@@ -71,6 +72,21 @@ def test_the_newest_study_comes_first(world: World, send_series: SendSeries) -> 
         page = studies_page(connection, Search(), 10, 0)
     uids = [each.series[0].series_instance_uid for each in page.studies]
     assert uids == [newer, older]
+
+
+def test_the_newest_studies_are_found_behind_one_of_many_series(
+    world: World, send_series: SendSeries
+) -> None:
+    first = send_series(study_uid="1.2.3")
+    for _ in range(9):
+        send_series(study_uid="1.2.4")
+    with asked(world.database) as steps, world.database.connect() as connection:
+        page = studies_page(connection, Search(), 2, 0)
+        second = studies_page(connection, Search(), 1, 1)
+    assert [len(each.series) for each in page.studies] == [9, 1]
+    assert [each.study_instance_uid for each in second.studies] == ["1.2.3"]
+    assert second.studies[0].series[0].series_instance_uid == first
+    assert "SCAN series USING COVERING INDEX ix_series_newest" in steps
 
 
 def test_a_late_image_puts_the_old_job_aside(world: World, send_series: SendSeries) -> None:
