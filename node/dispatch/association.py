@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -20,10 +21,13 @@ from pynetdicom.presentation import build_context
 
 from node.dispatch.errors import DestinationRefuses, DestinationUnavailable
 from node.dispatch.outgoing import Outgoing
+from node.receiving.negotiation import UNREADABLE
 from node.user_information import our_information
 
 MAX_PDU_BYTES = 131_072
 LARGEST_PDU_READ = 16 * MAX_PDU_BYTES
+SMALLEST_PDU_SENT = 1024  # for less, an instance would become millions of PDUs
+LARGEST_COMMAND = 1 << 16
 APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"  # PS3.7 annex A.2.1
 MAX_CONTEXTS = 128  # odd numbers of one byte, PS3.8 9.3.2.2
 
@@ -78,6 +82,7 @@ class StorageAssociation:
         self._max_pdu_bytes = 0
         self._message_id = 0
         self._buffer = b""
+        self._timeout_s = timeout_s
         self._socket = _connect(address, timeout_s)
         try:
             self._negotiate(address, ae_title, contexts)
@@ -100,7 +105,7 @@ class StorageAssociation:
                 self._release()
             else:
                 self._socket.sendall(struct.pack(">BBI4B", ABORT, 0, 4, 0, 0, 0, 0))
-        except (OSError, DestinationUnavailable):
+        except (OSError, EOFError):
             pass  # every instance has its answer; how the peer hangs up changes nothing
         finally:
             self._socket.close()
@@ -137,20 +142,32 @@ class StorageAssociation:
             raise DestinationUnavailable(
                 f"{self._name} did not answer an association request ({_said(error)})."
             ) from error
-        if kind == ASSOCIATE_RJ:
-            raise _rejection(self._name, body)
-        if kind != ASSOCIATE_AC:
-            raise DestinationUnavailable(f"{self._name} aborted the association request.")
+        try:
+            if kind == ASSOCIATE_RJ:
+                raise _rejection(self._name, body)
+            if kind != ASSOCIATE_AC:
+                raise DestinationUnavailable(f"{self._name} aborted the association request.")
+            self._accept(body, contexts)
+        except UNREADABLE as error:
+            raise DestinationUnavailable(
+                f"{self._name} answered an association request with what nobody can read."
+            ) from error
+
+    def _accept(self, body: bytes, contexts: Sequence[tuple[str, str]]) -> None:
+        """Take from the A-ASSOCIATE-AC what the peer accepts: contexts and length of a PDU."""
         accepted = A_ASSOCIATE_AC()
         accepted.decode(body)
         primitive = accepted.to_primitive()
-        results = primitive.presentation_context_definition_results_list
         proposed = {2 * i + 1: context for i, context in enumerate(contexts)}
-        for result in results:
+        for result in primitive.presentation_context_definition_results_list:
             if result.result == 0 and result.context_id is not None:
-                self._ids[proposed[result.context_id]] = result.context_id
-        limit = primitive.maximum_length_received or 0
-        self._max_pdu_bytes = min(limit, MAX_PDU_BYTES) if limit else MAX_PDU_BYTES
+                context = proposed[result.context_id]
+                if result.transfer_syntax == [context[1]]:
+                    self._ids[context] = result.context_id
+        limit = primitive.maximum_length_received or MAX_PDU_BYTES
+        if limit < SMALLEST_PDU_SENT:
+            raise DestinationUnavailable(f"{self._name} takes PDUs of {limit} bytes only.")
+        self._max_pdu_bytes = min(limit, MAX_PDU_BYTES)
 
     def _send(self, context_id: int, command: bytes, control: int, rest: bytes) -> None:
         """A command and its data set as P-DATA-TF PDUs, few large writes (PS3.8 9.3.5)."""
@@ -167,30 +184,40 @@ class StorageAssociation:
     def _answer(self) -> int:
         """The status of the C-STORE response to the last request."""
         command = b""
+        give_up = time.monotonic() + self._timeout_s
         while True:
             _acknowledge_at_once(self._socket)
-            kind, body = self._read_pdu()
+            kind, body = self._read_pdu(give_up)
             if kind != DATA_TF:
                 raise EOFError("the peer aborted the association")
             for control, piece in _values(body[6:]):
                 command += piece
                 if control & IS_LAST:
                     return _status(command, self._message_id)
+            if len(command) > LARGEST_COMMAND:
+                raise EOFError("its response does not end")
 
-    def _read_pdu(self) -> tuple[int, bytes]:
-        """The next PDU: its type, and all its bytes."""
+    def _read_pdu(self, give_up: float | None = None) -> tuple[int, bytes]:
+        """The next PDU: its type, and all its bytes.
+
+        Args:
+            give_up: when it has to be here, by the monotonic clock; after the time-out otherwise.
+        """
+        give_up = give_up or time.monotonic() + self._timeout_s
         while len(self._buffer) < 6:
-            self._fill()
+            self._fill(give_up)
         kind, length = self._buffer[0], struct.unpack(">I", self._buffer[2:6])[0]
         if length > LARGEST_PDU_READ:
             raise EOFError(f"a PDU of {length} bytes is no answer to a C-STORE request")
         while len(self._buffer) < 6 + length:
-            self._fill()
+            self._fill(give_up)
         body, self._buffer = self._buffer[: 6 + length], self._buffer[6 + length :]
         return kind, body
 
-    def _fill(self) -> None:
+    def _fill(self, give_up: float) -> None:
         piece = self._socket.recv(65_536)
+        if time.monotonic() > give_up:
+            raise EOFError(f"no whole answer within {self._timeout_s:g} s")
         if not piece:
             raise EOFError("the peer closed the connection")
         self._buffer += piece

@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+import contextlib
 import socket
+import struct
 import threading
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import pytest
+from pydicom.uid import ExplicitVRLittleEndian, JPEGBaseline8Bit
 from pynetdicom import evt
 
 from dicom_profiles.equipment import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
@@ -12,6 +18,7 @@ from node.dispatch.errors import DestinationRefuses, DestinationUnavailable
 from node.dispatch.outgoing import Outgoing, read_outgoing
 from tests.node.dispatch.scp import storage_scp
 from tests.node.dispatch.sending import send
+from tests.node.receiving.running import item, p_data, pdv
 from tests.servers import free_port
 from tests.synthetic import write_ct_series
 
@@ -90,3 +97,110 @@ def test_peer_that_answers_garbage(instances: list[Outgoing]) -> None:
         peer = PeerSettings(name="pacs", ae_title="X", host="127.0.0.1", port=port)
         _, error = send(instances, peer, timeout_s=5)
     assert isinstance(error, DestinationUnavailable)
+
+
+def accepting(
+    contexts: Sequence[tuple[int, str]] = ((1, ExplicitVRLittleEndian),), max_length: int = 131072
+) -> bytes:
+    """An A-ASSOCIATE-AC PDU written by hand (PS3.8 9.3.3)."""
+    body = struct.pack(">HH32s32x", 1, 0, b"") + item(0x10, b"1.2.840.10008.3.1.1.1")
+    for number, syntax in contexts:
+        body += item(0x21, bytes((number, 0, 0, 0)) + item(0x40, syntax.encode()))
+    body += item(0x50, item(0x51, struct.pack(">L", max_length)) + item(0x52, b"1.2.3"))
+    return struct.pack(">BxL", 2, len(body)) + body
+
+
+def command(piece: bytes, *, last: bool) -> bytes:
+    return p_data(pdv(piece, command=True, last=last))
+
+
+def stored(message_id: int) -> bytes:
+    """The response of success to a C-STORE request."""
+    values = ((0x0100, 0x8001), (0x0120, message_id), (0x0800, 0x0101), (0x0900, 0))
+    elements = (struct.pack("<HHLH", 0, number, 2, value) for number, value in values)
+    return command(b"".join(elements), last=True)
+
+
+@contextlib.contextmanager
+def odd_peer(*answers: bytes, piece: int = 1 << 30) -> Iterator[PeerSettings]:
+    """A peer that gives these answers, one to each of our messages, and closes.
+
+    Args:
+        answers: as bytes.
+        piece: how many bytes of an answer go at a time, ten times a second.
+    """
+
+    def talk() -> None:
+        connection, _ = server.accept()
+        with connection, contextlib.suppress(OSError):
+            for answer in answers:
+                connection.recv(1 << 20)
+                for start in range(0, len(answer), piece):
+                    connection.sendall(answer[start : start + piece])
+                    over.wait(0.1 if piece < len(answer) else 0)
+            connection.recv(1 << 20)
+
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=talk)
+        thread.start()
+        yield PeerSettings(
+            name="pacs", ae_title="X", host="127.0.0.1", port=server.getsockname()[1]
+        )
+        over.set()
+        thread.join()
+
+
+def test_how_a_peer_hangs_up_changes_nothing(instances: list[Outgoing]) -> None:
+    """It says nothing to our A-RELEASE-RQ, and closes."""
+    with odd_peer(accepting(), stored(1)) as peer:
+        answers, error = send(instances[:1], peer)
+    assert error is None
+    assert [answer.kept for answer in answers] == [True]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        struct.pack(">BxL", 2, 0),
+        struct.pack(">BxLL", 3, 4, 0xFFFFFFFF),
+        accepting([(1, ExplicitVRLittleEndian), (77, ExplicitVRLittleEndian)]),
+        accepting(max_length=6),
+    ],
+    ids=["empty", "rejection", "context", "length"],
+)
+def test_an_answer_that_nobody_can_read_may_be_another_one_later(
+    instances: list[Outgoing], answer: bytes
+) -> None:
+    with odd_peer(answer) as peer:
+        _, error = send(instances[:1], peer)
+    assert isinstance(error, DestinationUnavailable)
+
+
+def test_nothing_goes_in_a_transfer_syntax_that_we_did_not_offer(
+    instances: list[Outgoing],
+) -> None:
+    with odd_peer(accepting([(1, JPEGBaseline8Bit)])) as peer:
+        answers, error = send(instances[:1], peer)
+    assert isinstance(error, DestinationRefuses)
+    assert not any(answer.kept for answer in answers)
+
+
+@pytest.mark.parametrize(
+    ("answers", "piece"),
+    [
+        ([accepting()], 1),
+        ([accepting(), stored(1)], 1),
+        ([accepting(), command(b"", last=False) * 100], 12),
+        ([accepting(), command(bytes(1 << 14), last=False) * 5], 1 << 30),
+    ],
+    ids=["drips", "drips later", "empty", "endless"],
+)
+def test_an_answer_has_to_be_whole_in_time(
+    instances: list[Outgoing], answers: list[bytes], piece: int
+) -> None:
+    with odd_peer(*answers, piece=piece) as peer:
+        started = time.monotonic()
+        _, error = send(instances[:1], peer, timeout_s=1)
+    assert isinstance(error, DestinationUnavailable)
+    assert time.monotonic() - started < 5
