@@ -14,6 +14,7 @@ from pynetdicom import evt
 
 from dicom_profiles.equipment import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from node.config import PeerSettings
+from node.dispatch.association import Address, StorageAssociation
 from node.dispatch.errors import DestinationRefuses, DestinationUnavailable
 from node.dispatch.outgoing import Outgoing, read_outgoing
 from tests.node.dispatch.scp import storage_scp
@@ -122,7 +123,7 @@ def stored(message_id: int) -> bytes:
 
 
 @contextlib.contextmanager
-def odd_peer(*answers: bytes, piece: int = 1 << 30) -> Iterator[PeerSettings]:
+def odd_peer(*answers: bytes, piece: int = 1 << 30) -> Iterator[Address]:
     """A peer that gives these answers, one to each of our messages, and closes.
 
     Args:
@@ -144,19 +145,21 @@ def odd_peer(*answers: bytes, piece: int = 1 << 30) -> Iterator[PeerSettings]:
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=talk)
         thread.start()
-        yield PeerSettings(
-            name="pacs", ae_title="X", host="127.0.0.1", port=server.getsockname()[1]
-        )
+        yield Address("pacs", "127.0.0.1", server.getsockname()[1], "X")
         over.set()
         thread.join()
 
 
+def store(one: Outgoing, address: Address, timeout_s: float = 5) -> int | None:
+    """The status of one instance; None where its context is not accepted."""
+    with StorageAssociation(address, "VSCANNER", [one.context], timeout_s) as association:
+        return association.store(one) if association.accepts(one) else None
+
+
 def test_how_a_peer_hangs_up_changes_nothing(instances: list[Outgoing]) -> None:
     """It says nothing to our A-RELEASE-RQ, and closes."""
-    with odd_peer(accepting(), stored(1)) as peer:
-        answers, error = send(instances[:1], peer)
-    assert error is None
-    assert [answer.kept for answer in answers] == [True]
+    with odd_peer(accepting(), stored(1)) as address:
+        assert store(instances[0], address) == 0
 
 
 @pytest.mark.parametrize(
@@ -172,18 +175,15 @@ def test_how_a_peer_hangs_up_changes_nothing(instances: list[Outgoing]) -> None:
 def test_an_answer_that_nobody_can_read_may_be_another_one_later(
     instances: list[Outgoing], answer: bytes
 ) -> None:
-    with odd_peer(answer) as peer:
-        _, error = send(instances[:1], peer)
-    assert isinstance(error, DestinationUnavailable)
+    with odd_peer(answer) as address, pytest.raises(DestinationUnavailable):
+        store(instances[0], address)
 
 
 def test_nothing_goes_in_a_transfer_syntax_that_we_did_not_offer(
     instances: list[Outgoing],
 ) -> None:
-    with odd_peer(accepting([(1, JPEGBaseline8Bit)])) as peer:
-        answers, error = send(instances[:1], peer)
-    assert isinstance(error, DestinationRefuses)
-    assert not any(answer.kept for answer in answers)
+    with odd_peer(accepting([(1, JPEGBaseline8Bit)])) as address:
+        assert store(instances[0], address) is None
 
 
 @pytest.mark.parametrize(
@@ -199,8 +199,8 @@ def test_nothing_goes_in_a_transfer_syntax_that_we_did_not_offer(
 def test_an_answer_has_to_be_whole_in_time(
     instances: list[Outgoing], answers: list[bytes], piece: int
 ) -> None:
-    with odd_peer(*answers, piece=piece) as peer:
+    with odd_peer(*answers, piece=piece) as address:
         started = time.monotonic()
-        _, error = send(instances[:1], peer, timeout_s=1)
-    assert isinstance(error, DestinationUnavailable)
-    assert time.monotonic() - started < 5
+        with pytest.raises(DestinationUnavailable):
+            store(instances[0], address, timeout_s=1)
+        assert time.monotonic() - started < 5
