@@ -156,7 +156,8 @@ class PeerSettings(Settings):
     transfer_syntaxes: tuple[TransferSyntaxUID, ...] = Field(
         ("1.2.840.10008.1.2.1",),
         min_length=1,
-        description="transfer syntax UIDs in which it takes our objects by C-STORE, the best first",
+        description="transfer syntax UIDs in which it takes our objects by C-STORE, the best "
+        "first; Implicit VR Little Endian (1.2.840.10008.1.2) is always offered as well",
     )
     tls: TLSSettings | None = Field(None, description="use TLS when we call it")
 

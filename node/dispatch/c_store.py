@@ -7,9 +7,12 @@ instance before it answers is then asked for more than one at a time.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+
+from pydicom.uid import ImplicitVRLittleEndian
 
 from node.config import PeerSettings
 from node.dispatch.associate import tls_context
@@ -44,16 +47,15 @@ def send(
         DestinationUnavailable: the peer is down, slow, aborts or has no room.
         DestinationRefuses: the peer rejects us, or at least one instance for good.
     """
-    instances = [one.taken_in(peer.transfer_syntaxes) for one in instances]
+    waiting = deque(one.taken_in(peer.transfer_syntaxes) for one in instances)
     count = max(1, min(peer.associations, len(instances)))
-    sending = _Sending(peer, ae_title, timeout_s, on_answer)
-    if count == 1:
-        sending.send(instances)
-    else:
-        with ThreadPoolExecutor(count, "association") as threads:
-            parts = [threads.submit(sending.send, instances[k::count]) for k in range(count)]
-        for part in parts:
-            part.result()
+    sending = _Sending(peer, ae_title, timeout_s, on_answer, waiting)
+    first = sending.open()
+    with ThreadPoolExecutor(peer.associations, "association") as threads:
+        others = [threads.submit(sending.help) for _ in range(count - 1)]
+        sending.send(first)
+    for other in others:
+        other.result()
     if sending.refused:
         raise DestinationRefuses(_sentence(peer.name, sending.refused, len(instances)))
 
@@ -63,6 +65,7 @@ class _Sending:
     """What the associations of one series share.
 
     Attributes:
+        waiting: instances that no association has taken up yet.
         refused: answers that say never.
         stopped: one association has failed: the others end after the instance under way.
     """
@@ -71,25 +74,50 @@ class _Sending:
     ae_title: str
     timeout_s: float
     on_answer: OnAnswer
+    waiting: deque[Outgoing]
     refused: list[Answer] = field(default_factory=list)
     stopped: bool = False
+    _contexts: list[tuple[str, str]] = field(init=False)
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
-    def send(self, instances: Sequence[Outgoing]) -> None:
-        """Send some of the instances over an association of their own."""
-        address, contexts = _address(self.peer), contexts_of(instances)
+    def __post_init__(self) -> None:
+        # PS3.5 10.1: the default transfer syntax is offered for each SOP class.
+        self._contexts = contexts_of([*self.waiting, *map(_in_default_syntax, self.waiting)])
+
+    def open(self) -> StorageAssociation:
+        """Open an association for all that waits."""
+        return StorageAssociation(
+            _address(self.peer), self.ae_title, self._contexts, self.timeout_s
+        )
+
+    def help(self) -> None:
+        """Send over a further association, where the peer has room for it."""
         try:
-            with StorageAssociation(address, self.ae_title, contexts, self.timeout_s) as open_:
-                for instance in instances:
-                    if self.stopped:
-                        return
-                    self._take(instance, self._store(instance, open_))
+            opened = self.open()
+        except (DestinationRefuses, DestinationUnavailable):
+            return
+        self.send(opened)
+
+    def send(self, opened: StorageAssociation) -> None:
+        """Send what waits, instance by instance."""
+        try:
+            with opened:
+                for instance in iter(self._next, None):
+                    self._take(instance, self._store(instance, opened))
         except BaseException:  # not handled, only told to the others
             self.stopped = True
             raise
 
-    def _store(self, instance: Outgoing, open_: StorageAssociation) -> int:
-        return open_.store(instance) if open_.accepts(instance) else NO_CONTEXT
+    def _next(self) -> Outgoing | None:
+        with self._one_at_a_time:
+            return None if self.stopped or not self.waiting else self.waiting.popleft()
+
+    def _store(self, instance: Outgoing, opened: StorageAssociation) -> int:
+        """In the transfer syntax that was asked for, else in the default one."""
+        for one in (instance, _in_default_syntax(instance)):
+            if opened.accepts(one):
+                return opened.store(one)
+        return NO_CONTEXT
 
     def _take(self, instance: Outgoing, code: int) -> None:
         """Hand on what the peer answered; stop where it cannot take more now."""
@@ -105,6 +133,10 @@ class _Sending:
             raise DestinationUnavailable(
                 f"{self.peer.name} cannot take instances now: status {code:04X}H, {name}."
             )
+
+
+def _in_default_syntax(instance: Outgoing) -> Outgoing:
+    return instance.taken_in([ImplicitVRLittleEndian])
 
 
 def _sentence(name: str, refused: Sequence[Answer], count: int) -> str:

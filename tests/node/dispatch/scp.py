@@ -48,8 +48,9 @@ def storage_scp(
     syntaxes: tuple[str, ...] = ("1.2.840.10008.1.2.1",),
     require_calling: str = "",
     port: int = 0,
+    associations: int = 10,
 ) -> Iterator[StorageSCP]:
-    """Run the SCP on that port, or a free one."""
+    """Run the SCP on that port, or a free one; it has so many associations at a time."""
     scp = StorageSCP()
 
     def handle_store(event: evt.Event) -> int:
@@ -73,6 +74,7 @@ def storage_scp(
         )
 
     entity = AE("ODD")
+    entity.maximum_associations = associations
     for sop_class in STORED:
         entity.add_supported_context(sop_class, list(syntaxes))
     if require_calling:

@@ -27,13 +27,13 @@ def test_bytes_arrive_as_they_lie_on_disk(instances: list[Outgoing]) -> None:
         assert scp.stored[one.sop_instance_uid] == one.path.read_bytes()[one.offset :]
 
 
+@pytest.mark.parametrize("preferred", ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2"])
 def test_a_peer_that_takes_implicit_vr_alone_gets_the_same_values(
-    instances: list[Outgoing],
+    instances: list[Outgoing], preferred: str
 ) -> None:
-    implicit = "1.2.840.10008.1.2"
-    with storage_scp(syntaxes=(implicit,)) as scp:
-        peer = scp.peer().model_copy(update={"transfer_syntaxes": (implicit,)})
-        answers, error = send(instances, peer)
+    """PS3.5 10.1: it is the default, which is offered for every SOP class."""
+    with storage_scp(syntaxes=("1.2.840.10008.1.2",)) as scp:
+        answers, error = send(instances, scp.peer(transfer_syntaxes=[preferred]))
     assert error is None
     assert all(answer.kept for answer in answers)
     for one in instances:
@@ -121,6 +121,15 @@ def test_never_more_associations_than_instances(instances: list[Outgoing]) -> No
     with storage_scp() as scp:
         assert send(instances[:2], scp.peer(associations=8))[1] is None
     assert scp.associations == 2
+
+
+def test_a_peer_with_fewer_associations_gets_everything(instances: list[Outgoing]) -> None:
+    with storage_scp(associations=1) as scp:
+        answers, error = send(instances, scp.peer(associations=4))
+    assert error is None
+    assert scp.associations == 1
+    assert sorted(a.sop_instance_uid for a in answers) == sorted(scp.stored)
+    assert len(scp.stored) == 6
 
 
 def test_an_association_that_fails_stops_the_others(instances: list[Outgoing]) -> None:
