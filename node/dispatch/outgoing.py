@@ -54,6 +54,7 @@ class Outgoing:
                 return file.read()
         content, ds = BytesIO(), pydicom.dcmread(self.path)
         del ds.file_meta
+        ds.preamble = None  # else pydicom writes it before the data set
         implicit = UID(self.transfer_syntax_uid).is_implicit_VR
         ds.save_as(content, implicit_vr=implicit, little_endian=True)
         return content.getvalue()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
 from io import BytesIO
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from node.dispatch.errors import DestinationRefuses, DestinationUnavailable
 from node.dispatch.outgoing import Answer, Outgoing, contexts_of, read_outgoing
 from tests.node.dispatch.scp import storage_scp
 from tests.node.dispatch.sending import send
-from tests.servers import OrthancServer
+from tests.servers import OrthancServer, free_port, listening, program, wait_until
 from tests.synthetic import write_ct_series
 
 
@@ -38,6 +39,7 @@ def test_a_peer_that_takes_implicit_vr_alone_gets_the_same_values(
     assert all(answer.kept for answer in answers)
     for one in instances:
         sent = pydicom.dcmread(BytesIO(scp.stored[one.sop_instance_uid]), force=True)
+        assert sent.preamble is None  # a data set alone goes over the network (PS3.7 9.1.1)
         assert sent.original_encoding == (True, True)
         assert sent.to_json() == pydicom.dcmread(one.path).to_json()
 
@@ -164,3 +166,26 @@ def test_orthanc_stores_every_byte(
     assert series in orthanc.series_uids()
     digests = {hashlib.sha256(pydicom.dcmread(one.path).PixelData).hexdigest() for one in instances}
     assert len(orthanc.instances_of(series)) == len(instances) == len(digests)
+
+
+@pytest.mark.dcmtk
+def test_dcmtk_reads_what_it_takes_in_implicit_vr_alone(
+    instances: list[Outgoing], tmp_path: Path
+) -> None:
+    port, kept = free_port(), tmp_path / "kept"
+    kept.mkdir()
+    command = [program("storescp"), "--implicit", "--output-directory", str(kept), str(port)]
+    with subprocess.Popen(command) as storescp:
+        try:
+            wait_until(lambda: listening(port), 30, "storescp to listen")
+            peer = PeerSettings(name="pacs", ae_title="ANY", host="127.0.0.1", port=port)
+            answers, error = send(instances, peer)
+        finally:
+            storescp.terminate()
+    assert error is None
+    assert all(a.kept for a in answers)
+    stored = [pydicom.dcmread(path) for path in kept.iterdir()]
+    assert {ds.file_meta.TransferSyntaxUID for ds in stored} == {"1.2.840.10008.1.2"}
+    digests = {hashlib.sha256(ds.PixelData).hexdigest() for ds in stored}
+    sent = {hashlib.sha256(pydicom.dcmread(one.path).PixelData).hexdigest() for one in instances}
+    assert digests == sent
