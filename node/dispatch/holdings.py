@@ -81,7 +81,7 @@ def by_qido(series: Expected, peer: PeerSettings, config: Config) -> set[str]:
             headers={"Accept": "application/dicom+json"},
             timeout=config.jobs.answer_timeout_s,
         )
-    return {str(item["00080018"]["Value"][0]) for item in _items(answer, peer)}
+    return _uids(answer, peer, lambda item: item["00080018"]["Value"][0])
 
 
 def by_orthanc_rest(series: Expected, peer: PeerSettings, config: Config) -> set[str]:
@@ -93,7 +93,7 @@ def by_orthanc_rest(series: Expected, peer: PeerSettings, config: Config) -> set
             json={"Level": "Instance", "Expand": True, "Query": query},
             timeout=config.jobs.answer_timeout_s,
         )
-    return {str(item["MainDicomTags"]["SOPInstanceUID"]) for item in _items(answer, peer)}
+    return _uids(answer, peer, lambda item: item["MainDicomTags"]["SOPInstanceUID"])
 
 
 ASK: Mapping[str, Ask] = {
@@ -104,14 +104,15 @@ ASK: Mapping[str, Ask] = {
 """`send_by` of a peer's settings to the question that fits."""
 
 
-def _items(response: requests.Response, peer: PeerSettings) -> list[Any]:
+def _uids(response: requests.Response, peer: PeerSettings, uid: Callable[[Any], Any]) -> set[str]:
+    """SOP Instance UIDs of a list in JSON, each by `uid`."""
     if response.status_code == requests.codes.no_content:
-        return []
+        return set()
     if response.status_code >= 500:
         raise DestinationUnavailable(f"{peer.name} answered with HTTP {response.status_code}.")
     if response.status_code != requests.codes.ok:
         raise DestinationRefuses(f"{peer.name} answered with HTTP {response.status_code}.")
     try:
-        return list(response.json())
-    except ValueError as error:  # a log-in page, say, of what stands before the archive
-        raise DestinationUnavailable(f"{peer.name} answered with what is no JSON.") from error
+        return {str(uid(item)) for item in response.json()}
+    except (ValueError, TypeError, LookupError) as error:  # a log-in page before the archive, say
+        raise DestinationUnavailable(f"{peer.name} answered with no list of instances.") from error

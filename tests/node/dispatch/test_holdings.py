@@ -59,6 +59,9 @@ def test_send_and_ask_back(
         (404, b"[]", DestinationRefuses),
         (401, b"", DestinationRefuses),
         (200, b"<html>a log-in page", DestinationUnavailable),
+        (200, b'{"error": "busy"}', DestinationUnavailable),
+        (200, b"[{}, 7]", DestinationUnavailable),
+        (200, b"null", DestinationUnavailable),
     ],
 )
 def test_an_answer_that_is_none_leaves_the_question_open(
