@@ -217,4 +217,6 @@ def _view(request: Request, stack: Stack, heading: SeriesHeading | None) -> dict
     chosen: Window = stack.windows.get(request.query_params.get("window", ""), usual)
     count = len(stack.pairs)
     number = whole_number(request, "slice", (count + 1) // 2)
-    return {"number": min(max(1, number), max(1, count)), "window": chosen}
+    number = min(max(1, number), max(1, count))
+    kept = stack.kept(number) if stack.pairs else ()
+    return {"number": number, "window": chosen, "kept": kept}

@@ -79,6 +79,15 @@ class SlicePair:
         """The slice that gave the grid."""
         return next(iter(self.sources.values()))
 
+    def is_kept(self, kind: str) -> bool:
+        """Whether all files are still here of which a picture of that kind is drawn."""
+        key = kind.removeprefix("before").removeprefix("-")
+        if key != kind:
+            files = [self.sources.get(key, self.source)]
+        else:
+            files = [self.derived] if kind == "after" else [self.source, self.derived]
+        return all(path is not None and path.exists() for path in files)
+
 
 @dataclass(frozen=True)
 class Stack:
@@ -125,6 +134,11 @@ class Stack:
     def panels(self) -> tuple[Panel, ...]:
         """The pictures that there are."""
         return panels(self.modalities, self.result)
+
+    def kept(self, number: int) -> tuple[Panel, ...]:
+        """Those of a slice, counted from 1, whose files are still here."""
+        pair = self.pair(number)
+        return tuple(panel for panel in self.panels if pair.is_kept(panel.kind))
 
     @property
     def projected(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import shutil
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 
 from node.database import conflicts, deliveries, instances, jobs, series
 from node.jobs import JobState
+from node.retention import Retention
 from node.web import pages
 from pipelines import catalog
 from tests.node.web.conftest import MakeJob, SendSeries
@@ -242,6 +244,31 @@ def test_a_job_outlives_what_is_remembered_of_its_series(
     assert "/series/" not in answer.text
     assert client.get(f"/studies/{job.study_instance_uid}").status_code == 404
     assert client.get("/").status_code == 200
+
+
+def test_the_job_page_offers_no_picture_of_images_that_were_deleted(
+    client: httpx.Client, world: World, make_job: MakeJob
+) -> None:
+    job = make_job()
+    world.finish(job)
+    retention = Retention(world.database, world.config.node.data_dir, world.config.retention)
+
+    def pictures(days: float) -> tuple[list[str], str]:
+        retention.sweep(datetime.now(UTC) + timedelta(days=days))
+        text = client.get(f"/jobs/{job.id}").text
+        sources = re.findall(r'src="(/jobs/[^"]+\.png[^"]*)"', text)
+        assert [client.get(html.unescape(one)).status_code for one in sources] == [200] * len(
+            sources
+        )
+        return re.findall(r'data-kind="(\w+)"', text), text
+
+    assert pictures(0)[0] == ["before", "after", "difference"]
+    kinds, text = pictures(days=2)
+    assert kinds == ["after"]
+    assert "The source images are no longer kept here" in text
+    kinds, text = pictures(days=8)
+    assert kinds == []
+    assert "The images are no longer kept here" in text
 
 
 def test_the_job_page_shows_quality_deliveries_and_times(
