@@ -133,7 +133,7 @@ def series_number(source: Dataset, number: int) -> int:
     """Series Number: 90000 + 1000 x kind + the source's number, where that leaves an IS."""
     try:
         own = int(source.get("SeriesNumber") or 0)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         own = 0
     place = SERIES_NUMBER_BASE + SERIES_NUMBER_STEP * number
     return place + own if 0 <= own <= LARGEST_INTEGER_STRING - place else place

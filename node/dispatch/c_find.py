@@ -15,6 +15,8 @@ FIND = StudyRootQueryRetrieveInformationModelFind
 PENDING = (0xFF00, 0xFF01)  # PS3.4 table C.4-1
 OUT_OF_RESOURCES = range(0xA700, 0xA800)
 SUCCESS = 0x0000
+MOST_MATCHES = 100_000
+"""All are in memory; a peer that goes on and on would fill it."""
 
 
 def identifier(level: str, **keys: str | None) -> Dataset:
@@ -36,7 +38,7 @@ def find(association: Association, asked: Dataset, peer: PeerSettings) -> list[D
 
     Raises:
         DestinationUnavailable: the peer says nothing, or has no resources now.
-        DestinationRefuses: it ends the query otherwise than with success.
+        DestinationRefuses: it ends the query otherwise than with success, or not at all.
     """
     found = []
     for status, match in association.send_c_find(asked, FIND):
@@ -45,6 +47,11 @@ def find(association: Association, asked: Dataset, peer: PeerSettings) -> list[D
             raise DestinationUnavailable(f"{peer.name} did not answer a C-FIND request.")
         if code in PENDING and match is not None:
             found.append(match)
+            if len(found) > MOST_MATCHES:
+                raise DestinationRefuses(
+                    f"{peer.name} should give at most {MOST_MATCHES} answers to one question, "
+                    "got more; ask for fewer (dates, modalities)."
+                )
         elif code in OUT_OF_RESOURCES:
             raise DestinationUnavailable(f"{peer.name} has no resources for a C-FIND now.")
         elif code not in (*PENDING, SUCCESS):

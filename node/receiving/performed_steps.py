@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection, Engine
 from node.database import performed_series, performed_steps
 from node.receiving import dimse
 from node.spooling.elements import EXPLICIT, Element, Encoding, items, walk
+from node.spooling.incoming import is_uid
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ def read_step(data: bytes, encoding: Encoding = EXPLICIT) -> StepReport:
 
 def create_step(database: Engine, uid: str, report: StepReport, source_ae: str) -> int:
     """Record a new step; gives the status of the N-CREATE (PS3.4 F.7.2.1)."""
-    if report.status != IN_PROGRESS or not uid:
+    if report.status != IN_PROGRESS or not is_uid(uid):
         return dimse.INVALID_ATTRIBUTE_VALUE
     with database.begin() as connection:
         if _state(connection, uid) is not None:
@@ -119,7 +120,7 @@ def _series(data: bytes, sequence: Element, encoding: Encoding) -> dict[str, int
                 uid = _text(data, element)
             elif element.tag in (IMAGES, OTHER_OBJECTS):
                 count += sum(1 for _ in items(data, element, encoding))
-        if uid:
+        if is_uid(uid):
             found[uid] = found.get(uid, 0) + count
     return found
 

@@ -30,7 +30,7 @@ from node.spooling.incoming import Incoming, IncomingFile, InstanceIdentity
 
 log = logging.getLogger(__name__)
 
-MAX_REPORT_BYTES = 1 << 26  # of a report: some 400,000 instances
+MAX_REPORT_BYTES = 1 << 24  # of a report: some 100,000 instances
 
 STORAGE = (dimse.C_STORE_RQ,)
 OPERATIONS: Mapping[str, tuple[int, ...]] = {

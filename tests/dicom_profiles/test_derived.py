@@ -4,7 +4,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from pydicom import config
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
 from dicom_profiles.ct_denoised import DENOISED_CT
 from dicom_profiles.derived import (
@@ -27,6 +30,17 @@ from tests.synthetic import write_ct_dataset
 )
 def test_derived_series_sort_after_acquired_ones(own: int | None, wanted: int) -> None:
     assert series_number(write_ct_dataset(SeriesNumber=own), 3) == wanted
+
+
+def test_a_series_number_that_no_integer_string_holds_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(config.settings, "reading_validation_mode", config.IGNORE)  # as we read
+    source, digits = write_ct_dataset(), b"9" * 400
+    source["SeriesNumber"] = RawDataElement(
+        Tag("SeriesNumber"), "IS", len(digits), digits, 0, False, True
+    )
+    assert series_number(source, 3) == 93_000
 
 
 @pytest.mark.parametrize(

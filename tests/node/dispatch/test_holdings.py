@@ -14,6 +14,8 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 )
 
 from node.config import Config, NodeSettings
+from node.dispatch import c_find
+from node.dispatch.c_find import identifier
 from node.dispatch.errors import DestinationRefuses, DestinationUnavailable
 from node.dispatch.holdings import Expected, missing
 from node.dispatch.outgoing import Answer, Outgoing
@@ -121,6 +123,20 @@ def test_an_index_that_fails_says_nothing(
 
     config = Config(node=NodeSettings(data_dir=tmp_path))
     with index(answer) as peer, pytest.raises(error, match=words):
+        missing([Expected("1.2", "1.2.3", ["1.2.3.4"])], peer, config)
+
+
+def test_an_index_that_never_ends_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(_event: evt.Event) -> Iterator[tuple[int, Dataset | None]]:
+        match = identifier("SERIES", NumberOfSeriesRelatedInstances="1")
+        while True:
+            yield 0xFF00, match
+
+    monkeypatch.setattr(c_find, "MOST_MATCHES", 20)
+    config = Config(node=NodeSettings(data_dir=tmp_path))
+    with index(answer) as peer, pytest.raises(DestinationRefuses, match="at most 20 answers"):
         missing([Expected("1.2", "1.2.3", ["1.2.3.4"])], peer, config)
 
 

@@ -73,6 +73,13 @@ def test_a_step_is_read(implicit: bool) -> None:
     assert read_step(b"") == StepReport("", None)
 
 
+def test_a_series_that_nothing_can_be_named_after_is_not_kept() -> None:
+    data = encode(step_dataset("IN PROGRESS", {SERIES: 1, SERIES + ".1": 2}), False, True)
+    assert data is not None
+    data = data.replace(f"{SERIES}.1".encode(), f"{SERIES}.x".encode())
+    assert read_step(data) == StepReport("IN PROGRESS", {SERIES: 1})
+
+
 def test_an_ended_step_counts_and_is_changed_no_more(config: Config) -> None:
     database = open_database(config.node)
     uid = generate_uid()
@@ -113,7 +120,8 @@ def test_an_ended_step_counts_and_is_changed_no_more(config: Config) -> None:
 def test_lists_count_that_came_when_steps_began(tmp_path: Path) -> None:
     """Two steps may have made images of one series; a step without a UID is none."""
     database = open_database(make_config(tmp_path).node)
-    assert create_step(database, "", StepReport("IN PROGRESS"), "CT1") == 0x0106
+    for uid in ("", "../../x", "1." * 5000 + "1", "1.2\n"):
+        assert create_step(database, uid, StepReport("IN PROGRESS"), "CT1") == 0x0106
     for uid, count in (("1.2.3", 4), ("1.2.4", 2)):
         assert create_step(database, uid, StepReport("IN PROGRESS", {SERIES: count}), "CT1") == 0
     assert set_step(database, "1.2.3", StepReport("COMPLETED")) == 0
