@@ -250,7 +250,8 @@ def web_services(config: Config) -> Lines:
     """DICOMweb, both ways."""
     yield "## 6. DICOMweb"
     yield ""
-    yield "Origin server: `POST /dicom-web/studies` (STOW-RS, PS3.18 10.5) with"
+    yield "Origin server: `POST /dicom-web/studies` (STOW-RS, PS3.18 10.5), or"
+    yield "`/dicom-web/studies/{study}` for instances of that study alone (others: A900H), with"
     yield '`multipart/related; type="application/dicom"`; answers 200, 202, 400, 406, 409 or'
     yield "415 with the Store Instances Response module as `application/dicom+json` or"
     yield "`application/dicom+xml`, whichever Accept wants. Instances are durable before the"

@@ -34,6 +34,7 @@ class ReceivedFacts:
         source_ae: AE title of the sender.
         receiving_ae: our AE title.
         association: names the association (or request) in file names and logs.
+        study_instance_uid: to which study the sender adds it, "" where that was not said.
     """
 
     sop_class_uid: str
@@ -42,6 +43,7 @@ class ReceivedFacts:
     source_ae: str
     receiving_ae: str
     association: str
+    study_instance_uid: str = ""
 
 
 @dataclass(frozen=True)

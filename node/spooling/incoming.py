@@ -250,12 +250,15 @@ class IncomingFile:
             return identify_dataset(data, self.facts.transfer_syntax_uid)
 
     def _check(self, identity: InstanceIdentity) -> None:
-        announced = (self.facts.sop_class_uid, self.facts.sop_instance_uid)
-        found = (identity.sop_class_uid, identity.sop_instance_uid)
-        for name, wanted, got in zip(("Class", "Instance"), announced, found, strict=True):
-            if wanted != got:
+        facts = self.facts
+        for name, announced, found in (
+            ("SOP Class", facts.sop_class_uid, identity.sop_class_uid),
+            ("SOP Instance", facts.sop_instance_uid, identity.sop_instance_uid),
+            ("Study Instance", facts.study_instance_uid, identity.study_instance_uid),
+        ):
+            if announced and announced != found:
                 raise InstanceMismatch(
-                    f"The SOP {name} UID was announced as {wanted}, but the data set has {got}; "
+                    f"The {name} UID was announced as {announced}, but the data set has {found}; "
                     "correct it at the sender."
                 )
 

@@ -53,6 +53,7 @@ ROUTES = (
     Route("/health/ready", health.get_ready),
     Route("/metrics", metrics.get_metrics),
     Route("/dicom-web/studies", stow.post_studies, methods=["POST"]),
+    Route("/dicom-web/studies/{study}", stow.post_studies, methods=["POST"]),
 )
 
 

@@ -1,4 +1,4 @@
-"""STOW-RS: `POST /dicom-web/studies` (PS3.18 10.5).
+"""STOW-RS: `POST /dicom-web/studies` and `/dicom-web/studies/{study}` (PS3.18 10.5).
 
 The body is read as it arrives and goes piece by piece into the spool's `incoming/`, so memory stays
 bounded however large an instance is; an instance is durable before the answer names it.
@@ -49,7 +49,8 @@ async def post_studies(request: Request) -> Response:
     host = request.client.host if request.client else ""
     source = await run_in_threadpool(source_of, site.config, host)
     name = f"stow{secrets.token_hex(6)}"
-    upload = Upload(site.spool, site.config, source, name, site.counts)
+    study = request.path_params.get("study", "")
+    upload = Upload(site.spool, site.config, source, name, site.counts, study)
     started = datetime.now(UTC)
     try:
         chunks = without_silence(request.stream(), site.config.node.idle_timeout_s)

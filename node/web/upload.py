@@ -100,10 +100,17 @@ class Upload:
         source_ae: AE title under which they are kept.
         name: of this request, in file names and logs.
         counts: totals of this process; what the database does not take waits there.
+        study_instance_uid: of the study to which all of them belong, "" for any.
     """
 
     def __init__(
-        self, spool: Spool, config: Config, source_ae: str, name: str, counts: CounterBuffer
+        self,
+        spool: Spool,
+        config: Config,
+        source_ae: str,
+        name: str,
+        counts: CounterBuffer,
+        study_instance_uid: str = "",
     ) -> None:
         self.result = UploadResult()
         self._spool = spool
@@ -111,6 +118,7 @@ class Upload:
         self._source_ae = source_ae
         self._name = name
         self._counts = counts
+        self._study = study_instance_uid
         self._head = bytearray()
         self._meta: FileMeta | None = None
         self._file: IncomingFile | None = None
@@ -210,6 +218,7 @@ class Upload:
             source_ae=self._source_ae,
             receiving_ae=self._config.node.ae_title,
             association=self._name,
+            study_instance_uid=self._study,
         )
 
     def _end(self) -> None:

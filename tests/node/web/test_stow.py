@@ -47,9 +47,12 @@ def multipart(parts: Iterable[bytes], content_type: str = "application/dicom") -
     return b"".join(head + part + b"\r\n" for part in parts) + f"--{BOUNDARY}--\r\n".encode()
 
 
-def post(client: httpx.Client, body: bytes, content_type: str = TYPE) -> httpx.Response:
+def post(
+    client: httpx.Client, body: bytes, content_type: str = TYPE, study: str = ""
+) -> httpx.Response:
     headers = {"content-type": content_type, "accept": "application/dicom+json"}
-    return client.post("/dicom-web/studies", content=body, headers=headers)
+    path = f"/dicom-web/studies/{study}" if study else "/dicom-web/studies"
+    return client.post(path, content=body, headers=headers)
 
 
 def uids_of(answer: httpx.Response, sequence: str) -> list[str]:
@@ -126,6 +129,17 @@ def test_good_instances_among_bad_ones(client: httpx.Client, world: World) -> No
     assert reasons(answer, "0008119A") == [0xC000, 0xC000]  # they do not say which they are
     assert world.spool.admit_incoming() >= 1
     assert len(series_paths(world.spool, good.SeriesInstanceUID)) == 1
+
+
+def test_a_study_takes_its_own_instances_alone(client: httpx.Client) -> None:
+    own, other = write_ct_dataset(), write_ct_dataset()
+    other.StudyInstanceUID, other.SOPInstanceUID = "1.2.3", "1.2.3.4"
+    other.file_meta.MediaStorageSOPInstanceUID = UID("1.2.3.4")
+    answer = post(client, multipart([part10(own), part10(other)]), study=own.StudyInstanceUID)
+    assert answer.status_code == 202
+    assert uids_of(answer, "00081199") == [own.SOPInstanceUID]
+    assert uids_of(answer, "00081198") == ["1.2.3.4"]
+    assert reasons(answer) == [0xA900]
 
 
 def test_nothing_stored_is_a_409(client: httpx.Client) -> None:
