@@ -81,11 +81,12 @@ class SlicePair:
 
     def is_kept(self, kind: str) -> bool:
         """Whether all files are still here of which a picture of that kind is drawn."""
-        key = kind.removeprefix("before").removeprefix("-")
-        if key != kind:
+        files: list[Path | None] = [self.source, self.derived]
+        if kind == "after":
+            files = [self.derived]
+        elif kind.startswith("before"):
+            key = kind.removeprefix("before").removeprefix("-")
             files = [self.sources.get(key, self.source)]
-        else:
-            files = [self.derived] if kind == "after" else [self.source, self.derived]
         return all(path is not None and path.exists() for path in files)
 
 
