@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import signal
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import uvicorn
 from sqlalchemy.engine import Engine
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from node.config import Config
 from node.database import unopened_database
@@ -20,6 +23,32 @@ log = logging.getLogger(__name__)
 
 GRACE_S = 5
 KEEP_ALIVE_S = 30
+REQUEST_S = 30
+"""A connection may take so long until its request is here; twice as long for a later one."""
+BACKLOG = 128  # connections that may wait; Python tries, and logs, so many where none can be had
+
+
+class Protocol(H11Protocol):
+    """HTTP that closes a connection without a request: uvicorn itself waits for it for ever."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to look at the connection now and then."""
+        super().connection_made(transport)
+        self._seen: Any = None  # the request that was there at the last look
+        self._next_look = self.loop.call_later(REQUEST_S, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Look no more."""
+        self._next_look.cancel()
+        super().connection_lost(exc)
+
+    def _look(self) -> None:
+        waits = self.cycle is None or self.cycle.response_complete
+        if waits and self.cycle is self._seen:
+            self.transport.close()
+            return
+        self._seen = self.cycle
+        self._next_look = self.loop.call_later(REQUEST_S, self._look)
 
 
 class Server(uvicorn.Server):
@@ -48,6 +77,8 @@ def make_server(config: Config, database: Engine) -> Server:
         log_config=None,  # node.logs has set up logging
         log_level="warning",  # that it runs is said by our own line
         lifespan="off",
+        http=Protocol,
+        backlog=BACKLOG,
         ws="none",  # what would pass by the guard
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,

@@ -5,14 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from node.config_file import load_config
+from node.database import unopened_database
+from node.web import server
 from tests.servers import free_port, listening, wait_until
 
 CONFIG = """\
@@ -92,3 +97,27 @@ def test_the_page_says_that_the_database_is_waited_for(
 def test_nothing_of_the_web_imports_torch() -> None:
     code = "import node.web.server, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_connection_without_a_request_does_not_stay(
+    config_file: Path, web_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "REQUEST_S", 0.3)
+    config = load_config(config_file)
+    running = server.make_server(config, unopened_database(config.node))
+    thread = threading.Thread(target=running.run)
+    thread.start()
+    try:
+        wait_until(lambda: listening(web_port), 60, "the status page")
+        for said in (
+            b"",
+            b"GET / HTTP/1.1\r\nHost: ",
+            b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\nG",
+        ):
+            with socket.create_connection(("127.0.0.1", web_port), timeout=30) as connection:
+                connection.sendall(said)
+                while connection.recv(1 << 16):
+                    pass
+    finally:
+        running.should_exit = True
+        thread.join()
