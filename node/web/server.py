@@ -25,7 +25,8 @@ GRACE_S = 5
 KEEP_ALIVE_S = 30
 REQUEST_S = 30
 """A connection may take so long until its request is here; twice as long for a later one."""
-BACKLOG = 128  # connections that may wait; Python tries, and logs, so many where none can be had
+MOST_CONNECTIONS = 256  # well below what a process may open: Python fills the log where it fails
+BACKLOG = 128  # connections that are accepted in one go, before they are counted
 
 
 class Protocol(H11Protocol):
@@ -36,6 +37,15 @@ class Protocol(H11Protocol):
         super().connection_made(transport)
         self._seen: Any = None  # the request that was there at the last look
         self._next_look = self.loop.call_later(REQUEST_S, self._look)
+        if len(self.connections) > MOST_CONNECTIONS:
+            others = (one for one in self.connections if isinstance(one, Protocol))
+            next((one for one in others if one is not self and one.waits), self).transport.close()
+
+    @property
+    def waits(self) -> bool:
+        """Whether nothing is asked just now, so that it may give way to somebody else."""
+        asked = self.cycle is not None and not self.cycle.response_complete
+        return not asked and not self.transport.is_closing()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Look no more."""
@@ -43,8 +53,7 @@ class Protocol(H11Protocol):
         super().connection_lost(exc)
 
     def _look(self) -> None:
-        waits = self.cycle is None or self.cycle.response_complete
-        if waits and self.cycle is self._seen:
+        if self.waits and self.cycle is self._seen:
             self.transport.close()
             return
         self._seen = self.cycle

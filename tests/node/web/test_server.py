@@ -99,25 +99,47 @@ def test_nothing_of_the_web_imports_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_a_connection_without_a_request_does_not_stay(
-    config_file: Path, web_port: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(server, "REQUEST_S", 0.3)
+@contextlib.contextmanager
+def page(config_file: Path, port: int) -> Iterator[tuple[str, int]]:
+    """The server of the page in this process; gives its address."""
     config = load_config(config_file)
     running = server.make_server(config, unopened_database(config.node))
     thread = threading.Thread(target=running.run)
     thread.start()
     try:
-        wait_until(lambda: listening(web_port), 60, "the status page")
-        for said in (
-            b"",
-            b"GET / HTTP/1.1\r\nHost: ",
-            b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\nG",
-        ):
-            with socket.create_connection(("127.0.0.1", web_port), timeout=30) as connection:
-                connection.sendall(said)
-                while connection.recv(1 << 16):
-                    pass
+        wait_until(lambda: listening(port), 60, "the status page")
+        yield "127.0.0.1", port
     finally:
         running.should_exit = True
         thread.join()
+
+
+def is_closed(connection: socket.socket) -> bool:
+    """Waits for the end of it, whatever comes before."""
+    while connection.recv(1 << 16):
+        pass
+    return True
+
+
+def test_a_connection_without_a_request_does_not_stay(
+    config_file: Path, web_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "REQUEST_S", 0.3)
+    whole = b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n"
+    with page(config_file, web_port) as address:
+        for said in (b"", whole[:20], whole + b"G"):
+            with socket.create_connection(address, timeout=30) as connection:
+                connection.sendall(said)
+                assert is_closed(connection)
+
+
+def test_those_who_ask_nothing_give_way(
+    config_file: Path, web_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "MOST_CONNECTIONS", 3)
+    with page(config_file, web_port) as address, contextlib.ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(socket.create_connection(address, timeout=30))
+        with socket.create_connection(address, timeout=30) as last:
+            last.sendall(b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert last.recv(1 << 16).startswith(b"HTTP/1.1 200")
