@@ -14,6 +14,7 @@ from rich.tree import Tree
 
 from node.config_file import load_config
 from node.folder_decisions import FolderSeries, explain_folder, read_folder, rules_of
+from node.logs import UNPRINTABLE
 from node.routing import Outcome, RuleFinding, StackFinding
 
 FILE_COLUMNS = 400  # into a file or a pipe, a sentence stays on its line
@@ -64,55 +65,60 @@ def run(arguments: argparse.Namespace) -> int:
     for series in found:
         console.print(tree_of(series))
     for _, sentence in contents.unreadable:
-        console.print(f"[red]unreadable[/red] {escape(sentence)}")
+        console.print(f"[red]unreadable[/red] {_shown(sentence)}")
     if contents.ignored:
         console.print(f"{contents.ignored} file(s) are not DICOM and were passed over.")
     return 0
 
 
+def _shown(text: str) -> str:
+    """A sender's text as it is, but for what would move the cursor, turn it around or colour it."""
+    return escape(text.translate(UNPRINTABLE))
+
+
 def tree_of(series: FolderSeries) -> Tree:
     """The decision about one series, for a terminal."""
-    uid = escape(series.series_instance_uid)
+    uid = _shown(series.series_instance_uid)
     tree = Tree(f"[bold]Series {uid}[/bold], {len(series.instances)} image(s)")
     for finding in series.evidence.findings:
-        tree.add(f"[red]{escape(finding)}[/red]")
+        tree.add(f"[red]{_shown(finding)}[/red]")
     for stack in series.explanation.stacks:
         _add_stack(tree, stack)
     for group in series.groups:
         if group.sentence:
             keys = " + ".join(member.key for member in group.members)
-            tree.add(f"{MARKS[group.verdict.accepted]} job of {keys}: {escape(group.sentence)}")
+            tree.add(f"{MARKS[group.verdict.accepted]} job of {keys}: {_shown(group.sentence)}")
     return tree
 
 
 def _add_stack(tree: Tree, finding: StackFinding) -> None:
     style, stack = OUTCOME_STYLES[finding.outcome], finding.stack
     branch = tree.add(
-        f"{escape(stack.label)}, {len(stack.instances)} image(s): "
-        f"[{style}]{finding.outcome.replace('_', ' ')}[/{style}]. {escape(finding.reason)}"
+        f"{_shown(stack.label)}, {len(stack.instances)} image(s): "
+        f"[{style}]{finding.outcome.replace('_', ' ')}[/{style}]. {_shown(finding.reason)}"
     )
     if stack.difference:
-        branch.add(f"split off: other {escape(stack.difference)}")
+        branch.add(f"split off: other {_shown(stack.difference)}")
     for sign in finding.signs:
-        branch.add(f"[red]synthetic[/red]: {escape(sign)}")
+        branch.add(f"[red]synthetic[/red]: {_shown(sign)}")
     for rule in finding.rules:
         _add_rule(branch, rule)
     if finding.gate is not None and finding.taken_by is not None:
         gate = branch.add(f"{MARKS[finding.gate.accepted]} gate of {finding.taken_by.pipeline}")
         for reason in finding.gate.reasons:
-            gate.add(f"[red]{escape(reason)}[/red]")
+            gate.add(f"[red]{_shown(reason)}[/red]")
 
 
 def _add_rule(branch: Tree, rule: RuleFinding) -> None:
     line = branch.add(
-        f"{MARKS[rule.takes]} rule '{escape(rule.route)}' to {rule.pipeline}: {escape(rule.reason)}"
+        f"{MARKS[rule.takes]} rule '{_shown(rule.route)}' to {rule.pipeline}: {_shown(rule.reason)}"
     )
     for condition in rule.conditions:
         line.add(
-            f"{MARKS[condition.holds]} {condition.keyword}: wanted {escape(condition.wanted)}, "
-            f"found {escape(condition.found)}"
+            f"{MARKS[condition.holds]} {condition.keyword}: wanted {_shown(condition.wanted)}, "
+            f"found {_shown(condition.found)}"
         )
     seen = rule.recognition
     recognised = line.add(f"recognised as {seen.kind}, confidence {seen.confidence:.1f}")
     for reason in seen.reasons:
-        recognised.add(escape(reason))
+        recognised.add(_shown(reason))

@@ -42,6 +42,17 @@ def test_every_rule_and_condition_is_shown_with_wanted_and_found(
     assert "1 file(s) are not DICOM" in output
 
 
+def test_a_description_does_nothing_to_a_terminal(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evil = "low dose \x1b[2J\x1b]0;x\x07"
+    write_ct_series(study / "c", slices=12, series_description=evil)
+    assert main(["explain", str(study), "--config", str(study.parent / "node.yaml")]) == 0
+    output = capsys.readouterr().out
+    assert "low dose" in output
+    assert not {"\x1b", "\x07"} & set(output)
+
+
 def test_json_for_machines(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", str(study), "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
