@@ -23,8 +23,8 @@ from pipelines.cesm_vce.pipeline import NAME, network_of
 from pipelines.engines.engine import Engine
 from pipelines.engines.hardware import processor_name
 from pipelines.engines.torch_engine import TorchEngine
-from trainers.drawn_breast import Iodine, draw_breast
-from trainers.dual_energy import image_breast
+from trainers.simulation.drawn_breast import Iodine, draw_breast
+from trainers.simulation.dual_energy import image_breast
 
 RESULTS = Path(__file__).parent / "results" / "cesm_vce.md"
 EAGER = "eager PyTorch fp32 (rival)"

@@ -27,10 +27,10 @@ import yaml
 
 from node.config import AssemblySettings
 from node.config_file import load_config
-from node.database import executors, open_database, series
+from node.database.tables import executors, open_database, series
 from node.dispatch.association import Address, StorageAssociation
 from node.dispatch.outgoing import contexts_of, read_outgoing
-from node.jobs import Job, JobLedger, JobState
+from node.jobs.ledger import Job, JobLedger, JobState
 from pipelines import catalog
 from pipelines.errors import PipelineError
 from tests.servers import OrthancServer, free_port, listening, run_orthanc, running, wait_until

@@ -29,7 +29,7 @@ import yaml
 
 from node.config import NodeSettings
 from node.config_file import load_config
-from node.database import open_database
+from node.database.tables import open_database
 from node.service import Service
 from node.spool import Spool
 from tests.servers import LOOPBACK, free_port, listening, program, running, wait_until

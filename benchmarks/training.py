@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from benchmarks.model_parts import Took, in_turns, network
 from pipelines.engines.hardware import processor_name
 from trainers.ldct_denoise import Players, Settings, loss_of, update
-from trainers.noise_bank import Stack, draw_patches
+from trainers.simulation.noise_bank import Stack, draw_patches
 from trainers.training.feeding import Batch, Drawn
 from trainers.training.randomness import random_of
 from trainers.training.run import Run

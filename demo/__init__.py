@@ -8,4 +8,5 @@ The files:
     samples/         small samples, simulated or with simulated dose
     make_samples.py  makes them anew, by making/
     viewer.py        OHIF in front of the demonstration PACS
+    interruption.py  Ctrl-C and a plain kill, of which none is lost
 """

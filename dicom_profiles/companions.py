@@ -18,6 +18,7 @@ from pydicom.uid import UID
 
 from dicom_profiles import uids
 from dicom_profiles.derived import PREFIX, DerivedSeries, identification, series_number
+from dicom_profiles.encoding.part10 import ElementEncoder, FileEncoder, FolderWriter
 from dicom_profiles.equipment import (
     DEVICE_SERIAL_NUMBER,
     MANUFACTURER,
@@ -25,7 +26,6 @@ from dicom_profiles.equipment import (
     SOFTWARE_VERSION,
 )
 from dicom_profiles.inherited import EMPTY_WHEN_ABSENT, STUDY_TAGS, empty_elements
-from dicom_profiles.part10 import ElementEncoder, FileEncoder, FolderWriter
 from dicom_profiles.provenance import Derivation
 
 UNSET_UID = "2.25.0"

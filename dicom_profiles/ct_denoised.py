@@ -19,7 +19,6 @@ from pydicom.uid import UID, CTImageStorage
 
 from dicom_profiles import codes, uids
 from dicom_profiles.ahead import map_ahead
-from dicom_profiles.ct_pixels import CtEncoding, store_slice
 from dicom_profiles.derived import (
     DerivedKind,
     DerivedSeries,
@@ -27,16 +26,17 @@ from dicom_profiles.derived import (
     image_common,
     refuse_anonymous,
 )
-from dicom_profiles.element_bytes import text_bytes
+from dicom_profiles.encoding.ct_pixels import CtEncoding, store_slice
+from dicom_profiles.encoding.element_bytes import text_bytes
+from dicom_profiles.encoding.outputs import in_step
+from dicom_profiles.encoding.part10 import ElementEncoder, Encoded, FileEncoder, FolderWriter
+from dicom_profiles.encoding.ready import ReadyImages, ReadySlice
 from dicom_profiles.errors import DerivedObjectError
 from dicom_profiles.inherited import SLICE_TAGS, STUDY_TAGS, empty_ct_elements, not_to_inherit
-from dicom_profiles.outputs import in_step
-from dicom_profiles.part10 import ElementEncoder, Encoded, FileEncoder, FolderWriter
-from dicom_profiles.pixels import SliceFacts, declared_padding
 from dicom_profiles.provenance import Derivation, private_text
-from dicom_profiles.ready import ReadyImages, ReadySlice
-from dicom_profiles.series import SourceInstance, SourceSeries
-from dicom_profiles.source import Source, Sources
+from dicom_profiles.sources.pixels import SliceFacts, declared_padding
+from dicom_profiles.sources.series import SourceInstance, SourceSeries
+from dicom_profiles.sources.source import Source, Sources
 from dicom_profiles.storage import is_lossy, lossy_method
 
 DENOISED_CT = DerivedKind(

@@ -17,7 +17,8 @@ from pydicom.sr.coding import Code
 from pydicom.uid import CTImageStorage
 
 from dicom_profiles import codes
-from dicom_profiles.element_bytes import sequence_bytes, text_bytes
+from dicom_profiles.encoding.element_bytes import sequence_bytes, text_bytes
+from dicom_profiles.encoding.part10 import ElementEncoder
 from dicom_profiles.equipment import (
     INSTANCE_CREATOR_UID,
     MODEL_NAME,
@@ -26,9 +27,8 @@ from dicom_profiles.equipment import (
 )
 from dicom_profiles.errors import DerivedObjectError
 from dicom_profiles.overlay import overlay_plane
-from dicom_profiles.part10 import ElementEncoder
 from dicom_profiles.provenance import Derivation, Provenance, private_characteristics
-from dicom_profiles.source import Source, Sources, reference_of
+from dicom_profiles.sources.source import Source, Sources, reference_of
 
 PREFIX = "SYNTHETIC"
 """Series Description begins with it: lists show this when they show nothing else."""

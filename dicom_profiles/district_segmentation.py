@@ -23,7 +23,7 @@ from dicom_profiles.derived import DerivedSeries, synthesis_time
 from dicom_profiles.equipment import MODEL_NAME
 from dicom_profiles.errors import DerivedObjectError
 from dicom_profiles.provenance import Derivation
-from dicom_profiles.series import SourceSeries
+from dicom_profiles.sources.series import SourceSeries
 from dicom_profiles.uids import derive_uid
 
 DISTRICTS = CompanionKind(

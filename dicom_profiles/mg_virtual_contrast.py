@@ -26,13 +26,13 @@ from dicom_profiles.derived import (
     refuse_anonymous,
     source_references,
 )
+from dicom_profiles.encoding.part10 import ElementEncoder, FileEncoder, FolderWriter
 from dicom_profiles.errors import DerivedObjectError
 from dicom_profiles.inherited import PLACE, STUDY_TAGS, empty_elements, tags
-from dicom_profiles.lossy import lossy_compression
-from dicom_profiles.part10 import ElementEncoder, FileEncoder, FolderWriter
-from dicom_profiles.pixels import pixel_digest
-from dicom_profiles.projection import SourceProjection
 from dicom_profiles.provenance import Derivation, pixel_digests
+from dicom_profiles.sources.lossy import lossy_compression
+from dicom_profiles.sources.pixels import pixel_digest
+from dicom_profiles.sources.projection import SourceProjection
 
 VIRTUAL_CONTRAST = DerivedKind(
     name="VCE",

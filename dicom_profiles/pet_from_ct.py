@@ -27,13 +27,13 @@ from dicom_profiles.derived import (
     refuse_anonymous,
     source_references,
 )
+from dicom_profiles.encoding.outputs import StoredOutput, stored_outputs
+from dicom_profiles.encoding.part10 import ElementEncoder, Encoded, FileEncoder, FolderWriter
 from dicom_profiles.errors import DerivedObjectError
 from dicom_profiles.inherited import PLACE, STUDY_TAGS, empty_elements, tags
-from dicom_profiles.lossy import lossy_compression
-from dicom_profiles.outputs import StoredOutput, stored_outputs
-from dicom_profiles.part10 import ElementEncoder, Encoded, FileEncoder, FolderWriter
 from dicom_profiles.provenance import Derivation, pixel_digests
-from dicom_profiles.series import SourceSeries
+from dicom_profiles.sources.lossy import lossy_compression
+from dicom_profiles.sources.series import SourceSeries
 
 SYNTHETIC_PET = DerivedKind(
     name="SPET",

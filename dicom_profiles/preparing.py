@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from dicom_profiles import ct_denoised
+from dicom_profiles.encoding.ready import ReadySlice
 from dicom_profiles.errors import DerivedObjectError
-from dicom_profiles.ready import ReadySlice
-from dicom_profiles.source import Sources
+from dicom_profiles.sources.source import Sources
 
 MOST_BYTES = 64 * 2**20
 """Stored values that are kept in memory: 128 slices of 512 x 512."""

@@ -28,7 +28,7 @@ from dicom_profiles.derived import PREFIX, DerivedSeries, synthesis_time
 from dicom_profiles.inherited import UNPAIRED_BODY_PARTS
 from dicom_profiles.provenance import Derivation
 from dicom_profiles.reading import read_header
-from dicom_profiles.source import Sources, reference_of
+from dicom_profiles.sources.source import Sources, reference_of
 
 LABEL = CompanionKind("LABEL", 8, "label")
 TEXT = f"{PREFIX} - NOT ACQUIRED"

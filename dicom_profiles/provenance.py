@@ -15,10 +15,10 @@ from datetime import datetime
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from dicom_profiles.element_bytes import text_bytes
+from dicom_profiles.encoding.element_bytes import text_bytes
 from dicom_profiles.equipment import SOFTWARE_VERSION, ModelIdentity
 from dicom_profiles.errors import DerivedObjectError
-from dicom_profiles.source import Sources, all_instance_uids
+from dicom_profiles.sources.source import Sources, all_instance_uids
 from dicom_profiles.uids import JSON, PROFILE_VERSION, canonical_json, job_uid
 
 PRIVATE_GROUP = 0x0099

@@ -24,7 +24,7 @@ from dicom_profiles.companions import OURS, CompanionKind, references, write_com
 from dicom_profiles.derived import DerivedSeries, synthesis_time
 from dicom_profiles.equipment import DEVICE_SERIAL_NUMBER, MANUFACTURER, MODEL_NAME, NODE_DEVICE_UID
 from dicom_profiles.provenance import Derivation
-from dicom_profiles.source import Source, Sources, reference_of
+from dicom_profiles.sources.source import Source, Sources, reference_of
 from dicom_profiles.storage import STORAGE_CLASSES
 
 REPORT = CompanionKind("QC", 7, "QC / provenance report")

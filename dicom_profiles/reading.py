@@ -16,10 +16,10 @@ from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import MediaStorageDirectoryStorage
 
-from dicom_profiles.character_sets import spell_out
 from dicom_profiles.errors import SeriesError, UnreadableInstance
-from dicom_profiles.series import SourceInstance, SourceSeries
-from dicom_profiles.source import Source, source_of
+from dicom_profiles.sources.character_sets import spell_out
+from dicom_profiles.sources.series import SourceInstance, SourceSeries
+from dicom_profiles.sources.source import Source, source_of
 from dicom_profiles.volume import Volume
 
 log = logging.getLogger(__name__)

@@ -18,6 +18,7 @@ from pydicom.uid import UID, KeyObjectSelectionDocumentStorage
 
 from dicom_profiles import uids
 from dicom_profiles.codes import code_sequence
+from dicom_profiles.encoding.part10 import FolderWriter, encode_dataset
 from dicom_profiles.equipment import (
     DEVICE_SERIAL_NUMBER,
     INSTANCE_CREATOR_UID,
@@ -27,7 +28,6 @@ from dicom_profiles.equipment import (
     SOFTWARE_VERSION,
 )
 from dicom_profiles.errors import DerivedObjectError
-from dicom_profiles.part10 import FolderWriter, encode_dataset
 
 REASONS: Mapping[str, Code] = {
     "quality": Code("113001", "DCM", "Rejected for Quality Reasons"),

@@ -20,7 +20,7 @@ from pydicom.valuerep import DA, DT, TM
 from dicom_profiles.derived import utc_offset
 from dicom_profiles.errors import ProfileError
 from dicom_profiles.reading import read_instances
-from dicom_profiles.series import SourceSeries
+from dicom_profiles.sources.series import SourceSeries
 from dicom_profiles.volume import Volume
 
 WEIGHT_KG = (1.0, 400.0)

@@ -25,7 +25,7 @@ from dicom_profiles.derived import DerivedSeries
 from dicom_profiles.district_segmentation import settle
 from dicom_profiles.pet_from_ct import LARGEST_SUV, SUVBW, SYNTHETIC_PET
 from dicom_profiles.provenance import Derivation
-from dicom_profiles.series import SourceSeries
+from dicom_profiles.sources.series import SourceSeries
 
 SUV_MAP = CompanionKind("SUVMAP", 5, "SUVbw map from CT")
 ENTIRE_BODY = Code("38266002", "SCT", "Entire body")

@@ -19,10 +19,10 @@ from dicom_profiles import (
 )
 from dicom_profiles.derived import DerivedSeries
 from dicom_profiles.errors import DerivedObjectError
-from dicom_profiles.projection import SourceProjection
 from dicom_profiles.provenance import Derivation
-from dicom_profiles.series import SourceSeries
-from dicom_profiles.source import Sources
+from dicom_profiles.sources.projection import SourceProjection
+from dicom_profiles.sources.series import SourceSeries
+from dicom_profiles.sources.source import Sources
 
 Images: TypeAlias = Iterable[npt.NDArray[np.float32]]
 """(rows, columns) in the output's unit, in the order of the first source."""

@@ -1,9 +1,10 @@
 """The assembler process: received instances become complete series, and those become jobs.
 
 It looks at the open series several times a second: admits what was received, reads new headers
-while images still arrive, decides (`node.assembly`), asks the rules (`node.routing`) and makes
-jobs. Whatever the line at which it is killed, the next run comes to the same end: a series is
-marked complete before its jobs are made, and the same job is made only once.
+while images still arrive, decides (`node.assembling.assembly`), asks the rules
+(`node.routing.rules`) and makes jobs. Whatever the line at which it is killed, the next run comes
+to the same end: a series is marked complete before its jobs are made, and the same job is made
+only once.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from node.assembly import (
+from node.assembling.assembly import (
     OPEN,
     SETTLE_S,
     AssemblyDecision,
@@ -26,18 +27,18 @@ from node.assembly import (
     SeriesState,
     decide,
 )
+from node.assembling.positions import Positions
+from node.assembling.questions import Questions
 from node.config import Config
-from node.database import associations, series, unopened_database
-from node.database_wait import log_failure
-from node.jobs import JobLedger
-from node.open_series import OpenSeries, SeriesReader
-from node.positions import Positions
-from node.questions import Questions
+from node.database.tables import associations, series, unopened_database
+from node.database.waiting import log_failure
+from node.jobs.ledger import JobLedger
 from node.receiving.performed_steps import performed_count
-from node.routed_jobs import decision_json, make_jobs, reason_after, state_after
-from node.routing import compile_rules
+from node.routing.open_series import OpenSeries, SeriesReader
+from node.routing.routed_jobs import decision_json, make_jobs, reason_after, state_after
+from node.routing.rules import compile_rules
+from node.routing.study_groups import StudyGroups
 from node.spool import Spool
-from node.study_groups import StudyGroups
 
 log = logging.getLogger(__name__)
 

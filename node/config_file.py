@@ -17,9 +17,9 @@ from typing import Any, Union, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from node.conditions import ConditionError, parse_condition
 from node.config import Config, PeerSettings, RouteSettings, is_everywhere
 from node.errors import ConfigError
+from node.routing.conditions import ConditionError, parse_condition
 from pipelines import catalog
 from pipelines.errors import PipelineError
 

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from node.database import counters, insert_into
-from node.database_wait import log_failure
+from node.database.tables import counters, insert_into
+from node.database.waiting import log_failure
 from node.errors import NodeError
 
 log = logging.getLogger(__name__)

@@ -17,19 +17,19 @@ from typing import TYPE_CHECKING, Any
 
 from dicom_profiles.errors import ProfileError, UnreadableInstance
 from dicom_profiles.reading import read_header
-from dicom_profiles.source import source_of
+from dicom_profiles.sources.source import source_of
 from node.config import RouteSettings
 from node.errors import NodeError
-from node.folder_decisions import FolderSeries
-from node.pairing import Group
-from node.retry import sentence_of
-from node.routed_jobs import model_of
-from node.routing import Outcome, Rule, StackFinding
+from node.routing.folder_decisions import FolderSeries
+from node.routing.pairing import Group
+from node.routing.routed_jobs import model_of
+from node.routing.rules import Outcome, Rule, StackFinding
 from node.steps.check import check_step
 from node.steps.folder import JobFolder, JobInput
 from node.steps.gate import gate_step
 from node.steps.translate import translate_step
 from node.steps.write import write_step
+from node.working.retry import sentence_of
 from pipelines.errors import NothingToTranslate, PipelineError
 
 if TYPE_CHECKING:

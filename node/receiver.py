@@ -22,7 +22,7 @@ from sqlalchemy.engine import Engine
 
 from node.config import Config, TLSSettings
 from node.counters import CounterBuffer
-from node.database import open_database
+from node.database.tables import open_database
 from node.receiving.association import ARTIM_S, Association, Surroundings
 from node.spooling.incoming import Incoming
 

@@ -29,7 +29,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 from node.config import Config
-from node.database_wait import DatabaseWait
+from node.database.waiting import DatabaseWait
 from node.errors import NodeError
 from node.logs import set_up_logging
 

@@ -17,23 +17,23 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from node.check_beside import CheckBeside
 from node.config import Config
-from node.database import instances
-from node.delivery import Delivery
+from node.database.tables import instances
 from node.dispatch.errors import InstancesLost
 from node.dispatch.ledger import DeliveryStatus
-from node.jobs import Job, JobLedger, JobState, UnknownSource, WrongJobState
-from node.read_ahead import ReadAhead
-from node.reprocessing import reprocess
-from node.retry import decide
+from node.jobs.ledger import Job, JobLedger, JobState, UnknownSource, WrongJobState
+from node.recalling.reprocessing import reprocess
 from node.steps.check import check_step
 from node.steps.folder import JobFolder, JobInput, OtherModel
 from node.steps.gate import gate_step
 from node.steps.translate import translate_step
 from node.steps.write import write_step
-from node.warm import WarmPipelines
-from node.watch import JobStopped, Watch
+from node.working.check_beside import CheckBeside
+from node.working.delivery import Delivery
+from node.working.read_ahead import ReadAhead
+from node.working.retry import decide
+from node.working.warm import WarmPipelines
+from node.working.watch import JobStopped, Watch
 from pipelines.errors import NothingToTranslate
 
 log = logging.getLogger(__name__)

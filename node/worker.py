@@ -16,21 +16,21 @@ from typing import TYPE_CHECKING
 from dbos import DBOS, DBOSConfig
 from sqlalchemy.engine import Engine
 
-from dicom_profiles.iod import load_tables
+from dicom_profiles.checks.iod import load_tables
 from node.config import Config
-from node.database import impatient, open_database, sqlite_url
-from node.database_wait import log_failure
-from node.doubts import Doubts
-from node.forgetting import forget_jobs, forget_series
-from node.heartbeat import Executor, Heartbeat
-from node.jobs import JobLedger
-from node.queue_records import prune_workflows
-from node.records import sweep_records
-from node.recovery import reconcile, recover_workflows_of_the_dead
-from node.retention import Retention
-from node.warm import WarmPipelines
+from node.database.tables import impatient, open_database, sqlite_url
+from node.database.waiting import log_failure
+from node.jobs.ledger import JobLedger
+from node.retention.deletion import Retention
+from node.retention.forgetting import forget_jobs, forget_series
+from node.retention.queue_records import prune_workflows
+from node.retention.records import sweep_records
 from node.work import JobWork
 from node.workflow import JobWorkflows, register_queues
+from node.working.doubts import Doubts
+from node.working.heartbeat import Executor, Heartbeat
+from node.working.recovery import reconcile, recover_workflows_of_the_dead
+from node.working.warm import WarmPipelines
 from pipelines import load
 
 if TYPE_CHECKING:

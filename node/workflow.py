@@ -23,7 +23,7 @@ from typing import Any
 
 from dbos import DBOS, DBOSConfiguredInstance, SetEnqueueOptions, SetWorkflowID
 
-from node.jobs import Job
+from node.jobs.ledger import Job
 from node.work import JobWork, Outcome, Work
 
 MAKE, DELIVER, COMMIT = "make", "deliver", "commit"

@@ -7,9 +7,18 @@ The files:
     contract.py      what every pipeline offers: gate, translate, call
     scanner.py       what they share of it; a pipeline adds how it translates
     gates.py         may a pipeline take these series? without torch
+    scope_checks.py  the checks that gates share
+    inputs.py        what a pipeline is given, held against its card
+    features.py      what describes an input, and how far it is from known ones
+    calibration.py   usual inputs and limits of quality, beside a model's weights
+    lights.py        GREEN, AMBER, RED, and their sentences
+    recording.py     what is there only after the last slice
+    folded_unet.py   the residual U-Net that three pipelines serve
+    card_page.py     a model card as a page
     errors.py        what can go wrong
     engines/         the ways to run a network: torch, OpenVINO, CUDA
-    ldct_denoise/    one folder a pipeline: network, pipeline, gate, quality, card, weights
+    cesm_vce/, ct_to_pet/, ldct_denoise/, mr_to_ct/
+                     one folder a pipeline: network, pipeline, gate, quality, card, weights
 
     from pipelines import load
     scanner = load("ldct_denoise", device="auto")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from pydicom.uid import UID
 
-from dicom_profiles.geometry import SHEAR_TOLERANCE_DEGREES
+from dicom_profiles.sources.geometry import SHEAR_TOLERANCE_DEGREES
 from pipelines.card import InputCard, ModelCard, Scope
 
 HEADING = """\

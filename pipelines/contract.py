@@ -17,7 +17,7 @@ from dicom_profiles.volume import Volume
 from pipelines.card import ModelCard
 
 if TYPE_CHECKING:
-    from dicom_profiles.source import Source
+    from dicom_profiles.sources.source import Source
 
 Slice: TypeAlias = npt.NDArray[np.float32]
 """(rows, columns) float32, in the unit of the input, one slice of a series."""

@@ -11,8 +11,8 @@ from pipelines.contract import GateVerdict
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-    from dicom_profiles.recognition import Recognition
-    from dicom_profiles.source import Source
+    from dicom_profiles.recognition.series import Recognition
+    from dicom_profiles.sources.source import Source
 
 
 SURE = 0.8

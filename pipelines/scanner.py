@@ -25,7 +25,7 @@ from pipelines.contract import (
 from pipelines.inputs import refuse_empty, refuse_other_units, taken
 
 if TYPE_CHECKING:
-    from dicom_profiles.source import Source
+    from dicom_profiles.sources.source import Source
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,8 @@
 Every check is a function of a source and a scope that yields a sentence for each thing that is
 wrong, in words for the technologist who sent it. What a scope does not name is not checked, so a
 gate lists the checks that make sense for its modality and adds its own. A source is already proven
-to be one regular grid (`dicom_profiles.series`) or one projection (`dicom_profiles.projection`).
+to be one regular grid (`dicom_profiles.sources.series`) or one projection
+(`dicom_profiles.sources.projection`).
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from dicom_profiles.dates import latest_date
-from dicom_profiles.geometry import same_grid
 from dicom_profiles.inherited import ACQUISITION_DATES, STUDY_DATES
-from dicom_profiles.recognition import synthetic_signs
-from dicom_profiles.source import Source
+from dicom_profiles.recognition.series import synthetic_signs
+from dicom_profiles.sources.geometry import same_grid
+from dicom_profiles.sources.source import Source
 from dicom_profiles.storage import is_lossy
 from pipelines.card import ModelCard, Range, Scope
 from pipelines.contract import GateVerdict

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset
 
-from trainers.mammogram_dicom import Exposure, wrap
+from trainers.simulation.mammogram_dicom import Exposure, wrap
 
 
 def breast(rows: int = 300, columns: int = 180, side: str = "L") -> npt.NDArray[np.float32]:

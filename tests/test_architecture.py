@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from importlib.metadata import packages_distributions
@@ -59,3 +60,14 @@ def test_only_absolute_imports() -> None:
                 if isinstance(item, ast.ImportFrom) and item.level > 0
             ]
             assert not relative, f"{path.relative_to(ROOT)} has a relative import"
+
+
+@pytest.mark.parametrize("package", [*LAYERS, "demo", "benchmarks"])
+def test_packages_open_with_a_map(package: str) -> None:
+    """Whoever opens a folder reads first what each of its files is for."""
+    for init in (ROOT / package).rglob("__init__.py"):
+        words = set(re.findall(r"\w+", ast.get_docstring(ast.parse(init.read_text())) or ""))
+        modules = {path.stem for path in init.parent.glob("*.py")}
+        folders = {path.parent.name for path in init.parent.glob("*/__init__.py")}
+        missing = (modules | folders) - words - {"__init__", "__main__"}
+        assert not missing, f"the map of {init.parent.relative_to(ROOT)} lacks {sorted(missing)}"

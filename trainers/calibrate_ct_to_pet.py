@@ -16,7 +16,7 @@ import numpy as np
 
 from pipelines.ct_to_pet.input_distance import FEATURES, KnownGroup, body_features
 from pipelines.features import Features
-from trainers.ct_pet_bank import read_bank
+from trainers.ct_pet.bank import read_bank
 from trainers.readers.ct_pet import CubePair
 from trainers.readers.patients import refuse_unknown
 from trainers.training.errors import SourceError

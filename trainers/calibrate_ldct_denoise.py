@@ -27,8 +27,8 @@ from tqdm import tqdm
 from pipelines.features import Features, series_features
 from pipelines.ldct_denoise.blocks import blocks
 from pipelines.ldct_denoise.input_distance import FEATURES, KnownInputs, slice_features
-from trainers.noise_calibration import CalibrationError
 from trainers.readers.series import series_in
+from trainers.simulation.noise_calibration import CalibrationError
 from trainers.training.script import exit_code
 
 SEED = 20260101

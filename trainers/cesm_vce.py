@@ -5,7 +5,7 @@ On several GPUs:     torchrun --nproc-per-node 4 -m trainers.cesm_vce --train ..
 Going on:            the same command with --resume
 
 Sources are `simulated:COUNT`, `null:COUNT`, `cdd:ROOT` (CDD-CESM as published) and
-`excerpt:FOLDER`; `@WEIGHT` after each gives its part of a batch: see `trainers.cesm_pairs`.
+`excerpt:FOLDER`; `@WEIGHT` after each gives its part of a batch: see `trainers.cesm.pairs`.
 
 Five methods, by --method, the last four after Rofena et al. (arXiv 2308.00471, 2505.03018):
 
@@ -33,9 +33,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from trainers.cesm_critic import DisplayCritic
-from trainers.cesm_generators import Size, facts_of, generator_of, kind_of, way_back
-from trainers.cesm_pairs import Pairs, draw_batch, patients_of, read_source, seen_of
+from trainers.cesm.critic import DisplayCritic
+from trainers.cesm.generators import Size, facts_of, generator_of, kind_of, way_back
+from trainers.cesm.pairs import Pairs, draw_batch, patients_of, read_source, seen_of
 from trainers.losses.adversarial import adversarial_game
 from trainers.losses.cycle import cycle_loss, identity_loss
 from trainers.losses.replay import ReplayBuffer

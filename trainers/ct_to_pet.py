@@ -5,7 +5,7 @@ A district's model:   python -m trainers.ct_to_pet --train sts:FOLDER 10=simulat
 The single model:     the same with --district all
 On several GPUs:      torchrun --nproc-per-node 4 -m trainers.ct_to_pet ...
 Going on:             the same command with --resume
-Into one file:        python -m trainers.ct_to_pet_weights legs=runs/legs ... --out FILE
+Into one file:        python -m trainers.publishing.ct_to_pet legs=runs/legs ... --out FILE
 
 Sources are `sts:FOLDER`, `autopet:FOLDER` (FDG-PET-CT-Lesions), `set:DIR:train` (a side of a
 gathered data set; `--data DIR` takes both) and `simulated:COUNT`; a number and `=` before one sets
@@ -42,12 +42,12 @@ from pipelines.ct_to_pet.network import (
 )
 from pipelines.ct_to_pet.patches import Patches, Tiling, translated
 from pipelines.ct_to_pet.weights import GRANULE
-from trainers.ct_pet_bank import Bank, read_bank
-from trainers.ct_pet_patches import Cutting, district_mask, draw_patches
+from trainers.critics.patch_critic_3d import PatchCritic3d
+from trainers.ct_pet.bank import Bank, read_bank
+from trainers.ct_pet.patches import Cutting, district_mask, draw_patches
 from trainers.losses.adversarial import adversarial_game
 from trainers.losses.cycle import cycle_loss
 from trainers.losses.replay import ReplayBuffer
-from trainers.patch_critic_3d import PatchCritic3d
 from trainers.readers.data_set import with_data
 from trainers.readers.patients import refuse_unknown
 from trainers.training.card import write_card

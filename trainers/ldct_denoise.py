@@ -30,8 +30,14 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from pipelines.ldct_denoise.network import DenoisingNetwork
+from trainers.critics.patch_critic import PatchCritic
 from trainers.losses.adversarial import adversarial_game
-from trainers.noise_bank import (
+from trainers.readers.data_set import PREFIX, read_ct_side, with_data
+from trainers.readers.dicom import read_dicom
+from trainers.readers.ldct_projection import read_ldct_projection
+from trainers.readers.nifti import read_nifti
+from trainers.readers.series import TrainingSeries
+from trainers.simulation.noise_bank import (
     Stack,
     build_stack,
     draw_patches,
@@ -40,13 +46,7 @@ from trainers.noise_bank import (
     save_stack,
     thickened,
 )
-from trainers.noise_calibration import CalibrationError
-from trainers.patch_critic import PatchCritic
-from trainers.readers.data_set import PREFIX, read_ct_side, with_data
-from trainers.readers.dicom import read_dicom
-from trainers.readers.ldct_projection import read_ldct_projection
-from trainers.readers.nifti import read_nifti
-from trainers.readers.series import TrainingSeries
+from trainers.simulation.noise_calibration import CalibrationError
 from trainers.training.card import write_card
 from trainers.training.checkpoint import load_weights
 from trainers.training.errors import SourceError

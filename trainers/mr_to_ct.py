@@ -11,7 +11,7 @@ which generator, and which mode. `--width 16` and the like change one line of it
     chaos:FOLDER           CHAOS in its published layout: CT, and MR by phase, unpaired
     simulated:CT           a CT (NIfTI file or DICOM folder) and the dual echo simulated from it;
                            `simulated:CT*4` four times; `prepared:FOLDER` finds them kept by
-                           `trainers.dual_echo`
+                           `trainers.simulation.dual_echo`
     ct:CT                  a CT alone (the other side of an unpaired game)
     t1:FOLDER              a T1-weighted series of DICOM alone
     set:FOLDER:train       a side of a gathered data set (`--data FOLDER` takes both), unpaired
@@ -36,13 +36,13 @@ from torch import Tensor, nn
 from pipelines.mr_to_ct.generators import BackwardGenerator
 from pipelines.mr_to_ct.networks import Design, build
 from pipelines.mr_to_ct.scaling import CENTRE_HU, SCALE_HU
+from trainers.critics.patch_critic import PatchCritic
 from trainers.losses.adversarial import adversarial_game
 from trainers.losses.cycle import cycle_loss
 from trainers.losses.grid import grid_loss
 from trainers.losses.replay import ReplayBuffer
-from trainers.mr_ct_patches import BODY_ABOVE_HU, Stack, check_sides, draw, every_slice, stack_of
-from trainers.mr_ct_sources import read_source
-from trainers.patch_critic import PatchCritic
+from trainers.mr_ct.patches import BODY_ABOVE_HU, Stack, check_sides, draw, every_slice, stack_of
+from trainers.mr_ct.sources import read_source
 from trainers.readers.data_set import with_data
 from trainers.readers.patients import refuse_shared
 from trainers.training.card import write_card
@@ -57,7 +57,7 @@ from trainers.training.settings import RunSettings, knob, settings_from
 
 CONFIGURATIONS = Path(__file__).parent / "configurations" / "mr_to_ct"
 SETTINGS = "settings.yaml"
-"""File in the folder of a run: what `trainers.publish_mr_to_ct` builds the network from."""
+"""File in the folder of a run: what `trainers.publishing.mr_to_ct` builds the network from."""
 
 VALIDATE_EVERY = 3
 """Every third slice of a held-out patient is enough to follow a run."""

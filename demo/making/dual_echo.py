@@ -1,7 +1,7 @@
 """In-phase and opposed-phase MR of one breath-hold, in one series, simulated from a real CT.
 
 The CT is an excerpt of a contrast liver CT (Colorectal-Liver-Metastases, TCIA, CC BY 4.0, see
-NOTICE); `trainers.dual_echo` makes the two echoes of it.
+NOTICE); `trainers.simulation.dual_echo` makes the two echoes of it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import MRImageStorage
 
 from demo.making.marked import Sample, save, slice_of, uid
-from trainers.dual_echo import draw_parameters, simulate_dual_echo
 from trainers.readers.mr_ct import MrCtSeries, read_ct
+from trainers.simulation.dual_echo import draw_parameters, simulate_dual_echo
 
 SAMPLE = Sample(
     "dual_echo_abdomen",

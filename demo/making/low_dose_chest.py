@@ -1,7 +1,7 @@
 """A real chest CT with simulated low dose.
 
 Sixteen slices of LIDC-IDRI-0314 (CC BY 3.0, see NOTICE), to which the noise of a quarter of the
-dose was added by `trainers.low_dose`.
+dose was added by `trainers.simulation.low_dose`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from pydicom.dataset import Dataset
 from demo.making.marked import Sample, mark, save, uid
 from dicom_profiles.reading import read_series
 from dicom_profiles.volume import Volume
-from trainers.low_dose import inserted_noise
-from trainers.noise_calibration import calibrate
+from trainers.simulation.low_dose import inserted_noise
+from trainers.simulation.noise_calibration import calibrate
 
 DOSE = 0.25
 FIRST, COUNT = 50, 16

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from demo.making.marked import Sample, mark, save, uid
-from trainers.mammogram_dicom import simulated_mammogram, wrap
+from trainers.simulation.mammogram_dicom import simulated_mammogram, wrap
 
 SAMPLE = Sample(
     "low_energy_mammogram",

@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter, zoom
 
 from demo.making.marked import Sample, save, slice_of, uid
 from dicom_profiles.volume import Volume
-from trainers.whole_body import draw_body, simulate
+from trainers.simulation.whole_body import draw_body, simulate
 
 SAMPLE = Sample(
     "whole_body",

@@ -19,8 +19,8 @@ from rich.markup import escape
 from dicom_profiles.errors import ProfileError
 from node.config import Config, PeerSettings
 from node.config_file import config_warnings, load_config, missing_files
-from node.database import NoNodeThere, open_existing_database
-from node.database_wait import reason_of
+from node.database.tables import NoNodeThere, open_existing_database
+from node.database.waiting import reason_of
 from node.dispatch.associate import associated
 from node.dispatch.errors import DispatchError
 from node.errors import ConfigError, NodeError

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from node.config_file import load_config
-from node.conformance import conformance_statement
+from node.conformance.statement import conformance_statement
 
 
 def add_parser(subparsers: Any) -> None:

@@ -13,9 +13,9 @@ from rich.markup import escape
 from rich.tree import Tree
 
 from node.config_file import load_config
-from node.folder_decisions import FolderSeries, explain_folder, read_folder, rules_of
 from node.logs import UNPRINTABLE
-from node.routing import Outcome, RuleFinding, StackFinding
+from node.routing.folder_decisions import FolderSeries, explain_folder, read_folder, rules_of
+from node.routing.rules import Outcome, RuleFinding, StackFinding
 
 FILE_COLUMNS = 400  # into a file or a pipe, a sentence stays on its line
 

@@ -12,8 +12,8 @@ from rich.table import Table
 
 from node.commands.tables import folding_table, output
 from node.config_file import load_config
-from node.database_wait import open_at_once
-from node.jobs import Job, JobLedger, JobState
+from node.database.waiting import open_at_once
+from node.jobs.ledger import Job, JobLedger, JobState
 
 EXAMPLE = """\
 examples:

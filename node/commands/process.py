@@ -18,8 +18,8 @@ from node.commands.tables import output
 from node.config import Config, NodeSettings
 from node.config_file import load_config
 from node.errors import CommandError
-from node.folder_decisions import FolderSeries, explain_folder, read_folder, rules_of
 from node.offline import Answer, FolderProcessor
+from node.routing.folder_decisions import FolderSeries, explain_folder, read_folder, rules_of
 
 if TYPE_CHECKING:
     from pipelines.contract import Pipeline

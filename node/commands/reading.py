@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from dicom_profiles.part10 import write_durable
+from dicom_profiles.encoding.part10 import write_durable
 from node.config import Config, is_everywhere
 from node.config_file import load_config
 from node.errors import CommandError

@@ -12,15 +12,15 @@ from pathlib import Path
 from rich.markup import escape
 
 from dicom_profiles.rejection_note import REASONS
-from node import reprocessing
 from node.commands.tables import folding_table, output
 from node.config_file import load_config
-from node.database_wait import open_at_once
-from node.delivery import Delivery
+from node.database.waiting import open_at_once
 from node.dispatch.errors import DispatchError
 from node.errors import CommandError
-from node.jobs import Job, JobLedger, UnknownSource
-from node.rejection import Rejector
+from node.jobs.ledger import Job, JobLedger, UnknownSource
+from node.recalling import reprocessing
+from node.recalling.rejection import Rejector
+from node.working.delivery import Delivery
 from pipelines import catalog
 
 EXAMPLE = """\

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from node.commands.role import RoleCommand
-from node.database import open_database
+from node.database.tables import open_database
 from node.spool import Spool
 
 COMMAND = RoleCommand(

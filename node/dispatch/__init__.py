@@ -10,6 +10,8 @@ The files:
     stow_rs.py        a series by STOW-RS
     orthanc_rest.py   a series by Orthanc's REST interface
     http.py           the HTTP session for a peer
+    c_find.py         C-FIND, for all who ask a peer's index
+    ledger.py         what became of every instance at every destination
     holdings.py       what a destination's own index says that it holds
     associate.py      an association for small questions, by pynetdicom
     sender.py         which way a peer wants

@@ -9,7 +9,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from node.database import deliveries, insert_into
+from node.database.tables import deliveries, insert_into
 from node.dispatch.outgoing import Answer
 
 

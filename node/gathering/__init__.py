@@ -7,4 +7,6 @@
 | `dimse_archive.py` | the same by C-FIND and C-GET |
 | `wanted.py` | which series are worth fetching, and what the fetched ones are for |
 | `gather.py` | study by study: fetched aside, decided, de-identified, kept, forgotten |
+| `command.py` | what `vscanner train NAME --from PEER` does before it trains |
+| `errors.py` | what can go wrong |
 """

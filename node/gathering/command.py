@@ -7,8 +7,8 @@ import re
 
 from rich.console import Console
 
-from dicom_profiles.data_set import DataSet
-from dicom_profiles.pseudonyms import kept_salt
+from dicom_profiles.deidentification.data_set import DataSet
+from dicom_profiles.deidentification.pseudonyms import kept_salt
 from node.config import Config, PeerSettings
 from node.config_file import load_config
 from node.errors import CommandError

@@ -18,7 +18,7 @@ from pathlib import Path
 import pydicom
 from pydicom.dataset import Dataset
 
-from dicom_profiles.data_set import (
+from dicom_profiles.deidentification.data_set import (
     FILE_NAME,
     DataSet,
     KeptSeries,
@@ -26,10 +26,10 @@ from dicom_profiles.data_set import (
     read_data_set,
     write_data_set,
 )
-from dicom_profiles.deidentification import METHOD, deidentified, encoded
+from dicom_profiles.deidentification.image import METHOD, deidentified, encoded
+from dicom_profiles.deidentification.pseudonyms import Pseudonyms
+from dicom_profiles.encoding.part10 import PART_SUFFIX, FolderWriter
 from dicom_profiles.errors import ProfileError
-from dicom_profiles.part10 import PART_SUFFIX, FolderWriter
-from dicom_profiles.pseudonyms import Pseudonyms
 from node.gathering.archive import Archive, Question
 from node.gathering.errors import GatherError
 from node.gathering.wanted import Chosen, Wanted, choose

@@ -13,14 +13,14 @@ from pathlib import Path
 import yaml
 from pydicom.dataset import Dataset
 
-from dicom_profiles.recognition import is_synthetic
-from dicom_profiles.series import SourceInstance
-from node.conditions import Condition, ConditionError, parse_conditions
+from dicom_profiles.recognition.series import is_synthetic
+from dicom_profiles.sources.series import SourceInstance
+from node.assembling.stacks import split_series
 from node.config import Config, RouteSettings
 from node.errors import CommandError
-from node.folder_decisions import FolderSeries, explain_folder, read_folder
-from node.routing import Outcome, Rule, compile_rules
-from node.stacks import split_series
+from node.routing.conditions import Condition, ConditionError, parse_conditions
+from node.routing.folder_decisions import FolderSeries, explain_folder, read_folder
+from node.routing.rules import Outcome, Rule, compile_rules
 from pipelines import catalog
 
 WHY_LEFT = {

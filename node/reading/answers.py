@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from dicom_profiles.part10 import sync_folder
+from dicom_profiles.encoding.part10 import sync_folder
 from node.reading.errors import ReadingError
 from node.reading.study import Record
 from node.reading.words import LONGEST_REASON, Judgement

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from dicom_profiles.part10 import write_durable
+from dicom_profiles.encoding.part10 import write_durable
 from node.reading.answers import Answer, AnswerLedger
 from node.reading.errors import ReadingClosed, ReadingError, UnknownReading
 from node.reading.key import Key, open_key

@@ -16,7 +16,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from dicom_profiles.part10 import sync_folder
+from dicom_profiles.encoding.part10 import sync_folder
 from node.reading.errors import ReadingError, WrongKey
 from node.reading.study import Record, Study
 

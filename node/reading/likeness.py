@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import affine_transform, gaussian_filter
 
-from dicom_profiles.projection import value_range
+from dicom_profiles.sources.projection import value_range
 from node.reading.errors import UnfitMaterial
 from node.reading.material import Candidate
 

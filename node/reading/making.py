@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from dicom_profiles.encoding.part10 import sync_folder, write_durable
 from dicom_profiles.errors import ProfileError
-from dicom_profiles.part10 import sync_folder, write_durable
 from node.reading.choosing import choose
 from node.reading.errors import ReadingError, UnfitMaterial
 from node.reading.folder import ANSWERS, CASES, STUDY

@@ -11,12 +11,12 @@ from pydicom.dataset import Dataset
 
 from dicom_profiles.errors import ProfileError
 from dicom_profiles.reading import group_series, read_instances
-from dicom_profiles.recognition import is_synthetic, without_localizers
-from dicom_profiles.series import SourceInstance
-from dicom_profiles.source import Source, source_of
+from dicom_profiles.recognition.series import is_synthetic, without_localizers
+from dicom_profiles.sources.series import SourceInstance
+from dicom_profiles.sources.source import Source, source_of
+from node.assembling.stacks import split_series
 from node.reading.errors import UnfitMaterial
 from node.reading.key import Truth
-from node.stacks import split_series
 
 SHOWN_CLASSES = {
     uid.CTImageStorage: "CT",

@@ -5,6 +5,7 @@
     dimse.py          command sets (PS3.7 annex E)
     services.py       C-ECHO, C-STORE, N-EVENT-REPORT: a message in, a response out
     reports.py        storage commitment reports (PS3.4 annex J), into the database
+    performed_steps.py   modality performed procedure steps (PS3.4 annex F), into the database
     association.py    one association from its first byte to its end
 
 `node.receiver` accepts connections and gives each of them a thread.

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from node.database import performed_series, performed_steps
+from node.database.tables import performed_series, performed_steps
 from node.receiving import dimse
 from node.spooling.elements import EXPLICIT, Element, Encoding, items, walk
 from node.spooling.incoming import is_uid

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from node.commitment_states import CommitmentState, state_after
-from node.database import commitments
+from node.commitment.states import CommitmentState, state_after
+from node.database.tables import commitments
 from node.spooling.attributes import header_attributes
 from node.spooling.elements import EXPLICIT, Encoding, items, walk
 from node.spooling.errors import UnreadableDataset
@@ -68,7 +68,7 @@ def record_report(database: Engine, report: CommitmentReport, event_type_id: int
     """Write a report into its transaction's row.
 
     What was committed, or given up and counted otherwise, and is now said not to be kept, is
-    marked as such: `node.doubts` looks into it.
+    marked as such: `node.working.doubts` looks into it.
 
     Returns:
         Whether we asked for this transaction.

@@ -24,7 +24,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection, Engine
 
-from dicom_profiles.part10 import sync_folder
+from dicom_profiles.encoding.part10 import sync_folder
 from node.counters import add_counts
 from node.spooling import rows
 from node.spooling.attributes import JSON, header_attributes

@@ -18,7 +18,7 @@ from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.valuerep import PN_DELIMS, TEXT_VR_DELIMS
 
-from dicom_profiles.character_sets import defined_terms
+from dicom_profiles.sources.character_sets import defined_terms
 from node.spooling.elements import (
     IMPLICIT,
     PIXEL_DATA_GROUP,

@@ -10,7 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from node.database import instances
+from node.database.tables import instances
 from node.spooling.admission import (
     CONFLICTS,
     SPOOL,

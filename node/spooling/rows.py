@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from node.database import associations, conflicts, insert_into, instances, series
+from node.database.tables import associations, conflicts, insert_into, instances, series
 
 RECEIVING = "RECEIVING"  # the state in which a series begins; assembly leads it further
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
-from dicom_profiles.check import Finding, check_derived
+from dicom_profiles.checks.check import Finding, check_derived
 from node.steps.folder import JobFolder, StepError
 
 Ahead: TypeAlias = Callable[[JobFolder, list[Path]], list[Finding] | None]

@@ -19,11 +19,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from dicom_profiles.part10 import PART_SUFFIX, write_durable
+from dicom_profiles.encoding.part10 import PART_SUFFIX, write_durable
+from dicom_profiles.encoding.ready import ReadySlice
 from dicom_profiles.reading import open_source
-from dicom_profiles.ready import ReadySlice
-from dicom_profiles.series import SourceInstance
-from dicom_profiles.source import Source
+from dicom_profiles.sources.series import SourceInstance
+from dicom_profiles.sources.source import Source
 from node.errors import NodeError
 
 JSON = Any

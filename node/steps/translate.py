@@ -16,9 +16,9 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from dicom_profiles.part10 import part_of
+from dicom_profiles.encoding.part10 import part_of
+from dicom_profiles.encoding.ready import ReadySlice
 from dicom_profiles.preparing import preparing
-from dicom_profiles.ready import ReadySlice
 from node.steps.folder import JSON, JobFolder, OtherModel, StepError
 from pipelines.card import ModelCard
 from pipelines.contract import Pipeline, Progress, Translation, no_progress

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dicom_profiles.derived import DerivedSeries
+from dicom_profiles.encoding.ready import ReadyImages
 from dicom_profiles.equipment import ModelIdentity
 from dicom_profiles.presentation_label import write_label
 from dicom_profiles.provenance import Derivation
 from dicom_profiles.qc_report import write_qc_report
-from dicom_profiles.ready import ReadyImages
 from dicom_profiles.writers import writer_for
 from node.steps.folder import JSON, JobFolder, StepError, WrittenSeries
 from node.steps.translate import read_companions, refuse_other_model, translated_slices

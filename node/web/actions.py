@@ -8,8 +8,8 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from starlette.exceptions import HTTPException
 
-from node.database import series
-from node.jobs import Job, JobLedger, UnknownJob, WrongJobState
+from node.database.tables import series
+from node.jobs.ledger import Job, JobLedger, UnknownJob, WrongJobState
 from node.web.admission import await_admission
 from node.web.site import Site
 

@@ -9,8 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from node.database import jobs
-from node.jobs import Job, JobState
+from node.database.tables import jobs
+from node.jobs.ledger import Job, JobState
 from node.web import actions
 from node.web.admission import await_admission
 from node.web.parameters import choice_of, whole_number

@@ -16,8 +16,8 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from node.config import Config
-from node.database_wait import AWAY, log_failure
-from node.jobs import JobLedger
+from node.database.waiting import AWAY, log_failure
+from node.jobs.ledger import JobLedger
 from node.spool import Spool
 from node.web import api, health, metrics, pages, reading, stow
 from node.web.page import STATIC, make_templates, render_error

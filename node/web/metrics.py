@@ -16,8 +16,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from node.counters import read_counts
-from node.database import commitments, executors, jobs, series
-from node.jobs import JobState
+from node.database.tables import commitments, executors, jobs, series
+from node.jobs.ledger import JobState
 from node.web.rows import counts_by_state
 from node.web.site import Site, site_of
 from node.web.standing import Standing, associations_refused, instances_received, standing

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from node.jobs import CANCELLABLE, RETRIABLE, Job, JobState
+from node.jobs.ledger import CANCELLABLE, RETRIABLE, Job, JobState
 from node.web import actions, rows
 from node.web.api import find_series
 from node.web.attributes import SeriesHeading

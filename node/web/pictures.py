@@ -23,10 +23,10 @@ import sqlalchemy as sa
 from pydicom.errors import InvalidDicomError
 from sqlalchemy.engine import Connection, Engine
 
-from dicom_profiles.check_kinds import IMAGE_CLASSES
+from dicom_profiles.checks.kinds import IMAGE_CLASSES
 from dicom_profiles.errors import ProfileError
 from dicom_profiles.reading import open_source
-from node.database import instances, jobs
+from node.database.tables import instances, jobs
 from node.web.attributes import numbers, text
 from node.web.displays import INVERTED, OWN, PROJECTED, Panel, fitting, offered, panels
 from node.web.projection import Projection, coronal

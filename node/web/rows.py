@@ -15,9 +15,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from node.database import conflicts, deliveries, instances, jobs, series
-from node.job_records import Job
-from node.job_states import UNDER_WAY
+from node.database.tables import conflicts, deliveries, instances, jobs, series
+from node.jobs.records import Job
+from node.jobs.states import UNDER_WAY
 from node.web.attributes import SeriesHeading, StudyHeading, series_heading, study_heading
 from node.web.search import NEEDS_A_PERSON, Search
 from node.web.steps import JobProgress, Step, strip

@@ -17,8 +17,8 @@ from sqlalchemy.engine import Connection
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from node.database import instances, jobs, series
-from node.job_states import UNDER_WAY, JobState
+from node.database.tables import instances, jobs, series
+from node.jobs.states import UNDER_WAY, JobState
 from node.web.parameters import choice, choice_of
 
 FILTERS = ("all", "working", "attention", "refused", "done")

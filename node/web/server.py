@@ -15,7 +15,7 @@ from sqlalchemy.engine import Engine
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from node.config import Config
-from node.database import unopened_database
+from node.database.tables import unopened_database
 from node.web.address import site_address
 from node.web.app import create_app
 

@@ -9,7 +9,7 @@ from starlette.requests import HTTPConnection
 
 from node.config import Config
 from node.counters import CounterBuffer
-from node.jobs import JobLedger
+from node.jobs.ledger import JobLedger
 from node.spool import Spool
 from node.web.pictures import PictureShelf
 from node.web.tally import Tally

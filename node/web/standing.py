@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from node.config import Config
 from node.counters import Key, read_counts
-from node.database import conflicts, executors, jobs, series
+from node.database.tables import conflicts, executors, jobs, series
 from node.web.rows import counts_by_state
 
 LONG_WAIT = timedelta(minutes=5)

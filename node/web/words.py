@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from node.jobs import JobState
+from node.jobs.ledger import JobState
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dicom_profiles.recognition_mg import LOW_ENERGY
-from dicom_profiles.recognition_mg import recognise_low_energy_mammogram as recognise
+from dicom_profiles.recognition.mg import LOW_ENERGY
+from dicom_profiles.recognition.mg import recognise_low_energy_mammogram as recognise
 
 KINDS = {LOW_ENERGY: "LE"}
 """The kinds that `recognise` gives to inputs of this pipeline, and the key of each."""

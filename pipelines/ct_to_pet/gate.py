@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dicom_profiles.source import Source
+from dicom_profiles.sources.source import Source
 from pipelines import scope_checks
 from pipelines.card import ModelCard
 from pipelines.contract import GateVerdict

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dicom_profiles.recognition_whole_body_ct import recognise_whole_body_ct as recognise
+from dicom_profiles.recognition.whole_body_ct import recognise_whole_body_ct as recognise
 
 KINDS = {"whole_body_ct": "CT"}
 """The kinds that `recognise` gives to inputs of this pipeline, and the key of each."""

@@ -8,6 +8,7 @@ openvino_engine.py   the second choice on the processor
 openvino_model.py    a torch network as a model of OpenVINO
 patch_engine.py      engines for 3-D networks on patches
 choose.py            which one, proven on a trial
+hardware.py          the processor's name and how many cores are ours
 """
 
 import sys

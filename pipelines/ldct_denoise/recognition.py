@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dicom_profiles.recognition import recognise_low_dose_ct as recognise
+from dicom_profiles.recognition.series import recognise_low_dose_ct as recognise
 
 KINDS = {"low_dose_ct": "CT"}
 """The kinds that `recognise` gives to inputs of this pipeline, and the key of each."""

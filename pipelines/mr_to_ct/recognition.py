@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dicom_profiles.recognition_mr import IN_PHASE, OPPOSED_PHASE, OTHER_T1
-from dicom_profiles.recognition_mr import recognise_mr as recognise
+from dicom_profiles.recognition.mr import IN_PHASE, OPPOSED_PHASE, OTHER_T1
+from dicom_profiles.recognition.mr import recognise_mr as recognise
 
 KINDS = {IN_PHASE: "IP", OPPOSED_PHASE: "OOP", OTHER_T1: "T1"}
 """The kinds that `recognise` gives to inputs of this pipeline, and the key of each."""

@@ -14,7 +14,7 @@ from pydicom.tag import Tag
 from pydicom.uid import JPEG2000, UID
 
 from dicom_profiles import inherited
-from dicom_profiles.check import check_derived
+from dicom_profiles.checks.check import check_derived
 from dicom_profiles.ct_denoised import write_denoised_ct
 from dicom_profiles.errors import DerivedObjectError, ProfileError
 from dicom_profiles.provenance import Derivation

@@ -10,7 +10,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from dicom_profiles import inherited
-from dicom_profiles.check import check_derived
+from dicom_profiles.checks.check import check_derived
 from dicom_profiles.ct_from_mr import stored_values, write_synthetic_ct
 from dicom_profiles.derived import DerivedSeries
 from dicom_profiles.errors import DerivedObjectError
@@ -18,8 +18,8 @@ from dicom_profiles.presentation_label import write_label
 from dicom_profiles.provenance import Derivation
 from dicom_profiles.qc_report import write_qc_report
 from dicom_profiles.reading import open_series
-from dicom_profiles.recognition import synthetic_signs
-from dicom_profiles.series import SourceSeries
+from dicom_profiles.recognition.series import synthetic_signs
+from dicom_profiles.sources.series import SourceSeries
 from dicom_profiles.writers import writer_for
 from tests.dicom_profiles.conftest import DERIVATION
 from tests.dicom_profiles.validators import dcentvfy_errors, dciodvfy_errors, strict_faults

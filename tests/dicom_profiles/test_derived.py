@@ -20,7 +20,7 @@ from dicom_profiles.derived import (
     synthesis_time,
     utc_offset,
 )
-from dicom_profiles.part10 import ElementEncoder
+from dicom_profiles.encoding.part10 import ElementEncoder
 from dicom_profiles.provenance import Derivation
 from tests.synthetic import write_ct_dataset
 

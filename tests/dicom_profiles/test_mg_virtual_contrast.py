@@ -10,15 +10,15 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import DigitalMammographyXRayImageStorageForPresentation
 
-from dicom_profiles.check import check_derived
+from dicom_profiles.checks.check import check_derived
 from dicom_profiles.errors import DerivedObjectError
 from dicom_profiles.mg_virtual_contrast import HIGHEST, write_virtual_contrast
 from dicom_profiles.presentation_label import write_label
-from dicom_profiles.projection import SourceProjection
 from dicom_profiles.provenance import Derivation
 from dicom_profiles.qc_report import write_qc_report
 from dicom_profiles.reading import open_source
-from dicom_profiles.recognition import synthetic_signs
+from dicom_profiles.recognition.series import synthetic_signs
+from dicom_profiles.sources.projection import SourceProjection
 from dicom_profiles.writers import writer_for
 from tests.dicom_profiles.validators import dcentvfy_errors, dciodvfy_errors, strict_faults
 from tests.mammograms import breast, write_mammogram

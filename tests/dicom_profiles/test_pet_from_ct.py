@@ -9,11 +9,11 @@ import numpy as np
 import pydicom
 import pytest
 
-from dicom_profiles.check import check_derived
-from dicom_profiles.check_object import DerivedObject
+from dicom_profiles.checks.check import check_derived
+from dicom_profiles.checks.checked_object import DerivedObject
 from dicom_profiles.errors import DerivedObjectError
 from dicom_profiles.pet_from_ct import LARGEST_SUV, stored_values, write_synthetic_pet
-from dicom_profiles.recognition import synthetic_signs
+from dicom_profiles.recognition.series import synthetic_signs
 from dicom_profiles.suv import suv_scale
 from tests.dicom_profiles.validators import dcentvfy_errors, dciodvfy_errors, strict_faults
 from tests.dicom_profiles.whole_body import PET_DERIVATION, WrittenPet, write_pet, write_pet_of

@@ -8,10 +8,10 @@ import pytest
 
 from dicom_profiles import preparing as preparing_module
 from dicom_profiles.ct_denoised import write_denoised_ct
+from dicom_profiles.encoding.ready import ReadyImages, ReadySlice
 from dicom_profiles.preparing import preparing
 from dicom_profiles.provenance import Derivation
 from dicom_profiles.reading import open_series
-from dicom_profiles.ready import ReadyImages, ReadySlice
 from tests.dicom_profiles.conftest import Written
 
 

@@ -8,7 +8,6 @@ import pydicom
 import pytest
 
 from dicom_profiles.errors import ProfileError, SeriesError, UnreadableInstance
-from dicom_profiles.pixels import decode
 from dicom_profiles.reading import (
     group_series,
     looks_like_dicom,
@@ -17,7 +16,8 @@ from dicom_profiles.reading import (
     read_instances,
     read_series,
 )
-from dicom_profiles.series import SourceSeries
+from dicom_profiles.sources.pixels import decode
+from dicom_profiles.sources.series import SourceSeries
 from tests.synthetic import write_ct_series
 
 

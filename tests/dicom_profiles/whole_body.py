@@ -14,7 +14,7 @@ from dicom_profiles.presentation_label import write_label
 from dicom_profiles.provenance import Derivation
 from dicom_profiles.qc_report import write_qc_report
 from dicom_profiles.reading import open_series
-from dicom_profiles.series import SourceSeries
+from dicom_profiles.sources.series import SourceSeries
 from dicom_profiles.writers import writer_for
 from tests.dicom_profiles.conftest import DERIVATION
 from tests.synthetic import write_ct_series

@@ -30,12 +30,12 @@ from sqlalchemy.engine.default import DefaultDialect
 
 from node import assembler, receiver, worker
 from node.config import Config
-from node.database import open_database
-from node.doubts import Doubts
+from node.database.tables import open_database
 from node.logs import set_up_logging
-from node.records import sweep_records
-from node.retention import Retention
+from node.retention.deletion import Retention
+from node.retention.records import sweep_records
 from node.service import open_listener
+from node.working.doubts import Doubts
 from tests.node.smoothing import Smoothing
 
 ON_FILES = ("fsync", "fdatasync", "replace", "rename", "link", "unlink", "rmdir", "mkdir")

@@ -19,7 +19,7 @@ from pydicom.dataset import Dataset
 from sqlalchemy.engine import Engine
 
 from node.config import Config
-from node.database import instances, open_database
+from node.database.tables import instances, open_database
 from tests.node.datasets import encoded
 from tests.node.receiving.running import CALLER, make_config
 from tests.servers import LOOPBACK, program, wait_until

@@ -13,8 +13,8 @@ import pytest
 from pynetdicom import evt
 
 from node.dispatch.outgoing import read_outgoing
-from node.heartbeat import Executor
-from node.jobs import Job, JobState
+from node.jobs.ledger import Job, JobState
+from node.working.heartbeat import Executor
 from tests.faults.killing import Point, running, work
 from tests.node.dispatch.scp import Answer, StorageSCP, storage_scp
 from tests.node.job_node import PATIENCE_S, JobNode, job_node, receiving
@@ -23,7 +23,7 @@ from tests.servers import OrthancServer, free_port, run_orthanc, wait_until
 SLICES = 40
 OFTEN = 50
 READ = "association.StorageAssociation._fill < association.StorageAssociation._read_pdu"
-CONCLUDED = "commit jobs.JobLedger.update < work.JobWork._advance < work.JobWork._conclude"
+CONCLUDED = "commit ledger.JobLedger.update < work.JobWork._advance < work.JobWork._conclude"
 IN_THE_MIDDLE = {
     "gate": Point("replace part10.write_synced < part10.write_durable < folder.write_json"),
     "translate": Point(
@@ -33,7 +33,7 @@ IN_THE_MIDDLE = {
     "check": Point(CONCLUDED, 4),
     "dispatch": Point(f"recv {READ} < association.StorageAssociation._answer", SLICES // 2),
     "commitment": Point(
-        "commit commitment.CommitmentLedger.ask < delivery.Delivery._by_commitment"
+        "commit ledger.CommitmentLedger.ask < delivery.Delivery._by_commitment"
         " < delivery.Delivery.commit"
     ),
 }

@@ -34,9 +34,17 @@ from pydicom.uid import generate_uid
 from pynetdicom import evt
 
 from node.config import Config
-from node.database import commitments, conflicts, deliveries, instances, jobs, open_database, series
+from node.database.tables import (
+    commitments,
+    conflicts,
+    deliveries,
+    instances,
+    jobs,
+    open_database,
+    series,
+)
 from node.dispatch.outgoing import read_outgoing
-from node.jobs import Job, JobState
+from node.jobs.ledger import Job, JobState
 from node.receiving import pdu
 from node.receiving.performed_steps import StepReport, create_step, set_step
 from node.steps.folder import JobFolder, WrittenSeries

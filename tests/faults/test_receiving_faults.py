@@ -22,7 +22,7 @@ from pydicom.filereader import read_file_meta_info
 from pydicom.uid import ImplicitVRLittleEndian, generate_uid
 
 from node.counters import read_counts
-from node.database import conflicts
+from node.database.tables import conflicts
 from tests.faults.receiving_node import (
     ReceivingNode,
     Sender,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 
 import tests.faults.killing  # noqa: F401 - what a fork has to import
-from dicom_profiles.iod import load_tables
+from dicom_profiles.checks.iod import load_tables
 from pipelines import catalog
 
 load_tables()

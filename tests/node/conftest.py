@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.engine import Engine
 
 from node.config import Config
-from node.database import open_database
+from node.database.tables import open_database
 from node.spool import Spool
 from tests.node.feeding import make_config
 

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Engine
 
 from node.assembler import Assembler
 from node.config import Config
-from node.database import series
+from node.database.tables import series
 from node.spool import ReceivedFacts, Spool
 
 LOW_DOSE_ROUTE: dict[str, Any] = {

@@ -21,8 +21,8 @@ from sqlalchemy.engine import Engine
 
 from node.config import Config
 from node.config_file import load_config
-from node.database import jobs, metadata, open_database
-from node.jobs import Job, JobLedger, JobRequest, JobState
+from node.database.tables import jobs, metadata, open_database
+from node.jobs.ledger import Job, JobLedger, JobRequest, JobState
 from node.receiver import Receiver
 from node.spool import Spool
 from node.spooling.file_meta import ReceivedFacts

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from node.config import RetentionSettings
-from node.database import (
+from node.database.tables import (
     UTCDateTime,
     associations,
     commitments,
@@ -25,11 +25,11 @@ from node.database import (
     performed_steps,
     series,
 )
-from node.forgetting import forget_series
-from node.jobs import Job, JobState
+from node.jobs.ledger import Job, JobState
 from node.receiving.performed_steps import StepReport, create_step, set_step
-from node.records import sweep_records
-from node.retention import Retention
+from node.retention.deletion import Retention
+from node.retention.forgetting import forget_series
+from node.retention.records import sweep_records
 from node.spool import Spool
 from tests.node.feeding import feed
 from tests.node.job_node import JobNode

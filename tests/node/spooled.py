@@ -7,7 +7,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from node.database import associations, instances
+from node.database.tables import associations, instances
 from node.spool import Spool
 
 

@@ -16,8 +16,8 @@ from sqlalchemy.engine import Engine
 
 from node.assembler import Assembler
 from node.config import Config
-from node.database import associations, jobs, open_database, series
-from node.jobs import JobLedger
+from node.database.tables import associations, jobs, open_database, series
+from node.jobs.ledger import JobLedger
 from node.spool import Spool
 from node.spooling.incoming import exclusive
 from tests.node.feeding import (

@@ -12,7 +12,6 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from node.conditions import OPERATORS, parse_conditions
 from node.config import (
     AssemblySettings,
     Config,
@@ -25,6 +24,7 @@ from node.config import (
     WebSettings,
 )
 from node.config_file import parse_config
+from node.routing.conditions import OPERATORS, parse_conditions
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")

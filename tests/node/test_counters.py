@@ -6,7 +6,7 @@ import pytest
 
 from node.config import NodeSettings
 from node.counters import CounterBuffer, add_counts, read_counts
-from node.database import SQLITE, open_database
+from node.database.tables import SQLITE, open_database
 
 
 def test_totals_grow(tmp_path: Path) -> None:

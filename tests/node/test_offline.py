@@ -8,8 +8,8 @@ import pydicom
 import pytest
 
 from node.config import Config
-from node.folder_decisions import explain_folder, read_folder, rules_of
 from node.offline import Answer, FolderProcessor
+from node.routing.folder_decisions import explain_folder, read_folder, rules_of
 from pipelines.contract import Pipeline
 from pipelines.errors import WeightsError
 from tests.node.feeding import make_config

@@ -27,7 +27,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 
 from node.config import Config
 from node.counters import read_counts
-from node.database import commitments
+from node.database.tables import commitments
 from node.receiver import Receiver
 from node.spool import Spool
 from tests.node.datasets import encoded, files_in, same_series, small_ct

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from node.config import NodeSettings
-from node.database import open_database
+from node.database.tables import open_database
 from node.spool import Spool, SpoolFull, UnreadableDataset
 from tests.node.datasets import encoded, facts_of, files_in, same_series, small_ct
 from tests.node.spooled import series_paths

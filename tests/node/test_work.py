@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from pynetdicom import evt
 
-from node.database import instances, open_database
-from node.jobs import Job, JobState
+from node.database.tables import instances, open_database
+from node.jobs.ledger import Job, JobState
 from node.steps.folder import JobFolder
-from node.warm import WarmPipelines
 from node.work import JobWork, Outcome, Work
+from node.working.warm import WarmPipelines
 from pipelines.contract import GateVerdict, Pipeline
 from tests.node.dispatch.scp import StorageSCP, storage_scp
 from tests.node.job_node import JobNode, job_node

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from node.database import deliveries, executors
+from node.database.tables import deliveries, executors
 from node.dispatch.ledger import DeliveryStatus
-from node.jobs import JobState
+from node.jobs.ledger import JobState
 from tests.node.dispatch.scp import StorageSCP, storage_scp
 from tests.node.job_node import JobNode, job_node, receiving
 from tests.servers import OrthancServer, wait_until

@@ -8,8 +8,8 @@ import pytest
 from pynetdicom import evt
 from pynetdicom.association import Association
 
-from node.database import instances
-from node.jobs import JobState
+from node.database.tables import instances
+from node.jobs.ledger import JobState
 from node.steps.folder import JobFolder
 from node.work import Work
 from node.workflow import COMMIT, DELIVER, MAKE, workflow_id

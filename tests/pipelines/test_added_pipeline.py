@@ -18,7 +18,7 @@ import requests
 import yaml
 from scipy.ndimage import uniform_filter
 
-from dicom_profiles.recognition import is_synthetic
+from dicom_profiles.recognition.series import is_synthetic
 from pipelines import catalog
 from tests.dicom_profiles.validators import dciodvfy_errors
 from tests.hospital import check_validators, running_site

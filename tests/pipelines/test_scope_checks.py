@@ -12,7 +12,7 @@ from pydicom.uid import JPEG2000, UID, CTImageStorage, JPEG2000Lossless, JPEGLSN
 
 from dicom_profiles.dates import latest_date
 from dicom_profiles.reading import open_series
-from dicom_profiles.series import SourceSeries
+from dicom_profiles.sources.series import SourceSeries
 from pipelines import scope_checks
 from pipelines.card import Range, Scope
 from pipelines.scope_checks import Check

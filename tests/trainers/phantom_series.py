@@ -8,9 +8,9 @@ import nibabel
 import numpy as np
 from numpy.typing import NDArray
 
-from trainers.low_dose import Kernel, Scanner, inserted_noise
-from trainers.projection import ParallelBeam
 from trainers.readers.series import TrainingSeries
+from trainers.simulation.low_dose import Kernel, Scanner, inserted_noise
+from trainers.simulation.projection import ParallelBeam
 
 SIZE, SPACING_MM = 96, 2.0
 

@@ -12,7 +12,7 @@ from tests.synthetic import write_ct_series
 from tests.trainers.phantom_series import phantom_series, write_nifti
 from trainers import calibrate_ldct_denoise
 from trainers.calibrate_ldct_denoise import calibrate, ramp_noise, read_source
-from trainers.noise_calibration import CalibrationError
+from trainers.simulation.noise_calibration import CalibrationError
 
 
 def test_added_noise_has_the_deviation_asked_for_and_the_spectrum_of_a_ramp() -> None:

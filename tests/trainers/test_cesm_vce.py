@@ -10,11 +10,11 @@ import torch
 from safetensors.torch import load_file
 
 from pipelines.cesm_vce.network import build
-from tests.trainers.test_cesm_pairs import some_pairs
+from tests.trainers.cesm.test_pairs import some_pairs
 from trainers import cesm_vce
-from trainers.cesm_critic import DisplayCritic
-from trainers.cesm_generators import read_generator
-from trainers.cesm_pairs import draw_batch, save
+from trainers.cesm.critic import DisplayCritic
+from trainers.cesm.generators import read_generator
+from trainers.cesm.pairs import draw_batch, save
 from trainers.cesm_vce import (
     METHODS,
     Pix2Pix,

@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from pipelines.ct_to_pet.weights import read_networks
-from trainers import ct_to_pet, ct_to_pet_weights
-from trainers.ct_pet_bank import KINDS, Bank
-from trainers.ct_pet_patches import Cutting, draw_patches
+from trainers import ct_to_pet
+from trainers.ct_pet.bank import KINDS, Bank
+from trainers.ct_pet.patches import Cutting, draw_patches
+from trainers.publishing import ct_to_pet as ct_to_pet_weights
 from trainers.readers.ct_pet import CubePair
 from trainers.training.errors import SettingsError, SourceError
 from trainers.training.run import Run

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from dicom_profiles.data_set import write_data_set
+from dicom_profiles.deidentification.data_set import write_data_set
 from tests.trainers.readers.gathered import gathered, gathered_ct_and_pet
-from trainers.ct_pet_bank import read_bank
-from trainers.mr_ct_sources import read_source
+from trainers.ct_pet.bank import read_bank
+from trainers.mr_ct.sources import read_source
 
 
 def test_mr_and_ct_of_a_study_are_read_by_their_roles(tmp_path: Path) -> None:

@@ -25,8 +25,8 @@ from trainers.ldct_denoise import (
     train,
     update,
 )
-from trainers.noise_bank import Stack, build_stack, draw_patches
 from trainers.readers.series import TrainingSeries
+from trainers.simulation.noise_bank import Stack, build_stack, draw_patches
 from trainers.training.errors import SettingsError, SourceError
 from trainers.training.feeding import as_tensors
 from trainers.training.randomness import random_of

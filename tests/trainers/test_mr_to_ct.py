@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 
 from pipelines.mr_to_ct.generators import MultiGenerator, SingleGenerator
 from pipelines.mr_to_ct.networks import build
-from tests.trainers.test_mr_ct_patches import a_pair
-from trainers.mr_ct_patches import Stack
+from tests.trainers.mr_ct.test_patches import a_pair
+from trainers.mr_ct.patches import Stack
 from trainers.mr_to_ct import (
     CONFIGURATIONS,
     SETTINGS,

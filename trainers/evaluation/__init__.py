@@ -5,6 +5,10 @@ One command for every pipeline (`vscanner evaluate NAME --data PLACES --out RESU
     case.py                  the interface: cases, methods, measures, a view
     measures.py              measures and quantities from `trainers.metrics`
     served.py                the pipeline as it is served, as a method
+    mr_to_ct.py, cesm_vce.py, ct_to_pet.py
+                             their cases, measures and views
+    systems.py               several systems of one evaluation against one of them
+    system_pictures.py       a few cases as one picture
     command.py               the command: read, measure, write
     measuring.py             every method in every region, one case in memory at a time
     results.py               the figures as rows, to and from JSON
@@ -43,4 +47,8 @@ Low-dose CT, with measures of its own:
     training_record.py       data, split, seeds, settings and digests of a run
     ldct_denoise_report.py   figures into report and model card
     ldct_denoise_figures.py  its pictures
+
+Blind readings (`vscanner reading analyse`):
+
+    reading_study.py         can readers tell real from synthetic?
 """

@@ -26,8 +26,8 @@ from pipelines.cesm_vce.framing import SIZE, framed, resized
 from pipelines.cesm_vce.pipeline import INPUT, NAME, VirtualContrast, load, network_of
 from pipelines.cesm_vce.quality import read_calibration
 from pipelines.engines.torch_engine import TorchEngine
-from trainers.cesm_generators import read_generator
-from trainers.cesm_pairs import READERS, Pairs, read_source, seen_of, simulated
+from trainers.cesm.generators import read_generator
+from trainers.cesm.pairs import READERS, Pairs, read_source, seen_of, simulated
 from trainers.evaluation.case import OURS, Case, Evaluation, EvaluationError, Method, View, Voxels
 from trainers.evaluation.command import add_run_option, evaluate, runs_of
 from trainers.evaluation.measures import by_slice, compared, mean_value

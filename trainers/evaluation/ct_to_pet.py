@@ -24,7 +24,6 @@ from pipelines.ct_to_pet.districts import LABELS
 from pipelines.ct_to_pet.grid import WorkingGrid
 from pipelines.ct_to_pet.network import channels, network_for, quantities
 from pipelines.ct_to_pet.patches import Patches, translated
-from trainers.ct_to_pet_weights import read_run
 from trainers.evaluation.case import (
     OURS,
     Case,
@@ -41,11 +40,12 @@ from trainers.metrics.intensity import mae, psnr
 from trainers.metrics.measurement import ALL_SUV, DataRange, Mask
 from trainers.metrics.similarity import ssim
 from trainers.metrics.uptake import UptakeThreshold
+from trainers.publishing.ct_to_pet import read_run
 from trainers.readers.autopet import read_autopet
 from trainers.readers.ct_pet import CtPetPair, districts_of
 from trainers.readers.gathered_ct_pet import read_gathered_ct_pet
 from trainers.readers.sts_pet import read_sts_pet
-from trainers.whole_body import draw_body, simulate
+from trainers.simulation.whole_body import draw_body, simulate
 
 SUV_RANGE = DataRange(0, 20, "SUVbw")
 """The range of PSNR and SSIM; divided by 20 it is the normalised SUV of the published figures."""

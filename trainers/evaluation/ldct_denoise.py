@@ -32,7 +32,7 @@ from trainers.evaluation.ldct_denoise_cases import EVALUATION, read
 from trainers.evaluation.low_dose_table import SEED, WINDOWS, Row, table
 from trainers.evaluation.phantom import PhantomResult, evaluate_phantom
 from trainers.evaluation.simulation_check import check_simulation
-from trainers.low_dose import ELECTRONIC_PHOTONS
+from trainers.simulation.low_dose import ELECTRONIC_PHOTONS
 from trainers.training.script import exit_code
 
 SHIPPED = Path(__file__).parents[2] / "pipelines" / "ldct_denoise" / "weights.safetensors"

@@ -21,15 +21,15 @@ from trainers.evaluation.denoisers import RIVALS
 from trainers.evaluation.low_dose_table import BODY_HU, SEED, tuned
 from trainers.evaluation.measures import by_slice, compared, mean_value
 from trainers.evaluation.served import served
-from trainers.low_dose import Scanner, inserted_noise
 from trainers.metrics.intensity import psnr, rmse
 from trainers.metrics.measurement import ABDOMEN_WINDOW, ALL_HU, CHEST_WINDOW, Mask
 from trainers.metrics.similarity import ssim
-from trainers.noise_calibration import calibrate
 from trainers.readers.data_set import PREFIX, read_ct_side
 from trainers.readers.dicom import read_dicom, read_dicom_pair
 from trainers.readers.nifti import read_nifti
 from trainers.readers.series import TrainingSeries
+from trainers.simulation.low_dose import Scanner, inserted_noise
+from trainers.simulation.noise_calibration import calibrate
 
 Image = npt.NDArray[np.float32]
 

@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw
 
 from trainers.evaluation.denoisers import RIVALS, Denoiser, unchanged
 from trainers.evaluation.low_dose_table import WINDOWS, cases, tuned
-from trainers.noise_calibration import calibrate
 from trainers.readers.series import TrainingSeries
+from trainers.simulation.noise_calibration import calibrate
 
 DIFFERENCE_HU = (-100.0, 100.0)
 SIDE = 320

@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from pipelines.ldct_denoise.strength import blend, effective_strength
 from trainers.evaluation.denoisers import RIVALS, STRENGTHS, Denoiser, unchanged
-from trainers.low_dose import Scanner, inserted_noise
 from trainers.metrics.intensity import psnr, rmse
 from trainers.metrics.measurement import (
     ABDOMEN_WINDOW,
@@ -27,8 +26,9 @@ from trainers.metrics.measurement import (
     Measurement,
 )
 from trainers.metrics.similarity import ssim
-from trainers.noise_calibration import calibrate
 from trainers.readers.series import TrainingSeries
+from trainers.simulation.low_dose import Scanner, inserted_noise
+from trainers.simulation.noise_calibration import calibrate
 
 WINDOWS: Mapping[str, DataRange] = {"abdomen": ABDOMEN_WINDOW, "chest": CHEST_WINDOW}
 BODY_HU = -500.0

@@ -38,9 +38,9 @@ from trainers.metrics.intensity import mae, psnr
 from trainers.metrics.measurement import ALL_HU, CT_RANGE, Mask, Measurement
 from trainers.metrics.segmentation import dice
 from trainers.metrics.synthrad import ms_ssim
-from trainers.mr_ct_patches import every_slice, stack_of
-from trainers.mr_ct_sources import read_source
-from trainers.publish_mr_to_ct import read_run
+from trainers.mr_ct.patches import every_slice, stack_of
+from trainers.mr_ct.sources import read_source
+from trainers.publishing.mr_to_ct import read_run
 from trainers.readers.mr_ct import MrCtSeries, Slices
 
 BODY_HU = -500.0
@@ -53,7 +53,7 @@ BINS = np.linspace(0.0, 1.5, 61)
 """Of the look-up table: intensities in multiples of the bright end."""
 
 DRAWN = {"IP", "OOP"}
-"""What `trainers.dual_echo` simulates; no real pair of these and a CT on their grid is known."""
+"""What `trainers.simulation.dual_echo` makes; no real pair with a CT on their grid is known."""
 
 SEED = 5
 """Of what is simulated for a measurement; training uses others."""
@@ -203,7 +203,7 @@ EVALUATION = Evaluation(
     notes=(
         "MAE, PSNR and MS-SSIM are SynthRAD 2025's, on the MR's grid, in the body of the true CT.",
         "Simulated dual echoes are made of the very CT that they are compared with, by "
-        "trainers/dual_echo.py; they say what the inputs can tell, not how real MR fares.",
+        "trainers/simulation/dual_echo.py; they say what inputs can tell, not how real MR fares.",
         "The trivial rivals know the medians of patients that are not measured.",
     ),
 )

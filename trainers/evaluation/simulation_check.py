@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from trainers.evaluation.phantom import SPACING_MM, UNIFORM, Images, read_phantom
-from trainers.low_dose import inserted_noise
 from trainers.metrics.noise_power import mean_frequency, noise_power_spectrum
 from trainers.metrics.spectrum import Spectrum
-from trainers.noise_calibration import calibrate
+from trainers.simulation.low_dose import inserted_noise
+from trainers.simulation.noise_calibration import calibrate
 
 DOSE = 0.1
 

@@ -14,4 +14,5 @@ The files:
     data_set.py              series of a gathered data set, for every trainer
     patients.py              patients whom a person names to be kept out
     gathered_mammograms.py   pairs of low-energy and recombined mammograms of a gathered data set
+    gathered_ct_pet.py       pairs of CT and PET of a gathered data set
 """

@@ -1,4 +1,7 @@
-"""Series of a gathered data set (`dicom_profiles.data_set`): `set:FOLDER:SPLIT` as a source."""
+"""Series of a gathered data set as a source: `set:FOLDER:SPLIT`.
+
+What such a folder holds: `dicom_profiles.deidentification.data_set`.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dicom_profiles.data_set import (
+from dicom_profiles.deidentification.data_set import (
     DataSet,
     DataSetError,
     KeptSeries,
     changed_series,
     read_data_set,
 )
-from dicom_profiles.pseudonyms import SPLITS
+from dicom_profiles.deidentification.pseudonyms import SPLITS
 from trainers.readers.dicom import read_dicom
 from trainers.readers.series import TrainingSeries
 

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset
 
-from dicom_profiles.data_set import KeptSeries
-from dicom_profiles.projection import value_range
+from dicom_profiles.deidentification.data_set import KeptSeries
 from dicom_profiles.reading import open_source
+from dicom_profiles.sources.projection import value_range
 from trainers.readers.cdd_cesm import MammogramPair
 from trainers.readers.data_set import Side, read_side
 

@@ -13,6 +13,7 @@ A trainer stays a script that is read from top to bottom; this package does what
 | `feeding.py` | batches drawn ahead in threads, pinned memory, copies beside the computing |
 | `precision.py`, `processes.py`, `randomness.py`, `averaging.py`, `rates.py`, `stopping.py`,
   `checkpoint.py`, `board.py` | one idea each |
+| `card.py`, `errors.py` | the card of weights just trained; what can go wrong |
 
 A whole trainer:
 

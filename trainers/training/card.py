@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from dicom_profiles.data_set import read_data_set
+from dicom_profiles.deidentification.data_set import read_data_set
 from pipelines import catalog
 from pipelines.card import Dataset, ModelCard
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from node.__main__ import main
-from node.database import jobs
-from node.jobs import JobState
+from node.database.tables import jobs
+from node.jobs.ledger import JobState
 from pipelines import catalog
 from tests.node.dispatch.scp import StorageSCP
 from tests.node.job_node import JobNode, job_node

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 import yaml
 
 from node.config import NodeSettings
-from node.database import instances, open_database
+from node.database.tables import instances, open_database
 from node.spool import Spool
 from tests.node.datasets import encoded, facts_of, same_series
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from node.database import executors
-from node.jobs import JobState
+from node.database.tables import executors
+from node.jobs.ledger import JobState
 from tests.node.dispatch.scp import StorageSCP
 from tests.node.job_node import JobNode, job_node
 from tests.servers import wait_until

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.engine import Engine
 
 from node.config import NodeSettings
-from node.database import deliveries, open_database
+from node.database.tables import deliveries, open_database
 from node.dispatch.ledger import DeliveryLedger, DeliveryStatus
 from node.dispatch.outgoing import Answer
 

@@ -13,8 +13,8 @@ import pydicom
 from tests.servers import OrthancServer
 from tests.synthetic import write_ct_series
 from tests.trainers.phantom_series import SIZE, body
-from trainers.low_dose import Kernel, Scanner, inserted_noise
-from trainers.projection import ParallelBeam
+from trainers.simulation.low_dose import Kernel, Scanner, inserted_noise
+from trainers.simulation.projection import ParallelBeam
 
 NAMES = (
     ("Quillfeather^Ottoline", "MRN-7741239"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_profiles.data_set import DataSet, KeptSeries
+from dicom_profiles.deidentification.data_set import DataSet, KeptSeries
 from node.__main__ import main
 from node.config import Config
 from node.errors import CommandError

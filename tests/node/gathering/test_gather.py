@@ -8,8 +8,8 @@ import pydicom
 import pytest
 import yaml
 
-from dicom_profiles.data_set import changed_series, read_data_set
-from dicom_profiles.pseudonyms import kept_salt
+from dicom_profiles.deidentification.data_set import changed_series, read_data_set
+from dicom_profiles.deidentification.pseudonyms import kept_salt
 from node.__main__ import main
 from pipelines.card import read_card
 from tests.dicom_profiles.validators import dcentvfy_errors, dciodvfy_errors

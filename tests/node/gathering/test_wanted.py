@@ -9,8 +9,8 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
-from dicom_profiles.data_set import DataSet, changed_series, read_data_set
-from dicom_profiles.pseudonyms import Pseudonyms
+from dicom_profiles.deidentification.data_set import DataSet, changed_series, read_data_set
+from dicom_profiles.deidentification.pseudonyms import Pseudonyms
 from node.config import Config, RouteSettings
 from node.gathering.archive import Question, SeriesSummary
 from node.gathering.errors import GatherError

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicom_profiles.source import Source
+from dicom_profiles.sources.source import Source
 from node.reading.choosing import choose
 from node.reading.errors import UnfitMaterial
 from node.reading.key import Truth

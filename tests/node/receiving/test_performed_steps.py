@@ -16,7 +16,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 
 from node.assembler import Assembler
 from node.config import Config
-from node.database import open_database
+from node.database.tables import open_database
 from node.receiving.performed_steps import (
     StepReport,
     create_step,

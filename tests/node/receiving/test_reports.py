@@ -15,7 +15,7 @@ from pydicom.uid import generate_uid
 from pynetdicom.dsutils import encode
 
 from node.config import NodeSettings
-from node.database import commitments, open_database
+from node.database.tables import commitments, open_database
 from node.receiving.reports import CommitmentReport, read_report, record_report
 from node.spooling.elements import EXPLICIT, IMPLICIT
 from node.spooling.errors import UnreadableDataset

@@ -19,7 +19,7 @@ from sqlalchemy.engine import Engine
 
 from node.config import NodeSettings
 from node.counters import read_counts
-from node.database import associations, conflicts, instances, metadata, open_database, series
+from node.database.tables import associations, conflicts, instances, metadata, open_database, series
 from node.spool import Spool
 from node.spooling import admission
 from node.spooling.incoming import exclusive
@@ -311,7 +311,7 @@ KILLED_AT = """
 import os, signal, sys
 from pathlib import Path
 from node.config import NodeSettings
-from node.database import open_database
+from node.database.tables import open_database
 from node.spool import Spool
 from node.spooling import admission
 

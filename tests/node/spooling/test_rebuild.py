@@ -5,7 +5,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from node.config import NodeSettings
-from node.database import conflicts, instances, open_database, series
+from node.database.tables import conflicts, instances, open_database, series
 from node.spool import Spool
 from tests.node.datasets import encoded, facts_of, same_series
 

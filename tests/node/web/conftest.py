@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy.engine import Engine
 
 from node.config import Config
-from node.jobs import Job
+from node.jobs.ledger import Job
 from node.web.server import make_server
 from tests.node.web.world import World
 from tests.servers import wait_until

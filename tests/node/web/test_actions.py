@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import sqlalchemy as sa
 
-from node.database import series
+from node.database.tables import series
 from tests.node.web.conftest import MakeJob, SendSeries, refusal
 from tests.node.web.world import World
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from node.database import database_url
+from node.database.tables import database_url
 from tests.node.query_plans import asked
 from tests.node.web.conftest import SendSeries, refusal, serving
 from tests.node.web.world import World

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from node.database import open_database
+from node.database.tables import open_database
 from node.web.health import own_address
 from tests.node.web.conftest import serving
 from tests.node.web.world import World, make_config

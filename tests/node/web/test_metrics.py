@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from prometheus_client.parser import text_string_to_metric_families
 
 from node.counters import add_counts
-from node.database import jobs, series
+from node.database.tables import jobs, series
 from tests.node.query_plans import asked
 from tests.node.web.conftest import SendSeries
 from tests.node.web.world import TIMINGS, World

@@ -11,9 +11,9 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from node.database import conflicts, deliveries, instances, jobs, series
-from node.jobs import JobState
-from node.retention import Retention
+from node.database.tables import conflicts, deliveries, instances, jobs, series
+from node.jobs.ledger import JobState
+from node.retention.deletion import Retention
 from node.web import pages
 from pipelines import catalog
 from tests.node.web.conftest import MakeJob, SendSeries

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from node.database import instances, jobs, series
+from node.database.tables import instances, jobs, series
 from node.web.rows import Part, count_studies, one_series, studies_page, study
 from node.web.search import Search
 from tests.node.query_plans import asked

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from pydicom.uid import PYDICOM_ROOT_UID
 
-from node.database import instances
+from node.database.tables import instances
 from node.web.search import Search
 from tests.node.web.conftest import SendSeries, refusal
 from tests.node.web.world import World

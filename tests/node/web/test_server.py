@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from node.config_file import load_config
-from node.database import unopened_database
+from node.database.tables import unopened_database
 from node.web import server
 from tests.servers import free_port, listening, wait_until
 

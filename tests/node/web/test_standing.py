@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
-from node.database import conflicts
+from node.database.tables import conflicts
 from node.web.standing import associations_refused, standing
 from tests.node.web.conftest import MakeJob, SendSeries
 from tests.node.web.world import World

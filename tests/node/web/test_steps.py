@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.assembly import SeriesState
-from node.jobs import JobState
+from node.assembling.assembly import SeriesState
+from node.jobs.ledger import JobState
 from node.web.steps import STEPS, JobProgress, StepState, current_step, strip
 
 LETTERS = {

@@ -21,7 +21,7 @@ from pydicom.uid import UID
 
 from node.config import PeerSettings
 from node.counters import read_counts
-from node.database import SQLITE, open_database, unopened_database
+from node.database.tables import SQLITE, open_database, unopened_database
 from node.spool import Spool
 from node.web.native_xml import NAMESPACE
 from node.web.stow import source_of

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from pydicom import Dataset
 
 from node.counters import CounterBuffer, read_counts
-from node.database import associations
+from node.database.tables import associations
 from node.spool import InstanceMismatch, SpoolFull, UnreadableDataset
 from node.web.multipart import Event, MultipartError, PartData, PartEnd, PartStart
 from node.web.upload import (

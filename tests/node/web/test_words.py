@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from node.assembly import EvidenceKind, SeriesState
-from node.jobs import JobState
+from node.assembling.assembly import EvidenceKind, SeriesState
+from node.jobs.ledger import JobState
 from node.web.words import (
     EVIDENCE_KINDS,
     SERIES_WORDING,

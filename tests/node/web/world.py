@@ -21,8 +21,8 @@ from dicom_profiles.reading import open_series
 from dicom_profiles.writers import writer_for
 from node.assembler import Assembler
 from node.config import Config, NodeSettings, PeerSettings, RouteSettings, WebSettings
-from node.database import deliveries, executors, open_database, series
-from node.jobs import Job, JobLedger
+from node.database.tables import deliveries, executors, open_database, series
+from node.jobs.ledger import Job, JobLedger
 from node.spool import ReceivedFacts, Spool
 from tests.node.spooled import series_paths
 from tests.servers import free_port

@@ -9,9 +9,9 @@ import pytest
 from dicom_profiles.volume import Volume
 from pipelines import catalog, load
 from pipelines.contract import Pipeline, Result
-from trainers.drawn_breast import Iodine, draw_breast
-from trainers.dual_energy import Pair, image_breast
 from trainers.readers.cdd_cesm import read_excerpt
+from trainers.simulation.drawn_breast import Iodine, draw_breast
+from trainers.simulation.dual_energy import Pair, image_breast
 
 BOUND = 0.05
 """On the card: without iodine no hundredth of the breast lies this far above its median."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipelines.ct_to_pet.grid import Cubes, WorkingGrid
 from trainers.readers.ct_pet import resampled_labels
-from trainers.whole_body import SimulatedBody, draw_body, simulate
+from trainers.simulation.whole_body import SimulatedBody, draw_body, simulate
 
 
 @lru_cache(maxsize=4)

@@ -7,7 +7,7 @@ import pytest
 from pydicom import dcmread
 
 from dicom_profiles.reading import open_series
-from dicom_profiles.source import Source
+from dicom_profiles.sources.source import Source
 from pipelines.gates import gate, recognise
 from tests.dual_echo import write_dual_echo
 from tests.synthetic import write_ct_series

@@ -17,9 +17,9 @@ from pipelines.engines.engine import Batch, Engine, Slab
 from pipelines.errors import InputError, RecordNotReady
 from pipelines.mr_to_ct.pipeline import FALLBACK, MrToCt
 from tests.dual_echo import write_dual_echo
-from tests.trainers.test_dual_echo import disc
-from trainers.dual_echo import simulate_dual_echo
+from tests.trainers.simulation.test_dual_echo import disc
 from trainers.readers.mr_ct import MrCtSeries
+from trainers.simulation.dual_echo import simulate_dual_echo
 
 
 @pytest.fixture(scope="module")

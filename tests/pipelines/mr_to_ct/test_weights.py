@@ -13,12 +13,12 @@ from dicom_profiles.volume import Volume
 from pipelines import catalog, load
 from pipelines.contract import Pipeline
 from pipelines.mr_to_ct.models import read_networks
-from trainers.dual_echo import simulate_dual_echo
 from trainers.metrics.intensity import mae
 from trainers.metrics.measurement import ALL_HU, Mask
 from trainers.metrics.segmentation import dice
 from trainers.readers.mr_ct import MrCtSeries, read_ct
 from trainers.readers.sts import read_sts_patient
+from trainers.simulation.dual_echo import simulate_dual_echo
 
 BODY_HU, BONE_HU = -500.0, 200.0
 

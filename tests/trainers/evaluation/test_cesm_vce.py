@@ -11,10 +11,10 @@ from safetensors.torch import save_file
 
 from pipelines import catalog
 from tests.mammograms import breast
+from tests.trainers.cesm.test_pairs import some_pairs
 from tests.trainers.readers.gathered import gathered_mammograms
-from tests.trainers.test_cesm_pairs import some_pairs
-from trainers.cesm_generators import Size, facts_of, generator_of
-from trainers.cesm_pairs import save
+from trainers.cesm.generators import Size, facts_of, generator_of
+from trainers.cesm.pairs import save
 from trainers.evaluation.case import OURS, EvaluationError
 from trainers.evaluation.cesm_vce import (
     DISPLAY,

@@ -12,9 +12,9 @@ from tests.trainers.phantom_series import phantom_series, write_nifti
 from tests.trainers.readers.gathered import gathered
 from trainers.evaluation.ldct_denoise import main
 from trainers.evaluation.ldct_denoise_cases import _case, cases, every_series, stack_noise
-from trainers.low_dose import Kernel, Scanner
-from trainers.projection import ParallelBeam
 from trainers.readers.series import TrainingSeries
+from trainers.simulation.low_dose import Kernel, Scanner
+from trainers.simulation.projection import ParallelBeam
 
 OPTIONS = Namespace(doses=[0.1, 0.5], slices=3, seed=1)
 

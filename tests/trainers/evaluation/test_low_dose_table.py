@@ -18,8 +18,8 @@ from trainers.evaluation.low_dose_table import (
     told_dose,
     tuned,
 )
-from trainers.low_dose import Kernel, Scanner
-from trainers.projection import ParallelBeam
+from trainers.simulation.low_dose import Kernel, Scanner
+from trainers.simulation.projection import ParallelBeam
 
 SCANNER = Scanner(ParallelBeam(96, 2.0, 120), Kernel(0.15), 3e5)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from trainers.evaluation.simulation_check import SimulationCheck, check_simulation
-from trainers.low_dose import ELECTRONIC_PHOTONS
+from trainers.simulation.low_dose import ELECTRONIC_PHOTONS
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pydicom
 
-from dicom_profiles.data_set import DataSet, KeptSeries, digest_of, write_data_set
-from dicom_profiles.deidentification import METHOD, deidentified, encoded
-from dicom_profiles.pseudonyms import Pseudonyms
+from dicom_profiles.deidentification.data_set import DataSet, KeptSeries, digest_of, write_data_set
+from dicom_profiles.deidentification.image import METHOD, deidentified, encoded
+from dicom_profiles.deidentification.pseudonyms import Pseudonyms
 from dicom_profiles.reading import read_header
 from tests.dicom_profiles.whole_body import write_pet
 from tests.mammograms import write_mammogram

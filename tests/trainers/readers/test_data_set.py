@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_profiles.data_set import DataSetError
+from dicom_profiles.deidentification.data_set import DataSetError
 from tests.trainers.readers.gathered import gathered
 from trainers.readers.data_set import read_ct_side, read_side, side_of, with_data
 
