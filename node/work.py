@@ -224,10 +224,11 @@ class JobWork:
         if decision.wait_s is None:
             self._give_up(error, step, work, decision.reason)
             return Outcome(go_on=False)
-        state = {} if work.destination else {"state": JobState.QUEUED}
-        self._advance(work, reason=decision.reason, **state)
-        priority = self.ledger.require(work.job_id).priority
-        return Outcome(go_on=False, wait_s=decision.wait_s, priority=priority)
+        job = self.ledger.require(work.job_id)
+        if not (work.destination and job.state is JobState.FAILED):  # that says why another gave up
+            state = {} if work.destination else {"state": JobState.QUEUED}
+            self._advance(work, reason=decision.reason, **state)
+        return Outcome(go_on=False, wait_s=decision.wait_s, priority=job.priority)
 
     def _others_are_not_sent(self, error: Exception, step: str, work: Work) -> bool:
         """Whether it is too early to say that all was accepted, though this one cannot confirm."""

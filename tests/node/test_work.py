@@ -239,6 +239,18 @@ def test_one_failed_destination_keeps_its_reason(node: JobNode) -> None:
     assert (now.state, now.reason) == (JobState.FAILED, "another destination refuses")
 
 
+def test_a_failed_job_says_why_while_another_destination_is_tried(node: JobNode) -> None:
+    (peer,) = node.config.peers
+    down = peer.model_copy(update={"port": free_port()})
+    node.config = node.config.model_copy(update={"peers": (down,)})
+    work, job = work_of(node), node.make_job(4)
+    do(work, job, *MAKING)
+    node.ledger.update(job.id, state=JobState.FAILED, reason="the archive refuses it")
+    (tried,) = do(work, job, "dispatch")
+    assert tried.wait_s is not None
+    assert node.ledger.require(job.id).reason == "the archive refuses it"
+
+
 @pytest.mark.orthanc
 def test_what_was_refused_and_is_kept_after_all(node: JobNode, orthanc: OrthancServer) -> None:
     """A worker was killed before DBOS knew of the refusal; the archive was mended meanwhile."""
