@@ -61,5 +61,5 @@ def own_findings(ds: Dataset, sources: Sources) -> list[str]:
     if kind in IMAGE_KINDS:
         return IMAGE_KINDS[kind][1](ds, sources)
     if ds.get("SOPClassUID") in IMAGE_CLASSES:
-        return [f"Images of the kind {kind!r} should have checks of their own in check_kinds.py."]
+        return [f"Images of the kind {kind!r} should have checks of their own in checks/kinds.py."]
     return []

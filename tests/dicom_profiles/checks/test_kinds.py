@@ -45,4 +45,4 @@ def test_a_kind_of_image_without_checks_does_not_pass(written: Written) -> None:
     image[0x00991002].value = "NEW"
     (sentence,) = own_findings(image, written.sources)
     assert "'NEW'" in sentence
-    assert "check_kinds.py" in sentence
+    assert "checks/kinds.py" in sentence
