@@ -317,6 +317,15 @@ def test_a_series_that_is_held_before_it_is_translated_promises_no_pictures(
     assert "Compare before and after" not in client.get("/").text
 
 
+def test_a_job_that_could_not_be_sent_offers_its_pictures(
+    client: httpx.Client, world: World, make_job: MakeJob
+) -> None:
+    job = make_job()
+    world.finish(job, state="SENT")
+    world.ledger.update(job.id, state="FAILED", reason="The PACS is away.")
+    assert "Compare before and after" in client.get("/").text
+
+
 def test_without_javascript_slice_and_window_are_a_form(
     client: httpx.Client, world: World, make_job: MakeJob
 ) -> None:
