@@ -121,13 +121,15 @@ def kill_a_worker(node: JobNode, point: Point) -> None:
 
 @pytest.mark.orthanc
 def test_another_worker_takes_over(site: Site) -> None:
-    first, second = (site.node.start_worker("--pause-s", "0.05") for _ in range(2))
+    pair = [site.node.start_worker("--pause-s", "0.05") for _ in range(2)]
+    logs = [site.node.folder / f"worker-{site.node.workers.index(one)}.log" for one in pair]
     wait_until(lambda: workers_alive(site.node) == 2, PATIENCE_S, "both workers")
     job = site.node.make_job(SLICES, attributes={"rows": 128, "columns": 128})
     site.node.wait_for_step(job, "translate")
-    log = (site.node.folder / f"worker-{site.node.workers.index(second)}.log").read_text()
-    site.node.kill(second if job.id in log else first)
-    done = site.node.wait_for(job, JobState.COMMITTED, timeout_s=30)
+    holder = 1 if job.id in logs[1].read_text() else 0
+    site.node.kill(pair[holder])
+    wait_until(lambda: job.id in logs[1 - holder].read_text(), 30, "the other worker to take it")
+    done = site.node.wait_for(job, JobState.COMMITTED)
     assert_there_once(site.node, site.pacs, done)
 
 
