@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -67,9 +68,13 @@ def cropped(images: Any, side: int) -> Floats:
 
 
 def good_images_of_others(blocks: Sequence[Block], one: Block, several: bool, seed: int) -> Floats:
-    """Good images of other patients, or of other slices of the only one; each slice once."""
+    """Good images of other patients, or of other slices of the only one; each slice once.
+
+    One slice has several blocks where it was made at several doses; a patient may have several
+    series. Slices are therefore told apart by what they show.
+    """
     apart = {
-        (block.patient, block.slices): block.truth
+        sha256(block.truth.tobytes()).digest(): block.truth
         for block in blocks
         if (block.patient != one.patient if several else block.slices != one.slices)
     }

@@ -43,6 +43,13 @@ def test_good_images_are_of_others_and_each_slice_comes_once() -> None:
         good_images_of_others(blocks[:2], blocks[0], True, 0)
 
 
+def test_good_images_of_every_series_of_a_patient_are_seen() -> None:
+    series = [replace(case(number), patient="P1") for number in (1, 3)]
+    blocks = [block for one in (*series, case(5)) for block in blocks_of(one, METHODS, OPTIONS)]
+    found = good_images_of_others(blocks, blocks[-1], True, 0)
+    np.testing.assert_array_equal(found, np.concatenate([b.truth for b in blocks[:4]]))
+
+
 def test_the_middle_is_cut_out() -> None:
     images = np.arange(np.prod(SHAPE)).reshape(SHAPE)
     assert cropped(images, 100).shape == SHAPE
