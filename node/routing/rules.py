@@ -51,6 +51,11 @@ SITE_WORDS = (
 )
 """A condition on one of these says what the series is, by the site's own word."""
 
+SITE_MAY_SAY = (
+    "If they are, let the rule name their description, protocol, dose or sender: by these the site "
+    "says so itself."
+)
+
 
 class Outcome(StrEnum):
     """What becomes of a stack."""
@@ -258,7 +263,7 @@ def _set_aside(finding: StackFinding) -> StackFinding:
 def route_stack(rules: Sequence[Rule], stack: Stack, source_ae: str) -> StackFinding:
     """Decide about one stack: synthetic, conditions, recognition, gate."""
     headers = stack.headers
-    signs = _signs(headers)
+    signs = next((tuple(found) for one in headers if (found := synthetic_signs(one))), ())
     recognised: dict[str, tuple[Recognition, str | None]] = {}
     findings = tuple(hold_rule(rule, headers, source_ae, recognised) for rule in rules)
     if signs:
@@ -268,7 +273,7 @@ def route_stack(rules: Sequence[Rule], stack: Stack, source_ae: str) -> StackFin
     # A rule that is in doubt does not take what a later one surely recognises.
     taken = next((one for one in takers if not one.doubt), takers[0] if takers else None)
     if taken is None:
-        return _not_taken(stack, why_not_taken(findings), signs, findings)
+        return _not_taken(stack, why_not_taken(findings, headers), signs, findings)
     verdict, source = judge(taken, stack.instances)
     if verdict is not None and not verdict.accepted:
         outcome, reason = Outcome.REFUSED, verdict.reason
@@ -286,14 +291,6 @@ def _not_taken(
     asking = next((finding for finding in findings if finding.asks), None)
     outcome = Outcome.REFUSED if asking else Outcome.UNROUTED
     return StackFinding(stack, outcome, reason, signs, findings, asking)
-
-
-def _signs(headers: Sequence[Dataset]) -> tuple[str, ...]:
-    for header in headers:
-        signs = synthetic_signs(header)
-        if signs:
-            return tuple(signs)
-    return ()
 
 
 def hold_rule(
@@ -349,27 +346,28 @@ def _why(rule: Rule, failed: Finding | None, seen: Recognition, *, known: bool) 
         return f"All conditions hold, and the images are recognised ({seen.kind})."
     if rule.site_word:
         return "All conditions hold, and they are the site's own word."
-    return (
-        f"the images are not recognised as what {rule.settings.pipeline} translates "
-        f"({seen.kind}). {' '.join(seen.reasons)} If they are, let the rule name their "
-        "description, protocol, dose or sender: by these the site says so itself."
-    )
+    told = f"the images are not recognised as what {rule.settings.pipeline} translates "
+    told += " ".join((f"({seen.kind}).", *seen.reasons))
+    return told if seen.confidence >= gates.SURE else f"{told} {SITE_MAY_SAY}"
 
 
-def why_not_taken(findings: Sequence[RuleFinding]) -> str:
+def why_not_taken(findings: Sequence[RuleFinding], headers: Sequence[Dataset]) -> str:
     """Why no rule takes a stack: each that asks for it, else the one that came nearest."""
     if not findings:
         return "No routes are configured."
     asking = [one for one in findings if one.asks]
     if asking:
         return " ".join(f"Route '{one.route}' does not take it: {one.reason}" for one in asking)
-    nearest = max(findings, key=_share_that_holds)
+    modality = headers[0].get("Modality")
+    nearest = max(findings, key=lambda one: _nearness(one, modality))
     return f"No rule takes it. Nearest is '{nearest.route}': {nearest.reason}"
 
 
-def _share_that_holds(finding: RuleFinding) -> float:
-    held = [condition.holds for condition in finding.conditions]
-    return sum(held) / len(held) if held else 1.0
+def _nearness(finding: RuleFinding, modality: str | None) -> tuple[float, bool]:
+    """The share of the conditions that hold, then whether the pipeline takes this modality."""
+    held = [condition.holds for condition in finding.conditions] or [True]
+    inputs = catalog.card(finding.pipeline).inputs.values()
+    return sum(held) / len(held), any(one.scope.modality == modality for one in inputs)
 
 
 def judge(

@@ -12,6 +12,7 @@ from dicom_profiles.sources.series import SourceInstance
 from node.config import RouteSettings
 from node.routing.rules import Explanation, Outcome, Rule, compile_rules, route_series
 from tests.dual_echo import write_dual_echo
+from tests.mammograms import write_mammogram
 from tests.synthetic import write_ct_series
 
 UIDS: dict[str, Any] = {
@@ -195,6 +196,27 @@ def test_the_explanation_says_who_takes_what(tmp_path: Path) -> None:
     (left,) = routed(tmp_path, {"Modality": "MR"}).to_json()["stacks"]
     assert [left[name] for name in ("route", "pipeline", "input", "gate")] == [None] * 4
     assert left["reason"] == f"No rule takes it. Nearest is 'route 1': {failed}"
+
+
+def test_the_nearest_rule_is_one_for_this_modality(tmp_path: Path) -> None:
+    """Without conditions every rule is as near; a mammography rule says nothing of an MR."""
+    write_dual_echo(tmp_path, ("IP",), ContrastBolusAgent="Gadovist")
+    routes = [RouteSettings(name=name, pipeline=name) for name in ("cesm_vce", "mr_to_ct")]
+    found = read_instances(tmp_path).instances
+    reason = only(route_series(compile_rules(routes), found, "X")).reason
+    assert reason.startswith("No rule takes it. Nearest is 'mr_to_ct': ")
+    assert "It was taken with contrast medium." in reason
+
+
+def test_what_the_site_cannot_say_either_is_not_offered_to_it(tmp_path: Path) -> None:
+    """A recombined mammogram is none of low energy, whatever a rule names."""
+    write_mammogram(tmp_path / "one.dcm", ImageType=["ORIGINAL", "PRIMARY", "", "RECOMBINED"])
+    found = read_instances(tmp_path).instances
+    for when in ({"Modality": "MG"}, {"SeriesDescription": {"matches": "."}}):
+        route = RouteSettings(name="mg", pipeline="cesm_vce", when=when)
+        stack = only(route_series(compile_rules([route]), found, "X"))
+        assert stack.outcome == Outcome.REFUSED
+        assert stack.reason.endswith("Image Type says RECOMBINED.")
 
 
 def test_when_every_stack_is_refused_there_is_one_job_that_says_so(tmp_path: Path) -> None:
