@@ -42,12 +42,17 @@ IN_TEXT = re.compile(r"in.?(of.?)?.?ph|\bip\b", re.IGNORECASE)
 OPPOSED_TEXT = re.compile(
     r"out.?(of.?)?.?ph|opp(osed)?.?(ph|\b)|\boop\b|\bop\b|\bout\b", re.IGNORECASE
 )
+BOTH_TEXT = re.compile(
+    r"(?<![a-z])in[\W_]*(and[\W_]*)?(out|opp)|(out|opp)[\W_]*(and[\W_]*)?in(?![a-z])", re.IGNORECASE
+)
+"""The name of a whole dual echo: `Ax T1 in/out of phase`, `fl2d opp-in`."""
 MAP_TEXT = re.compile(
-    r"^(water|fat)\b|[_: ](water|fat|w|f)$|\bfat.?frac|\bff\b|\bsub(traction)?\b|\badc\b|\bmip\b",
+    r"^(water|fat)\b|[_: ](water|fat|w|f)$|dixon.?w|\bfat.?frac|\bff\b|\bsub(traction)?\b|\badc\b|"
+    r"\bmip\b",
     re.IGNORECASE,
 )
 LOCALIZER_TEXT = re.compile(r"survey|scout|locali[sz]er|3.?plane|calibration", re.IGNORECASE)
-SUPPRESSED_TEXT = re.compile(r"fat.?sat|\bfs\b|stir|spir|spair|dixon.?w", re.IGNORECASE)
+SUPPRESSED_TEXT = re.compile(r"fat.?sat|\bfs\b|stir|spir|spair", re.IGNORECASE)
 CONTRAST_TEXT = re.compile(r"\bdyn|\bdce\b|post|arterial|venous|portal|\bgd\b|\+c\b", re.IGNORECASE)
 T1_TEXT = re.compile(r"t1", re.IGNORECASE)
 T2_TEXT = re.compile(r"t2", re.IGNORECASE)
@@ -185,7 +190,7 @@ def _phase_of_text(header: Dataset) -> str:
     """By the description; "" when it says neither or both (a dual echo's protocol)."""
     text = str(header.get("SeriesDescription") or "") or _text(header)
     says_in, says_opposed = bool(IN_TEXT.search(text)), bool(OPPOSED_TEXT.search(text))
-    if says_in == says_opposed:
+    if says_in == says_opposed or BOTH_TEXT.search(text):
         return ""
     return IN_PHASE if says_in else OPPOSED_PHASE
 

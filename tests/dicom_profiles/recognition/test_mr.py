@@ -85,9 +85,29 @@ def test_kinds(attributes: dict[str, Any], kind: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "name",
+    ["Ax T1 in/out of phase", "AX DUAL ECHO IN/OUT", "In and out of phase", "InOut",
+     "in & opp phase", "t1_fl2d_in-opp_tra", "t1_fl2d_opp_in", "T1W IP/OP", "in phase / out phase"],
+)  # fmt: skip
+def test_the_name_of_a_whole_dual_echo_contradicts_neither_echo(name: str) -> None:
+    for echo, kind in (("4.6", "mr_in_phase"), ("2.3", "mr_opposed_phase")):
+        found = recognise_mr([header(EchoTime=echo, SeriesDescription=name)])
+        assert (found.kind, found.confidence >= RUNS_FROM) == (kind, True), found.reasons
+
+
+def test_image_type_wins_over_a_name_that_speaks_of_water() -> None:
+    """Philips names the examination mDIXON-W and sends its in-phase images with it."""
+    named = {"SeriesDescription": "mDIXON-W"}
+    assert recognise_mr([header(**named)]).kind == "other"
+    typed = header(ImageType=["DERIVED", "PRIMARY", "IP", "IP", "DERIVED"], **named)
+    assert recognise_mr([typed]).kind == "mr_in_phase"
+
+
+@pytest.mark.parametrize(
     "attributes",
     [
         {"EchoTime": "4.6", "SeriesDescription": "AX T1 OUT OF PHASE"},
+        {"EchoTime": "2.3", "SeriesDescription": "T1 in phase, thin outer slices"},
         {"EchoTime": "2.3", "SeriesDescription": "t1 in-phase"},
         {"EchoTime": "3.4", "SeriesDescription": "t1 in-phase"},
         {"ScanningSequence": "SE", "EchoTime": "90", "SeriesDescription": "AX T1"},
