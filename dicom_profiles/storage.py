@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pydicom import uid
 from pydicom.uid import UID
 
-# PS3.4 annex B.5: one row for each storage class of a route, source or companion.
+# PS3.4 annex B.5: one row for each storage class of a route, source or companion,
+# and for tomosynthesis, so that a mammography study comes in whole and hears why it is left out.
 STORAGE_CLASSES: dict[UID, str] = {
     uid.CTImageStorage: "CT",
     uid.EnhancedCTImageStorage: "CT",
@@ -22,6 +23,9 @@ STORAGE_CLASSES: dict[UID, str] = {
     uid.EnhancedPETImageStorage: "PT",
     uid.DigitalMammographyXRayImageStorageForPresentation: "MG",
     uid.DigitalMammographyXRayImageStorageForProcessing: "MG",
+    uid.BreastTomosynthesisImageStorage: "MG",
+    uid.BreastProjectionXRayImageStorageForPresentation: "MG",
+    uid.BreastProjectionXRayImageStorageForProcessing: "MG",
     uid.DigitalXRayImageStorageForPresentation: "DX",
     uid.DigitalXRayImageStorageForProcessing: "DX",
     uid.ComputedRadiographyImageStorage: "CR",

@@ -13,6 +13,9 @@ from collections.abc import Iterator, Sequence
 
 from pydicom.dataset import Dataset
 from pydicom.uid import (
+    BreastProjectionXRayImageStorageForPresentation,
+    BreastProjectionXRayImageStorageForProcessing,
+    BreastTomosynthesisImageStorage,
     DigitalMammographyXRayImageStorageForPresentation,
     DigitalMammographyXRayImageStorageForProcessing,
 )
@@ -30,6 +33,11 @@ CERTAIN, LIKELY, CONTRADICTORY = 1.0, 0.8, 0.5
 RECOMBINED_TERMS = frozenset({"RECOMBINED", "SUBTRACTION"})
 TOMOSYNTHESIS_TERMS = frozenset(
     {"GENERATED_2D", "TOMO", "TOMOSYNTHESIS", "TOMO_PROJ", "STEREO", "STEREO_SCOUT"}
+)
+TOMOSYNTHESIS_CLASSES = (
+    BreastTomosynthesisImageStorage,
+    BreastProjectionXRayImageStorageForPresentation,
+    BreastProjectionXRayImageStorageForProcessing,
 )
 RECOMBINED_PROCESSING = re.compile(r"^GEMS_CESM", re.IGNORECASE)
 """Acquisition Device Processing Code (0018,1401) of GE's recombined images."""
@@ -53,6 +61,9 @@ CONTRAST_TEXT_KEYWORDS = (
     "StudyDescription",
     "AcquisitionDeviceProcessingDescription",
 )
+RECOMBINED_TEXT = re.compile(r"recombin|subtract", re.IGNORECASE)
+RECOMBINED_TEXT_KEYWORDS = ("SeriesDescription", "AcquisitionDeviceProcessingDescription")
+"""Texts of one image; those of the study speak of all its images."""
 LOW_ENERGY_BELOW_KVP, HIGH_ENERGY_FROM_KVP = 36.0, 40.0
 
 
@@ -86,6 +97,9 @@ def _not_a_plain_projection(header: Dataset) -> Recognition | None:
     tomosynthesis = sorted(TOMOSYNTHESIS_TERMS & set(terms))
     if tomosynthesis:
         reason = f"Image Type says {tomosynthesis[0]}: no single projection."
+        return Recognition(TOMOSYNTHESIS, CERTAIN, (reason,))
+    if header.get("SOPClassUID") in TOMOSYNTHESIS_CLASSES:
+        reason = "The object is one of tomosynthesis: no single projection."
         return Recognition(TOMOSYNTHESIS, CERTAIN, (reason,))
     if modality != "MG" or header.get("SOPClassUID") not in classes:
         return Recognition("other", CERTAIN, ("The instance is no 2-D mammogram.",))
@@ -123,11 +137,14 @@ def _by_terms(header: Dataset) -> Recognition | None:
 
 
 def _by_contrast(header: Dataset) -> Recognition:
-    """By contrast agent or text, and tube voltage."""
+    """By contrast agent, text and tube voltage."""
     hint = _contrast_hint(header)
     kilovolts = _number(header, "KVP")
     if not hint:
         return Recognition(PLAIN, CERTAIN, ("Nothing speaks of contrast: a plain mammogram.",))
+    recombined = _speaking(header, RECOMBINED_TEXT, RECOMBINED_TEXT_KEYWORDS)
+    if recombined:
+        return Recognition(RECOMBINED, LIKELY, (hint, f"{recombined} speaks of recombination."))
     if kilovolts is None:
         return Recognition(LOW_ENERGY, CONTRADICTORY, (hint, "The tube voltage is not given."))
     voltage = f"The tube voltage is {kilovolts:g} kV."
@@ -156,9 +173,13 @@ def _contrast_hint(header: Dataset) -> str:
         return "A contrast agent is named."
     if "POST_CONTRAST" in _terms(header):
         return "Image Type says POST_CONTRAST."
-    text = (k for k in CONTRAST_TEXT_KEYWORDS if CONTRAST_TEXT.search(str(header.get(k) or "")))
-    keyword = next(text, "")
+    keyword = _speaking(header, CONTRAST_TEXT, CONTRAST_TEXT_KEYWORDS)
     return f"{keyword} speaks of contrast mammography." if keyword else ""
+
+
+def _speaking(header: Dataset, text: re.Pattern[str], keywords: Sequence[str]) -> str:
+    """The first attribute that speaks of it, "" when none does."""
+    return next((k for k in keywords if text.search(str(header.get(k) or ""))), "")
 
 
 def _terms(header: Dataset) -> list[str]:

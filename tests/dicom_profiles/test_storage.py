@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import (
+    BreastTomosynthesisImageStorage,
     CTImageStorage,
     ExplicitVRLittleEndian,
     JPEGExtended12Bit,
@@ -16,6 +17,8 @@ def test_every_storage_class_is_one() -> None:
     assert all(uid.name.endswith(("Storage", "Presentation", "Processing"))
                for uid in storage.STORAGE_CLASSES)  # fmt: skip
     assert CTImageStorage in storage.STORAGE_CLASSES
+    # a study with tomosynthesis comes in whole: a PACS gives up at the first object refused
+    assert BreastTomosynthesisImageStorage in storage.STORAGE_CLASSES
 
 
 def test_every_transfer_syntax_is_one_and_listed_once() -> None:

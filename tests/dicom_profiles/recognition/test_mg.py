@@ -8,6 +8,7 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import (
+    BreastProjectionXRayImageStorageForProcessing,
     BreastTomosynthesisImageStorage,
     DigitalMammographyXRayImageStorageForProcessing,
 )
@@ -52,13 +53,20 @@ ORIGINAL = ["ORIGINAL", "PRIMARY", ""]
          ("mg_low_energy", 0.8)),
         ({"ImageType": ORIGINAL, "ContrastBolusAgentSequence": [Dataset()], "KVP": "30"},
          ("mg_low_energy", 0.8)),
+        ({"ImageType": ORIGINAL, "SeriesDescription": "L CC CE2D Recombined", "KVP": "29"},
+         ("mg_recombined", 0.8)),
+        ({"ImageType": ORIGINAL, "ContrastBolusAgent": "x", "KVP": "29",
+          "AcquisitionDeviceProcessingDescription": "SUBTRACTED"}, ("mg_recombined", 0.8)),
+        ({"ImageType": ORIGINAL, "StudyDescription": "CESM with subtraction", "KVP": "29"},
+         ("mg_low_energy", 0.8)),
         # plain, for processing, not 2-D
         ({"ImageType": ORIGINAL, "StudyDescription": "screening"}, ("mg_plain", 1.0)),
         ({"SOPClassUID": DigitalMammographyXRayImageStorageForProcessing},
          ("mg_low_energy_for_processing", 1.0)),
         ({"ImageType": ["DERIVED", "PRIMARY", "TOMOSYNTHESIS", "GENERATED_2D"]},
          ("mg_tomosynthesis", 1.0)),
-        ({"SOPClassUID": BreastTomosynthesisImageStorage}, ("other", 1.0)),
+        ({"SOPClassUID": BreastTomosynthesisImageStorage}, ("mg_tomosynthesis", 1.0)),
+        ({"SOPClassUID": BreastProjectionXRayImageStorageForProcessing}, ("mg_tomosynthesis", 1.0)),
         ({"Modality": "DX"}, ("other", 1.0)),
         ({"EstimatedRadiographicMagnificationFactor": "1.8"}, ("mg_magnified", 1.0)),
         ({"EstimatedRadiographicMagnificationFactor": "1.3"}, ("mg_low_energy", 1.0)),
