@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from pydicom import Dataset
+
 from dicom_profiles.sources.source import Source
 from pipelines import scope_checks
 from pipelines.card import ModelCard, Scope
@@ -38,11 +40,17 @@ def with_a_side(source: Source, scope: Scope) -> Iterator[str]:
     """Which breast it is and how it lies: every mammogram has to say so (PS3.3 C.8.11.7)."""
     if scope_checks.values(source, "ImageLaterality") not in (["L"], ["R"], ["B"]):
         yield "The image does not say which breast it shows (Image Laterality); send it with that."
-    if not scope_checks.values(source, "PatientOrientation"):
+    if not all(map(_says_how_it_lies, source.headers)):
         yield (
             "The image does not say how the breast lies in it (Patient Orientation); send it "
             "with that."
         )
+
+
+def _says_how_it_lies(header: Dataset) -> bool:
+    """Patient Orientation (0020,0020) has two values, along the rows and along the columns."""
+    sides = header.get("PatientOrientation") or ()
+    return len(sides) == 2 and all(sides)
 
 
 CHECKS: tuple[scope_checks.Check, ...] = (
