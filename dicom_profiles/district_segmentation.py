@@ -20,6 +20,7 @@ from pydicom.uid import SegmentationStorage
 from dicom_profiles import codes
 from dicom_profiles.companions import CREATOR, OURS, CompanionKind, lent, write_companions
 from dicom_profiles.derived import DerivedSeries, synthesis_time
+from dicom_profiles.encoding.element_bytes import TO_UPPER_CASE
 from dicom_profiles.equipment import MODEL_NAME
 from dicom_profiles.errors import DerivedObjectError
 from dicom_profiles.provenance import Derivation
@@ -93,7 +94,7 @@ def settle(ds: Dataset, source: SourceSeries, derivation: Derivation) -> None:
     if "PixelData" in ds:
         ds["PixelData"].VR = "OB"  # PS3.5 A.2: one bit a pixel goes as bytes or words
     if source.headers[0].get("BodyPartExamined"):
-        ds.BodyPartExamined = str(source.headers[0].BodyPartExamined).upper()
+        ds.BodyPartExamined = str(source.headers[0].BodyPartExamined).translate(TO_UPPER_CASE)
 
 
 def _renumbered(districts: npt.NDArray[np.uint8], present: Sequence[int]) -> npt.NDArray[np.uint8]:

@@ -22,6 +22,7 @@ from dicom_profiles.checks.iod import missing_attributes
 from dicom_profiles.checks.kinds import IMAGE_CLASSES, PLACE_NOT_KEPT, own_findings
 from dicom_profiles.dates import latest_date
 from dicom_profiles.derived import PREFIX
+from dicom_profiles.encoding.element_bytes import TO_UPPER_CASE
 from dicom_profiles.overlay import GROUP as OVERLAY_GROUP
 from dicom_profiles.provenance import PRIVATE_GROUP, read_private, text_sha256
 from dicom_profiles.recognition.series import synthetic_signs
@@ -364,7 +365,7 @@ def _text(ds: Dataset, tag: int) -> str:
         return ""
     element = ds[tag]
     text = "" if element.is_empty else str(element.value)
-    return text.upper() if element.VR == "CS" else text
+    return text.translate(TO_UPPER_CASE) if element.VR == "CS" else text
 
 
 _Rule = Callable[[Dataset, _Context], Iterator[str]]

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
+from string import ascii_lowercase, ascii_uppercase
 
 LONG_LENGTH_VRS = frozenset(
     {"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"}
 )
 """Value representations with two reserved bytes and a length of four (PS3.5 table 7.1-1)."""
+
+TO_UPPER_CASE = str.maketrans(ascii_lowercase, ascii_uppercase)
+"""For `str.translate` of code strings: `upper` would make of ÿ and ß what cannot be written."""
 
 LONGEST_SHORT_VALUE = 0xFFFE
 ITEM = 0xFFFEE000

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from pydicom.charset import convert_encodings
+from pydicom.config import IGNORE
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filebase import DicomBytesIO
@@ -26,6 +27,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from dicom_profiles.encoding.element_bytes import (
     LONG_LENGTH_VRS,
+    TO_UPPER_CASE,
     element_bytes,
     element_head,
     sequence_bytes,
@@ -134,7 +136,8 @@ def _in_upper_case(element: DataElement) -> DataElement:
     if element.VR != "CS" or element.is_empty:
         return element
     values = [element.value] if isinstance(element.value, str) else element.value
-    return DataElement(element.tag, "CS", [str(value).upper() for value in values])
+    upper = [str(value).translate(TO_UPPER_CASE) for value in values]
+    return DataElement(element.tag, "CS", upper, validation_mode=IGNORE)  # the source's words
 
 
 class FileEncoder:

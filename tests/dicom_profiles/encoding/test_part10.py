@@ -67,15 +67,15 @@ def test_copies_keep_every_string(tmp_path: Path, touched: bool, syntax: str | N
 def test_code_strings_are_copied_in_upper_case(tmp_path: Path, touched: bool) -> None:
     with pydicom.config.disable_value_validation():  # it warns of small letters
         paths = write_ct_series(
-            tmp_path, slices=1, BodyPartExamined="Chest", ScanOptions=["a", "B"]
+            tmp_path, slices=1, BodyPartExamined="Chest ÿ", ScanOptions=["a", "Bß"]
         )
         source = pydicom.dcmread(paths[0])
         if touched:
-            assert source.BodyPartExamined == "Chest"
-            assert list(source.ScanOptions) == ["a", "B"]
+            assert source.BodyPartExamined == "Chest ÿ"
+            assert list(source.ScanOptions) == ["a", "Bß"]
     elements = ElementEncoder(None).copy(source, inherited.SLICE_TAGS)
     back = pydicom.dcmread(io.BytesIO(FileEncoder(CTImageStorage, "A").encode(elements, "1.2.3")))
-    assert (back.BodyPartExamined, list(back.ScanOptions)) == ("CHEST", ["A", "B"])
+    assert (back.BodyPartExamined, list(back.ScanOptions)) == ("CHEST ÿ", ["A", "Bß"])
 
 
 def test_files_are_whole_or_absent(tmp_path: Path) -> None:
