@@ -114,14 +114,16 @@ def acquired(source: Source, scope: Scope) -> Iterator[str]:
 
 
 def dated(source: Source, scope: Scope) -> Iterator[str]:
-    """No date in the future among those that the result takes over."""
+    """No date in the future, and no words for one, among those that the result takes over."""
     today = latest_date()
     study = {keyword: [str(source.headers[0].get(keyword) or "")] for keyword in STUDY_DATES}
     found = study | {keyword: values(source, keyword) for keyword in ACQUISITION_DATES}
     for keyword, dates in found.items():
-        if any(date[:8] > today for date in dates):
+        late = [date[:8] for date in dates if date[:8] > today]  # letters come after digits
+        if late:
+            what = "lies in the future" if late[0].isdecimal() else "is no date"
             name = dictionary_description(keyword)
-            yield f"The {name} lies in the future; correct it where it was set and send it again."
+            yield f"The {name} {what}; correct it where it was set and send it again."
 
 
 def placed(source: Source, scope: Scope) -> Iterator[str]:

@@ -73,6 +73,12 @@ def test_a_date_in_the_future_is_refused(
     assert reason.startswith(f"The {name} lies in the future; correct it")
 
 
+def test_words_for_a_date_are_refused(tmp_path: Path) -> None:
+    with pydicom.config.disable_value_validation():
+        (reason,) = found(scope_checks.dated, tmp_path, scope(), PatientBirthDate="unknown")
+    assert reason.startswith("The Patient's Birth Date is no date; correct it")
+
+
 @pytest.mark.parametrize("value", ["E", "1.2.3", "nan", "-"])
 def test_a_number_that_is_none_is_no_figure(tmp_path: Path, value: str) -> None:
     """A gate that fails is asked again for ever, and nobody is told why."""
