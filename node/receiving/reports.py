@@ -53,10 +53,11 @@ def read_report(data: bytes, encoding: Encoding = EXPLICIT) -> CommitmentReport:
             for start, stop in items(data, element, encoding):
                 item = header_attributes(data, start, stop, encoding)
                 uid = str(item.get(REFERENCED_SOP_INSTANCE_UID, {}).get("Value", [""])[0])
+                reason = item.get(FAILURE_REASON, {}).get("Value", [0])[0]
                 if element.tag == REFERENCED_SOP_SEQUENCE:
                     kept.append(uid)
-                else:
-                    failed[uid] = int(item.get(FAILURE_REASON, {}).get("Value", [0])[0])
+                else:  # it failed, even where the reason is no number
+                    failed[uid] = reason if isinstance(reason, int) else 0
     if not transaction:
         raise UnreadableDataset(
             "The commitment report needs a Transaction UID (0008,1195), got none."

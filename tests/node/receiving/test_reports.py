@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import generate_uid
@@ -48,6 +49,15 @@ def test_a_report_is_read(implicit: bool, count: int) -> None:
     assert data is not None
     found = read_report(data, IMPLICIT if implicit else EXPLICIT)
     assert found == CommitmentReport("1.2.3", failed, kept)
+
+
+@pytest.mark.parametrize(("vr", "reason"), [("LO", "gone"), ("SQ", []), ("OB", b"ab")])
+def test_a_reason_that_is_no_number_is_a_failure(vr: str, reason: object) -> None:
+    ds = report_dataset("1.2.3", {"9.9": 0})
+    ds.FailedSOPSequence[0]["FailureReason"] = DataElement("FailureReason", vr, reason)
+    data = encode(ds, False, True)
+    assert data is not None
+    assert read_report(data) == CommitmentReport("1.2.3", {"9.9": 0})
 
 
 def test_a_report_without_its_transaction_is_refused() -> None:
