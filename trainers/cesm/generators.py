@@ -17,6 +17,7 @@ from pipelines.cesm_vce.framing import SIZE
 from pipelines.cesm_vce.generators import Autoencoder, Generator, ResidualGenerator, UNetGenerator
 from pipelines.cesm_vce.network import build
 from pipelines.cesm_vce.pipeline import GENERATOR
+from trainers.training.errors import SettingsError
 
 PUBLISHED_BLOCKS, FEWER_BLOCKS = 9, 6
 """Residual blocks of CycleGAN's generator for squares of 256 pixels, and for smaller ones."""
@@ -56,7 +57,7 @@ def generator_of(kind: str, size: Size) -> Generator:
         size: of it.
 
     Raises:
-        ValueError: there is no such generator, or it has one size only.
+        SettingsError: there is no such generator, or it has one size only.
     """
     if size.published or (kind == "folded_unet" and not size.width):
         return build(kind)
@@ -68,7 +69,7 @@ def generator_of(kind: str, size: Size) -> Generator:
         return UNetGenerator(size.width or 64, levels_of(size.square))
     if kind == "cyclegan":
         return ResidualGenerator(size.width or 64, blocks)
-    raise ValueError(f"autoencoder, pix2pix and cyclegan have a width, got {kind!r}.")
+    raise SettingsError(f"autoencoder, pix2pix and cyclegan have a width, got {kind!r}.")
 
 
 def way_back(size: Size) -> Generator:
@@ -80,11 +81,11 @@ def levels_of(square: int) -> int:
     """Downsamplings of Pix2Pix's U-Net: until a single pixel is left of a square.
 
     Raises:
-        ValueError: the side of the square is no power of 2.
+        SettingsError: the side of the square is no power of 2.
     """
     levels = square.bit_length() - 1
     if square != 1 << levels or levels < 2:
-        raise ValueError(f"Pix2Pix's U-Net takes squares of 4, 8, ... 256 pixels, got {square}.")
+        raise SettingsError(f"Pix2Pix's U-Net takes squares of 4, 8, ... 256 pixels, got {square}.")
     return levels
 
 

@@ -18,6 +18,7 @@ from trainers.cesm.generators import (
     read_generator,
     way_back,
 )
+from trainers.training.errors import SettingsError
 
 KINDS = ("autoencoder", "pix2pix", "cyclegan")
 NARROW = {"autoencoder": 7, "pix2pix": 4, "cyclegan": 8}
@@ -64,9 +65,9 @@ def test_a_run_is_read_back_and_serving_refuses_it(tmp_path: Path) -> None:
 
 def test_sides_that_cannot_be_halved_are_refused() -> None:
     assert levels_of(256) == 8
-    with pytest.raises(ValueError, match="squares of"):
+    with pytest.raises(SettingsError, match="squares of"):
         levels_of(96)
-    with pytest.raises(ValueError, match="have a width"):
+    with pytest.raises(SettingsError, match="have a width"):
         generator_of("folded_unet", Size(8, 64))
 
 
