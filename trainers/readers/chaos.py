@@ -30,9 +30,9 @@ def read_chaos(root: Path) -> Iterator[MrCtSeries]:
     """Every patient: first those with MR (`IP`, `OOP`, `T2`), then those with CT.
 
     Args:
-        root: holds `MR` and `CT`, or the sets that hold them.
+        root: holds `MR` and `CT`, or the sets that hold them, or the folders of the archives.
     """
-    sets = [root, *sorted(path for path in root.iterdir() if path.is_dir())]
+    sets = [root, *sorted(root.glob("*/")), *sorted(root.glob("*/*/"))]
     for patient in (one for place in sets for one in _patients(place / "MR")):
         yield read_chaos_mr(patient)
     for patient in (one for place in sets for one in _patients(place / "CT")):

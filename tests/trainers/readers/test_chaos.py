@@ -14,6 +14,7 @@ from trainers.readers.chaos import on_grid, read_chaos
 @pytest.fixture
 def chaos(tmp_path: Path) -> Path:
     """Two patients in the published layout: one with MR, one with CT."""
+    tmp_path = tmp_path / "CHAOS_Train_Sets"
     mr = tmp_path / "Train_Sets" / "MR" / "3"
     for key, folder in (("IP", "InPhase"), ("OOP", "OutPhase")):
         write_dual_echo(mr / "T1DUAL" / "DICOM_anon" / folder, (key,), slices=4, size=64)
@@ -22,8 +23,10 @@ def chaos(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_phases_t2_and_ct_are_found(chaos: Path) -> None:
-    mr, ct = read_chaos(chaos)
+@pytest.mark.parametrize("above", [".", ".."])
+def test_phases_t2_and_ct_are_found(chaos: Path, above: str) -> None:
+    """Both archives, unpacked side by side, put a folder of their own around the sets."""
+    mr, ct = read_chaos((chaos / above).resolve())
     assert list(mr.mr) == ["IP", "OOP", "T2"]
     assert mr.ct is None
     assert {image.shape for image in mr.mr.values()} == {(4, 64, 64)}
