@@ -119,7 +119,8 @@ def _refuse_uncorrected(headers: Sequence[Dataset]) -> None:
             "Decay Correction (0054,1102) should be START or ADMIN, got "
             f"{correction or 'nothing'!r}; the values are not corrected for decay."
         )
-    done = {str(value) for value in headers[0].get("CorrectedImage") or ()}
+    said = headers[0].get("CorrectedImage") or ()
+    done = {said} if isinstance(said, str) else set(said)
     missing = [name for name in ("ATTN", "DECY") if name not in done]
     if missing:
         raise SuvError(

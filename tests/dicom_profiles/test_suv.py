@@ -116,7 +116,7 @@ def test_decay_factor_that_agrees(frame_s: int) -> None:
         ({"Units": None}, "BQML or GML"),
         ({"Modality": "CT"}, "PET series"),
         ({"DecayCorrection": "NONE"}, "not corrected for decay"),
-        ({"CorrectedImage": ["DECY"]}, "lacks ATTN"),
+        ({"CorrectedImage": ["DECY"]}, "lacks ATTN."),
         ({"PatientWeight": None}, "Weight (0010,1030) is missing"),
         ({"PatientWeight": "70000"}, "not what a person weighs"),
         ({"PatientWeight": "0.9"}, "not what a person weighs"),
