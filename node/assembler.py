@@ -30,7 +30,7 @@ from node.assembling.assembly import (
 from node.assembling.positions import Positions
 from node.assembling.questions import Questions
 from node.config import Config
-from node.database.tables import associations, series, unopened_database
+from node.database.tables import associations, instances, series, unopened_database
 from node.database.waiting import log_failure
 from node.jobs.ledger import JobLedger
 from node.receiving.performed_steps import performed_count
@@ -150,9 +150,10 @@ class Assembler:
 
     def _decide(self, row: Any, opened: OpenSeries, now: datetime) -> AssemblyDecision:
         look_closer = row.force_complete or self._is_settled(row, now)
+        began, gone = self._revision(row)
         facts = SeriesFacts(
             instances=opened.count,
-            opened=row.completed if row.completed else row.first_received,
+            opened=began,
             last_received=row.last_received,
             forced=row.force_complete,
             released=self._released(row) if self._is_settled(row, now) else None,
@@ -162,8 +163,22 @@ class Assembler:
                 performed_count(self.database, row.series_instance_uid) if look_closer else None
             ),
             positions=opened.positions() if look_closer else Positions(),
+            gone=gone,
         )
         return decide(facts, self.config.assembly, now)
+
+    def _revision(self, row: Any) -> tuple[datetime, int]:
+        """When the present revision began to come; how many images of earlier ones are deleted."""
+        if row.completed is None:
+            return row.first_received, 0
+        columns = instances.c
+        late = sa.and_(columns.deleted.is_(None), columns.received > row.completed)
+        query = sa.select(
+            sa.func.min(sa.case((late, columns.received))), sa.func.count(columns.deleted)
+        ).where(columns.series_instance_uid == row.series_instance_uid)
+        with self.database.connect() as connection:
+            began, gone = connection.execute(query).one()
+        return min(began or row.completed, row.last_received), gone
 
     def _is_settled(self, row: Any, now: datetime) -> bool:
         """Whether the latest image came some time ago."""

@@ -123,6 +123,7 @@ class SeriesFacts:
         answer: the sender's latest answer.
         performed: images that the scanner's ended procedure steps list; None when none lists any.
         positions: what the slice positions show.
+        gone: images that were here before, and that retention has deleted.
     """
 
     instances: int
@@ -134,6 +135,7 @@ class SeriesFacts:
     answer: PeerAnswer | None = None
     performed: int | None = None
     positions: Positions = field(default_factory=Positions)
+    gone: int = 0
 
 
 @dataclass(frozen=True)
@@ -226,6 +228,9 @@ def _by_silence(
 def what_is_missing(facts: SeriesFacts) -> list[str]:
     """What shows that images are missing, one sentence each."""
     found = []
+    if facts.gone:
+        text = f"{_images(facts.gone)} of this series {_is(facts.gone)} no longer kept here"
+        found.append(f"{text}; send the whole series again.")
     answer, here = facts.answer, f"{facts.instances} {_is(facts.instances)} here."
     if answer and answer.count is not None and answer.count > facts.instances:
         found.append(f"The sender holds {_images(answer.count)}, {here}")

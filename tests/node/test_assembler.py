@@ -16,7 +16,7 @@ from sqlalchemy.engine import Engine
 
 from node.assembler import Assembler
 from node.config import Config
-from node.database.tables import associations, jobs, open_database, series
+from node.database.tables import associations, instances, jobs, open_database, series
 from node.jobs.ledger import JobLedger
 from node.spool import Spool
 from node.spooling.incoming import exclusive
@@ -181,6 +181,28 @@ def test_late_images_open_a_new_revision_with_its_own_job(
     found = assembler.ledger.list()
     made = sorted((job.revision, len(job.sources["CT"])) for job in found)
     assert made == [(1, 20), (2, 23), (3, 24)]
+
+
+def test_late_images_have_a_quiet_time_of_their_own(tmp_path: Path, database: Engine) -> None:
+    config = make_config(tmp_path, assembly={"quiet_s": 20, "limit_s": 60})
+    now = [datetime.now(UTC) + timedelta(seconds=21)]
+    assembler = Assembler(config, database, clock=lambda: now[0])
+    paths = write_ct_series(tmp_path / "ct", slices=22)
+    feed(assembler.spool, paths[:20])
+    assembler.look()
+    assert only_series(database).state == "ROUTED"
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    with database.begin() as connection:
+        connection.execute(instances.update().values(received=yesterday))
+        connection.execute(series.update().values(completed=yesterday))
+    feed(assembler.spool, paths[20:])
+    for seconds, state in ((2, "RECEIVING"), (15, "RECEIVING"), (21, "ROUTED")):
+        now[0] = datetime.now(UTC) + timedelta(seconds=seconds)
+        assembler.look()
+        assembler.look()
+        assert only_series(database).state == state
+    assert only_series(database).evidence["kind"] == "no_gap"
+    assembler.close()
 
 
 def test_the_same_series_again_is_the_same_job(

@@ -70,6 +70,9 @@ PENDING = PeerAnswer(at(1), 100, None, pending=True)
         (replace(FACTS, released=False), 5 * ABORTED_FACTOR, EvidenceKind.NO_GAP),
         (replace(FACTS, positions=GAP), 579, None),
         (replace(FACTS, positions=GAP), 580, EvidenceKind.LIMIT),
+        (replace(FACTS, gone=3), 579, None),
+        (replace(FACTS, gone=3), 580, EvidenceKind.LIMIT),
+        (replace(FACTS, gone=3, answer=answer(100)), 1.5, EvidenceKind.PEER_COUNT),
         (replace(FACTS, can_ask=True), 5, None),  # asks first
         (replace(FACTS, can_ask=True, answer=PENDING), 5.5, None),
         (replace(FACTS, can_ask=True, answer=PENDING), 1 + QUESTION_S, EvidenceKind.NO_GAP),
