@@ -14,7 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dicom_profiles.errors import ProfileError
 from dicom_profiles.sources.geometry import same_grid
+from dicom_profiles.sources.series import numbers
 from dicom_profiles.sources.source import Source
 from node.assembling.acquired import acquired_at, seconds_between
 from node.routing.rules import Outcome, StackFinding
@@ -188,10 +190,28 @@ def _filled(
         fitting = [m for m in left if m.key == key and not reasons_against(first, m)]
         if not fitting:
             return None
-        chosen = min(fitting, key=lambda other: _apart(first, other) or 0.0)
+        chosen = min(fitting, key=lambda other: _distance(first, other))
         partners.append(chosen)
         remarks.append(_proof(first, chosen))
     return tuple(partners), tuple(remarks)
+
+
+def _distance(first: Member, other: Member) -> tuple[float, float, float]:
+    """How far a partner is: seconds, then ms between the echoes; of two as far the earlier echo.
+
+    A breath-hold may have more than two echoes, and each later one has lost more signal to T2*.
+    """
+    echo_ms = _echo_ms(other)
+    between = round(abs(echo_ms - _echo_ms(first)), 1)
+    return round(_apart(first, other) or 0.0), between, echo_ms
+
+
+def _echo_ms(member: Member) -> float:
+    """Echo Time (0018,0081), 0 where there is none."""
+    try:
+        return float(numbers(member.source.headers[0], "EchoTime", 1)[0])
+    except ProfileError:
+        return 0.0
 
 
 def reasons_against(first: Member, other: Member) -> list[str]:

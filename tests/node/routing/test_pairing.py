@@ -152,6 +152,29 @@ def test_of_two_breath_holds_each_is_paired_with_its_own(tmp_path: Path) -> None
         assert len({acquired_at(m.finding.stack.headers) for m in group.members}) == 1
 
 
+@pytest.mark.parametrize(
+    "echoes", [("1.22", "2.20", "3.18"), ("1.15", "2.3", "3.45", "4.6"), ("3.18", "2.20", "1.22")]
+)
+def test_of_more_than_two_echoes_the_nearest_are_paired(
+    tmp_path: Path, echoes: tuple[str, ...]
+) -> None:
+    """3 T: opposed, in, opposed, in phase; the first opposed echo is as far as the second."""
+    uids = {"study": "1.2.3", "frame": "1.2.3.4", "IP": "1.2.3.5"}
+    unsaid: dict[str, Any] = {
+        "ImageType": ["ORIGINAL", "PRIMARY", "OTHER"],
+        "SeriesDescription": "T1 multi echo",
+        "MagneticFieldStrength": "3",
+    }
+    for echo in echoes:
+        write_dual_echo(tmp_path / echo, ("IP",), uids=uids, EchoTime=echo, **unsaid)
+    found = {
+        tuple(float(member.source.headers[0].EchoTime) for member in group.members)
+        for group in groups(tmp_path)
+        if len(group.members) == 2
+    }
+    assert found == ({(2.3, 1.15), (4.6, 3.45)} if "4.6" in echoes else {(2.2, 1.22)})
+
+
 def test_studies_are_never_mixed(tmp_path: Path) -> None:
     uids = {"frame": "1.2.3.4"}
     write_dual_echo(tmp_path / "a", ("IP",), uids=uids)
