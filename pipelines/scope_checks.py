@@ -85,10 +85,11 @@ def image_types(source: Source) -> set[tuple[str, ...]]:
 
 
 def outside(numbers: Sequence[float], wanted: Range | None, what: str, unit: str) -> Iterator[str]:
-    """A sentence when one of these numbers is not in the range."""
-    wrong = [number for number in numbers if wanted is not None and not wanted.holds(number)]
+    """A sentence when one of these numbers, as it is told, is not in the range."""
+    told = [f"{number:.4g}" for number in numbers]
+    wrong = [one for one in told if wanted is not None and not wanted.holds(float(one))]
     if wrong:
-        yield f"The {what} is {wrong[0]:.4g} {unit}; the model takes {wanted} {unit}."
+        yield f"The {what} is {wrong[0]} {unit}; the model takes {wanted} {unit}."
 
 
 def modality(source: Source, scope: Scope) -> Iterator[str]:

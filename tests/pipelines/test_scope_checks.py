@@ -56,6 +56,14 @@ def test_outside_the_scope_is_a_sentence(
     assert sentence in reason
 
 
+def test_no_refusal_tells_a_number_that_the_model_takes() -> None:
+    """120 slices of 1 mm, whose positions are written with their rounding, are 120 mm."""
+    taken = Range(minimum=120, maximum=2300)
+    assert not list(scope_checks.outside([119.99998], taken, "length of the stack", "mm"))
+    (reason,) = scope_checks.outside([119.9], taken, "length of the stack", "mm")
+    assert "is 119.9 mm; the model takes 120 to 2300 mm" in reason
+
+
 @pytest.mark.parametrize(
     ("attributes", "name"),
     [
