@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import MRImageStorage
 
 from dicom_profiles.errors import ProfileError
-from dicom_profiles.recognition.series import Recognition, synthetic_signs
+from dicom_profiles.recognition.series import Recognition, not_plain, synthetic_signs
 from dicom_profiles.sources.geometry import is_axial
 from dicom_profiles.sources.series import numbers
 
@@ -147,8 +147,9 @@ def _weighting(header: Dataset) -> Recognition:
 
 def _against(header: Dataset) -> Iterator[str]:
     """Why an image is no plain axial magnitude image without contrast medium."""
-    if header.get("SOPClassUID") != MRImageStorage or header.get("Modality") != "MR":
-        yield "The instances are no MR images (MR Image Storage)."
+    unlike = not_plain(header, MRImageStorage)
+    if unlike:
+        yield unlike
         return
     kinds, text = set(_values(header, "ImageType")), _text(header)
     phased = bool(kinds & (IN_TERMS | OPPOSED_TERMS))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
-from pydicom.uid import CTImageStorage
+from pydicom.uid import UID, CTImageStorage
 
 from dicom_profiles.codes import SCHEME_DESIGNATOR, SYNTHESIZING_EQUIPMENT
 from dicom_profiles.equipment import INSTANCE_CREATOR_UID, MANUFACTURER, is_own_device
@@ -19,6 +19,7 @@ from dicom_profiles.errors import ProfileError
 from dicom_profiles.provenance import PRIVATE_CREATOR, PRIVATE_GROUP
 from dicom_profiles.sources.geometry import is_axial
 from dicom_profiles.sources.series import SourceInstance, numbers
+from dicom_profiles.storage import MULTI_FRAME_CLASSES, STORAGE_CLASSES
 
 # DICOM profile section 3.3: what speaks for low dose, and how much.
 TEXT_SCORE, DOSE_SCORE, EXPOSURE_SCORE = 0.5, 0.4, 0.2
@@ -63,6 +64,18 @@ def is_synthetic(header: Dataset) -> bool:
     return any(shows(header) for shows, _ in _SIGNS)
 
 
+def not_plain(header: Dataset, wanted: UID) -> str:
+    """Why an instance is no single-frame image of this storage class, "" when it is one."""
+    modality, sop_class = STORAGE_CLASSES[wanted], header.get("SOPClassUID")
+    if header.get("Modality") == modality and sop_class in MULTI_FRAME_CLASSES:
+        return (
+            f"The instances are multi-frame ({UID(sop_class).name}); send the series as classic "
+            "single-frame images."
+        )
+    plain = header.get("Modality") == modality and sop_class == wanted
+    return "" if plain else f"The instances are no {modality} images ({wanted.name})."
+
+
 def not_a_slice(header: Dataset) -> str:
     """Why a CT instance is no original axial slice, "" when it is one."""
     image_type = _image_type(header)
@@ -103,8 +116,9 @@ def other_than_axial_ct(headers: Sequence[Dataset]) -> Recognition | None:
     signs = next((signs for header in headers if (signs := synthetic_signs(header))), None)
     if signs:
         return Recognition("synthetic", 1.0, tuple(signs))
-    if headers[0].get("SOPClassUID") != CTImageStorage or headers[0].get("Modality") != "CT":
-        return Recognition("other", 1.0, ("The instances are no CT images.",))
+    unlike = not_plain(headers[0], CTImageStorage)
+    if unlike:
+        return Recognition("other", 1.0, (unlike,))
     reason = next((reason for header in headers if (reason := not_a_slice(header))), None)
     if reason:
         kind = "localizer" if "LOCALIZER" in reason else "reformat"

@@ -7,6 +7,12 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
+from pydicom.uid import (
+    CTImageStorage,
+    EnhancedCTImageStorage,
+    EnhancedMRImageStorage,
+    MRImageStorage,
+)
 
 from dicom_profiles.codes import DENOISED, SYNTHESIZING_EQUIPMENT, code_sequence
 from dicom_profiles.equipment import INSTANCE_CREATOR_UID, MANUFACTURER, NODE_DEVICE_UID
@@ -15,6 +21,7 @@ from dicom_profiles.reading import group_series, read_instances
 from dicom_profiles.recognition.series import (
     is_synthetic,
     not_a_slice,
+    not_plain,
     recognise_low_dose_ct,
     synthetic_signs,
     without_localizers,
@@ -101,6 +108,22 @@ def test_one_synthetic_instance_hidden_in_a_series_is_seen() -> None:
     found = recognise_low_dose_ct([ct(), ct(), ct(SyntheticData="YES")])
     assert found.kind == "synthetic"
     assert found.reasons == ("Synthetic Data (0008,001C) is YES.",)
+
+
+def test_multi_frame_images_of_the_modality_are_told_from_others() -> None:
+    """A scanner set to Enhanced MR sends MR; what it should send instead is said."""
+    image = Dataset()
+    image.Modality, image.SOPClassUID = "MR", EnhancedMRImageStorage
+    assert not_plain(image, MRImageStorage) == (
+        "The instances are multi-frame (Enhanced MR Image Storage); send the series as classic "
+        "single-frame images."
+    )
+    assert not_plain(image, CTImageStorage) == "The instances are no CT images (CT Image Storage)."
+    image.SOPClassUID = MRImageStorage
+    assert not_plain(image, MRImageStorage) == ""
+    enhanced = recognise_low_dose_ct([ct(SOPClassUID=EnhancedCTImageStorage)])
+    assert enhanced.kind == "other"
+    assert "multi-frame" in enhanced.reasons[0]
 
 
 def test_no_instances_are_nothing() -> None:
