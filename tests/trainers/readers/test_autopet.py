@@ -61,7 +61,7 @@ def write_pet(folder: Path, **uids: Any) -> list[Dataset]:
                             PatientWeight=str(KG), SeriesTime="090000", AcquisitionTime="090000",
                             RescaleIntercept="0", **uids,
                             RadiopharmaceuticalInformationSequence=[injection])  # fmt: skip
-    slices = [pydicom.dcmread(path) for path in paths]
+    slices: list[Dataset] = [pydicom.dcmread(path) for path in paths]
     for index, (ds, path) in enumerate(zip(slices, paths, strict=True)):
         activity = np.zeros((32, 32), "<u2")
         activity[8:12, 20:24] = HOT if index == 1 else 0
