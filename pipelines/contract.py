@@ -7,7 +7,7 @@ A pipeline gets its inputs by key (`CT`, `IP`, `LE` …, see its model card). Th
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from dicom_profiles.volume import Volume
 from pipelines.card import ModelCard
+from pipelines.lights import AMBER, GREEN
 
 if TYPE_CHECKING:
     from dicom_profiles.sources.source import Source
@@ -144,6 +145,11 @@ class QualityRecord:
     model: Mapping[str, str]
     engine: EngineFacts
     slices: int
+
+    def with_remarks(self, remarks: tuple[str, ...]) -> QualityRecord:
+        """The same with what the gate wants looked at, and then not green."""
+        verdict = AMBER if remarks and self.verdict == GREEN else self.verdict
+        return replace(self, verdict=verdict, reasons=(*self.reasons, *remarks))
 
     def to_json(self) -> dict[str, Any]:
         """The record as plain JSON values."""

@@ -41,6 +41,15 @@ def gate(name: str, inputs: Mapping[str, Source]) -> GateVerdict:
     return verdict
 
 
+def remarks(name: str, inputs: Mapping[str, Source]) -> tuple[str, ...]:
+    """What of series that a gate takes is still to be looked at: a result of them is never green.
+
+    A gate that has such sentences gives them (`remarks`), from headers alone.
+    """
+    told = getattr(catalog.module(name, "gate"), "remarks", None)
+    return () if told is None else tuple(told(inputs))
+
+
 def recognise(name: str, headers: Sequence[Dataset]) -> tuple[Recognition, str | None]:
     """Ask a pipeline whether these images are of a kind that it translates.
 

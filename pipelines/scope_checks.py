@@ -200,6 +200,12 @@ def acquisition(source: Source, scope: Scope) -> Iterator[str]:
         yield f"The body part is {refused[0]}; the model was not trained on it."
 
 
+def with_contrast(source: Source) -> bool:
+    """Whether a contrast agent is named (PS3.3 C.7.6.4); some scanners write NONE for none."""
+    agents = {agent.strip().upper() for agent in values(source, "ContrastBolusAgent")}
+    return bool(agents - {"", "NONE", "NO"} or values(source, "ContrastBolusAgentSequence"))
+
+
 def original_axial_ct(source: Source, scope: Scope) -> Iterator[str]:
     """Original axial images: no scouts, no reformats."""
     # PS3.3 C.8.2.1.1.1: value 1 is ORIGINAL or DERIVED, value 3 AXIAL or LOCALIZER

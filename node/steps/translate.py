@@ -20,6 +20,7 @@ from dicom_profiles.encoding.part10 import part_of
 from dicom_profiles.encoding.ready import ReadySlice
 from dicom_profiles.preparing import preparing
 from node.steps.folder import JSON, JobFolder, OtherModel, StepError
+from pipelines import gates
 from pipelines.card import ModelCard
 from pipelines.contract import Pipeline, Progress, Translation, no_progress
 
@@ -55,7 +56,8 @@ def translate_step(
     write_companions(job.companions, companions, first.shape)
     for _, voxels in sorted(companions.items()):
         digest.update(np.ascontiguousarray(voxels).data)
-    record = {**translation.record().to_json(), "output_sha256": digest.hexdigest()}
+    judged = translation.record().with_remarks(gates.remarks(job.input.pipeline, job.sources))
+    record = {**judged.to_json(), "output_sha256": digest.hexdigest()}
     job.set_record(record)
     job.ready = ready
     return record

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from dicom_profiles.sources.source import Source
 from pipelines import scope_checks
@@ -18,6 +18,15 @@ def gate(inputs: Mapping[str, Source], card: ModelCard) -> GateVerdict:
         card: the model card.
     """
     return scope_checks.verdict(inputs, card, CHECKS, "one CT series of the body")
+
+
+def remarks(inputs: Mapping[str, Source]) -> Iterator[str]:
+    """What is taken although the model has not seen it."""
+    if any(map(scope_checks.with_contrast, inputs.values())):
+        yield (
+            "The CT was taken with contrast medium, which the model has not seen: bright vessels, "
+            "kidneys and bowel may mislead it."
+        )
 
 
 CHECKS: tuple[scope_checks.Check, ...] = (

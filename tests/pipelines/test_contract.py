@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 
 from dicom_profiles.volume import Volume
 from pipelines.contract import EngineFacts, GateVerdict, QualityRecord, VolumeSource
@@ -32,3 +33,12 @@ def test_a_record_is_plain_json() -> None:
     assert json.loads(json.dumps(values, allow_nan=False)) == values
     assert values["engine"]["hardware"] == "EPYC"
     assert values["reasons"] == ["x."]
+
+
+@pytest.mark.parametrize(("made", "told"), [("GREEN", "AMBER"), ("AMBER", "AMBER"), ("RED", "RED")])
+def test_what_is_remarked_upon_is_not_green(made: str, told: str) -> None:
+    engine = EngineFacts("torch", "cpu", "EPYC", "fp32", {"torch": "2"}, 0.0)
+    record = QualityRecord(made, (), 1.5, {}, {}, {}, engine, 3)
+    assert record.with_remarks(()) == record
+    remarked = record.with_remarks(("Look.",))
+    assert (remarked.verdict, remarked.reasons) == (told, ("Look.",))

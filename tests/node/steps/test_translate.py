@@ -8,6 +8,7 @@ import pytest
 
 from node.steps.folder import StepError
 from node.steps.translate import translate_step, translated_slices
+from pipelines import gates
 from tests.node.smoothing import Smoothing
 from tests.node.steps.phantom_job import job_folder
 
@@ -23,6 +24,15 @@ def test_slices_are_kept_in_order(tmp_path: Path) -> None:
     np.testing.assert_array_equal(streamed, expected)
     assert record["slices"] == 5
     assert record["output_sha256"] == hashlib.sha256(expected.tobytes()).hexdigest()
+
+
+def test_the_record_tells_what_the_gate_remarks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gates, "remarks", lambda name, inputs: (f"{name} of {list(inputs)}.",))
+    record = translate_step(job_folder(tmp_path), Smoothing())
+    assert record["verdict"] == "AMBER"
+    assert "ldct_denoise of ['CT']." in record["reasons"]
 
 
 def test_finished_translation_is_not_repeated(tmp_path: Path) -> None:

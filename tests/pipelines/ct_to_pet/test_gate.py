@@ -9,7 +9,7 @@ import pydicom
 import pytest
 
 from dicom_profiles.reading import open_series
-from pipelines.gates import gate, recognise
+from pipelines.gates import gate, recognise, remarks
 from tests.synthetic import write_ct_series
 
 OBLIQUE = ["1", "0", "0", "0", "0.8", "0.6"]
@@ -47,6 +47,24 @@ def test_each_refusal_is_a_sentence(tmp_path: Path, attributes: dict[str, Any], 
             ds.save_as(path)
     (reason,) = gate("ct_to_pet", {"CT": open_series(paths)}).reasons
     assert word in reason
+
+
+@pytest.mark.parametrize(
+    ("attributes", "count"),
+    [
+        ({}, 0),
+        ({"ContrastBolusAgent": "NONE"}, 0),
+        ({"ContrastBolusAgent": "Imeron 350"}, 1),
+        ({"ContrastBolusAgentSequence": [pydicom.Dataset()]}, 1),
+    ],
+)
+def test_contrast_medium_is_taken_and_remarked_upon(
+    tmp_path: Path, attributes: dict[str, Any], count: int
+) -> None:
+    series = open_series(write_ct_series(tmp_path, slices=50, **attributes))
+    assert gate("ct_to_pet", {"CT": series}).accepted
+    found = remarks("ct_to_pet", {"CT": series})
+    assert ["contrast medium" in sentence for sentence in found] == [True] * count
 
 
 @pytest.mark.parametrize("folder", ["pet_wholebody_cps_qin0024"])
