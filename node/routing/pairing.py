@@ -256,19 +256,21 @@ def _group(
     preferred = next((s for s in card.accepted_sets if chosen[0].key in s), tuple(keys))
     missing = tuple(key for key in preferred if key not in keys)
     unfit = tuple(
-        said
+        _why_not(chosen[0], other)
         for other in members
-        if other.key in missing and other not in chosen and (said := _why_not(chosen[0], other))
+        if other.key in missing and other not in chosen
     )
     return Group(chosen, missing, (*remarks, *unfit), _verdict(chosen, unfit))
 
 
 def _why_not(first: Member, other: Member) -> str:
-    """Why a stack that is here is no partner, "" when nothing speaks against it."""
+    """Why a stack that is here is no partner; where it would fit, a nearer one has it."""
     if not other.usable:
         return f"The {other.key} of this study cannot be used. {other.finding.reason}"
     reasons = reasons_against(first, other)
-    return f"The {other.key} of this study does not fit. {reasons[0]}" if reasons else ""
+    if reasons:
+        return f"The {other.key} of this study does not fit. {reasons[0]}"
+    return f"The {other.key} of this study goes with another {first.key}."
 
 
 def _verdict(chosen: tuple[Member, ...], unfit: Sequence[str]) -> GateVerdict:

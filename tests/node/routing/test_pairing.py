@@ -173,6 +173,9 @@ def test_of_more_than_two_echoes_the_nearest_are_paired(
         if len(group.members) == 2
     }
     assert found == ({(2.3, 1.15), (4.6, 3.45)} if "4.6" in echoes else {(2.2, 1.22)})
+    left = [group.verdict.reason for group in groups(tmp_path) if len(group.members) == 1]
+    assert all("goes with another OOP" in reason for reason in left)
+    assert len(left) == (0 if "4.6" in echoes else 1)
 
 
 def test_studies_are_never_mixed(tmp_path: Path) -> None:
