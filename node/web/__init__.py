@@ -15,7 +15,7 @@
     standing.py      how the node stands: queue, workers, disk, refused callers
     address.py       the address by which browsers reach the pages
     actions.py       what a person may do: retry, cancel, release, force complete
-    health.py        /health/live and /health/ready
+    health.py        /health, /health/live and /health/ready
     metrics.py       /metrics for Prometheus
     pictures.py      before, after and difference pictures of a job
     projection.py    the whole body of a PET at a glance

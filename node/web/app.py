@@ -27,7 +27,7 @@ from node.web.site import Site
 
 log = logging.getLogger(__name__)
 
-MACHINE_PATHS = ("/api/", "/dicom-web/", "/health/", "/metrics")
+MACHINE_PATHS = ("/api/", "/dicom-web/", "/health", "/metrics")
 
 RETRY_AFTER_S = 5
 
@@ -49,6 +49,7 @@ ROUTES = (
     Route("/api/jobs", api.get_jobs),
     Route("/api/jobs/{id}", api.get_job),
     Route("/api/jobs/{id}/{action}", api.post_job, methods=["POST"]),
+    Route("/health", health.get_ready),
     Route("/health/live", health.get_live),
     Route("/health/ready", health.get_ready),
     Route("/metrics", metrics.get_metrics),

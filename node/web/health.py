@@ -28,7 +28,7 @@ async def get_live(_request: Request) -> Response:
 
 
 def get_ready(request: Request) -> Response:
-    """`GET /health/ready`: 200 when every part works, 503 with what does not."""
+    """`GET /health/ready`, `GET /health`: 200 when every part works, 503 with what does not."""
     parts = readiness(site_of(request))
     ready = all(found == FINE for found in parts.values())
     status = "ready" if ready else "not ready"

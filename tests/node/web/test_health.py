@@ -27,11 +27,12 @@ def test_alive_needs_nothing_else(client: httpx.Client) -> None:
     assert client.get("/health/live").json() == {"status": "live"}
 
 
+@pytest.mark.parametrize("path", ["/health", "/health/ready"])
 def test_ready_when_all_parts_work(
-    client: httpx.Client, world: World, receiver: socket.socket
+    client: httpx.Client, world: World, receiver: socket.socket, path: str
 ) -> None:
     world.beat()
-    answer = client.get("/health/ready")
+    answer = client.get(path)
     assert answer.status_code == 200
     assert answer.json()["status"] == "ready"
     assert set(answer.json()["parts"].values()) == {"ok"}
