@@ -189,15 +189,19 @@ def _own(source: SourceProjection, derivation: Derivation, series_uid: str) -> D
     ds.ImageType = IMAGE_TYPE
     ds.OrganExposed = "BREAST"
     ds.AnatomicRegionSequence = codes.code_sequence([BREAST])
-    ds.ViewCodeSequence = _view(header)
+    ds.ViewCodeSequence = view_of(header)
     ds.AcquisitionContextSequence = Sequence()
     ds.AcquisitionDeviceProcessingDescription = PROCESSING
     ds.AcquisitionDeviceProcessingCode = PROCESSING_CODE
     return ds
 
 
-def _view(header: Dataset) -> Sequence:
-    """View Code Sequence (PS3.3 C.8.11.7): the source's, else by View Position."""
+def view_of(header: Dataset) -> Sequence:
+    """View Code Sequence (PS3.3 C.8.11.7): the source's, else by View Position.
+
+    Raises:
+        DerivedObjectError: the mammogram does not name its view.
+    """
     if header.get("ViewCodeSequence"):
         return Sequence(header.ViewCodeSequence)
     position = str(header.get("ViewPosition") or "")

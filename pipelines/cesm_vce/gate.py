@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from pydicom import Dataset
 
+from dicom_profiles.errors import DerivedObjectError
+from dicom_profiles.mg_virtual_contrast import view_of
 from dicom_profiles.sources.source import Source
 from pipelines import scope_checks
 from pipelines.card import ModelCard, Scope
@@ -47,6 +49,15 @@ def with_a_side(source: Source, scope: Scope) -> Iterator[str]:
         )
 
 
+def with_a_view(source: Source, scope: Scope) -> Iterator[str]:
+    """Which view it is: what is made of it has to say so as well."""
+    try:
+        for header in source.headers:
+            view_of(header)
+    except DerivedObjectError as error:
+        yield str(error)
+
+
 def _says_how_it_lies(header: Dataset) -> bool:
     """Patient Orientation (0020,0020) has two values, along the rows and along the columns."""
     sides = header.get("PatientOrientation") or ()
@@ -64,6 +75,7 @@ CHECKS: tuple[scope_checks.Check, ...] = (
     scope_checks.acquisition,
     without_implant,
     with_a_side,
+    with_a_view,
     scope_checks.lossless,
 )
 """All checks, in the order in which their reasons are given."""

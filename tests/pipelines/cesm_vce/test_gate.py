@@ -41,6 +41,7 @@ def test_a_low_energy_mammogram_is_taken(tmp_path: Path, side: str, view: str) -
         ({"ImageLaterality": "X"}, "which breast it shows"),
         ({"PatientOrientation": ""}, "how the breast lies in it"),
         ({"PatientOrientation": ["A", ""]}, "how the breast lies in it"),
+        ({"ViewPosition": "", "ViewCodeSequence": None}, "send it again with its view"),
     ],
 )
 def test_each_refusal_is_a_sentence(tmp_path: Path, attributes: dict[str, Any], word: str) -> None:
