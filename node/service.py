@@ -29,7 +29,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 from node.config import Config
-from node.database.waiting import DatabaseWait
+from node.database.waiting import DatabaseWait, log_failure
 from node.errors import NodeError
 from node.logs import set_up_logging
 
@@ -271,10 +271,13 @@ def run_part(
     threading.Thread(target=_follow, args=(lifeline,), daemon=True).start()
     module, function = ENTRIES[name]
     entry: Callable[..., None] = getattr(importlib.import_module(module), function)
-    if listener is not None:
-        entry(config, listener)
-    else:
-        entry(config)
+    arguments = (config,) if listener is None else (config, listener)
+    try:
+        entry(*arguments)
+    except Exception as error:  # noqa: BLE001 - end of the process, which the service starts again
+        log_failure(log, f"{name} cannot go on", "part_failed", error)
+        logging.shutdown()
+        os._exit(1)  # its threads and children would keep it alive, and nobody would notice
 
 
 def _follow(lifeline: Connection) -> None:

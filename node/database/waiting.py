@@ -11,7 +11,7 @@ import threading
 import time
 
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from node.config import NodeSettings
@@ -25,8 +25,8 @@ SAY_AFTER_S = 1.5
 SAY_AGAIN_S = 60.0
 PAUSE_S = 1.0
 
-AWAY = (OperationalError, InterfaceError, NoConnectionFree)
-"""Errors of a database that does not answer, whatever it is asked."""
+AWAY = (OperationalError, InterfaceError, InternalError, NoConnectionFree)
+"""Errors of a database that does not answer, or take anything (read only), whatever it is asked."""
 
 
 class DatabaseAway(NodeError):  # noqa: N818 - says what is wrong

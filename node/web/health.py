@@ -20,6 +20,7 @@ from node.web.standing import live_workers
 
 CONNECT_TIMEOUT_S = 2.0
 FINE = "ok"
+READ_ONLY = "SELECT current_setting('transaction_read_only')"
 
 
 async def get_live(_request: Request) -> Response:
@@ -49,7 +50,10 @@ def readiness(site: Site) -> dict[str, str]:
 def _check_database(site: Site) -> str:
     try:
         with site.database.connect() as connection:
-            connection.exec_driver_sql("SELECT 1")
+            is_sqlite = connection.dialect.name == "sqlite"
+            read_only = connection.exec_driver_sql("SELECT 'off'" if is_sqlite else READ_ONLY)
+            if read_only.scalar() == "on":
+                return "The database is read only, as a standby is; see that it takes changes."
     except SQLAlchemyError as error:
         return f"The database does not answer: {type(error).__name__}."
     return FINE

@@ -14,8 +14,9 @@ import psutil
 import pytest
 
 from node.config import Config, NodeSettings, WebSettings
+from node.database.tables import open_database
 from node.service import ROLES, DataDirUnusable, PortInUse, Service, open_listener
-from tests.servers import LOOPBACK, free_port, listening, wait_until
+from tests.servers import LOOPBACK, free_port, listening, running, wait_until
 
 PATIENCE_S = 120.0  # the machine may be busy
 CONFIG = """\
@@ -169,3 +170,18 @@ def test_children_do_not_outlive_a_killed_service(service: subprocess.Popen[byte
     service.kill()
     service.wait(PATIENCE_S)
     wait_until(lambda: gone(processes), PATIENCE_S, "the children of the killed service to end")
+
+
+def test_a_worker_that_cannot_begin_is_started_again(tmp_path: Path) -> None:
+    """Its child, and threads, kept it alive: it did no work, and nobody saw it end."""
+    file, log = tmp_path / "node.yaml", tmp_path / "log"
+    ports = {name: free_port() for name in ("port", "web_port", "peer_port")}
+    file.write_text(CONFIG.format(data_dir=tmp_path / "data", **ports))
+    engine = open_database(NodeSettings(data_dir=tmp_path / "data"))
+    refuse = "BEFORE INSERT ON executors BEGIN SELECT RAISE(ABORT, 'read only'); END"
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"CREATE TRIGGER refuse {refuse}")
+    engine.dispose()
+    with running([sys.executable, "-m", "node", "work", "--config", str(file)], log):
+        wait_until(lambda: "worker ended by itself" in log.read_text(), PATIENCE_S, "its end")
+    assert "worker cannot go on" in log.read_text()

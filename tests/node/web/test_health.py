@@ -84,6 +84,12 @@ def test_not_ready_without_the_database(tmp_path: Path) -> None:
         running = serving(config, database)
         client = running.__enter__()
         assert failing(client) == {"receiver", "worker"}
+        with database.connect() as connection:
+            change = "ALTER ROLE vscanner SET default_transaction_read_only = on"
+            connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(change)
+        database.dispose()  # new connections are as those to a standby
+        assert failing(client) == {"database", "receiver", "worker"}
+        assert "read only" in client.get("/health").json()["parts"]["database"]
         database.dispose()  # PostgreSQL would wait for our idle connections
     try:
         assert failing(client) == {"database", "receiver", "worker"}
