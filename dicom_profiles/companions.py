@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import UID
@@ -27,6 +28,7 @@ from dicom_profiles.equipment import (
 )
 from dicom_profiles.inherited import EMPTY_WHEN_ABSENT, STUDY_TAGS, empty_elements
 from dicom_profiles.provenance import Derivation
+from dicom_profiles.sources.series import SourceSeries
 
 UNSET_UID = "2.25.0"
 """Stands in until the content is known, from which the UID is then derived."""
@@ -129,6 +131,21 @@ def lent(header: Dataset) -> Dataset:
     copy.StudyInstanceUID = header.StudyInstanceUID
     copy.file_meta = header.file_meta
     return copy
+
+
+def lent_slices(source: SourceSeries) -> list[Dataset]:
+    """Headers of slices for highdicom, which fails without a thickness.
+
+    The distance of the slices stands in for one that is missing or empty, and for a spacing below
+    0, as some scanners write it (PS3.3 C.7.6.2.1.1: it is a distance).
+    """
+    distance = round(float(np.linalg.norm(source.affine[:3, 0])), 6)
+    copies = [lent(header) for header in source.headers]
+    for copy in copies:
+        copy.SliceThickness = copy.get("SliceThickness") or distance
+        if (copy.get("SpacingBetweenSlices") or 0) < 0:
+            copy.SpacingBetweenSlices = distance
+    return copies
 
 
 def references(sop_class_uid: str, sop_instance_uids: Iterable[str]) -> Sequence:

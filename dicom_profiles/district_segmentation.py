@@ -18,7 +18,7 @@ from pydicom.sr.coding import Code
 from pydicom.uid import SegmentationStorage
 
 from dicom_profiles import codes
-from dicom_profiles.companions import CREATOR, OURS, CompanionKind, lent, write_companions
+from dicom_profiles.companions import CREATOR, OURS, CompanionKind, lent_slices, write_companions
 from dicom_profiles.derived import DerivedSeries, synthesis_time
 from dicom_profiles.encoding.element_bytes import TO_UPPER_CASE
 from dicom_profiles.equipment import MODEL_NAME
@@ -68,7 +68,7 @@ def write_districts(
     if not present:
         return None
     ds = hd.seg.Segmentation(
-        source_images=[lent(header) for header in source.headers],
+        source_images=lent_slices(source),
         pixel_array=_renumbered(districts, present),
         segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
         segment_descriptions=_descriptions(present, derivation),

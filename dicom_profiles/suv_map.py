@@ -20,7 +20,7 @@ from pydicom.sr.coding import Code
 from pydicom.uid import ParametricMapStorage
 
 from dicom_profiles import codes
-from dicom_profiles.companions import CREATOR, OURS, CompanionKind, lent, write_companions
+from dicom_profiles.companions import CREATOR, OURS, CompanionKind, lent_slices, write_companions
 from dicom_profiles.derived import DerivedSeries
 from dicom_profiles.district_segmentation import settle
 from dicom_profiles.pet_from_ct import LARGEST_SUV, SUVBW, SYNTHETIC_PET
@@ -78,7 +78,7 @@ def write_suv_map(
         folder: made when absent; the file is SUVMAP-0001.dcm.
     """
     ds = hd.pm.ParametricMap(
-        source_images=[lent(header) for header in source.headers],
+        source_images=lent_slices(source),
         pixel_array=np.stack(blocks.frames),
         series_instance_uid=SUV_MAP.series_uid(images.series_instance_uid),
         contains_recognizable_visual_features=False,

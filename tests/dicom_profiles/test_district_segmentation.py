@@ -14,9 +14,11 @@ from highdicom.color import CIELabColor
 
 from dicom_profiles.district_segmentation import write_districts
 from dicom_profiles.errors import DerivedObjectError
+from dicom_profiles.reading import open_series
 from pipelines.ct_to_pet.districts import LABELS
 from tests.dicom_profiles.validators import dciodvfy_errors
-from tests.dicom_profiles.whole_body import PET_DERIVATION, WrittenPet, write_pet
+from tests.dicom_profiles.whole_body import PET_DERIVATION, WrittenPet, write_pet, write_pet_of
+from tests.synthetic import write_ct_series
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +33,22 @@ def test_masks_come_back(pet: WrittenPet) -> None:
     masks = seg.get_pixels_by_source_instance(list(pet.source.sop_instance_uids))
     for number, label in enumerate((1, 2)):
         assert np.array_equal(masks[..., number].astype(bool), pet.districts == label)
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [{"SliceThickness": None}, {"SliceThickness": ""}, {"SpacingBetweenSlices": "-3"}],
+)
+def test_measures_are_those_of_the_grid(tmp_path: Path, attributes: dict[str, Any]) -> None:
+    """Slice Thickness is no use where it is missing; some scanners write a spacing below 0."""
+    paths = write_ct_series(tmp_path / "source", slices=6, **attributes)
+    made = write_pet_of(open_series(paths), paths, tmp_path / "derived", PET_DERIVATION)
+    assert [error for path in made.paths for error in dciodvfy_errors(path)] == []
+    (path,) = made.series["SEG"].paths
+    (shared,) = pydicom.dcmread(path).SharedFunctionalGroupsSequence
+    (measures,) = shared.PixelMeasuresSequence
+    assert measures.SliceThickness == 3
+    assert measures.get("SpacingBetweenSlices", 3) == 3
 
 
 @pytest.mark.parametrize(
