@@ -199,7 +199,8 @@ def label_of(kind: Kind, header: Dataset) -> str:
         str(header.get(keyword)) for keyword in VIEW if kind.projection and header.get(keyword)
     ]
     if kind.echo:
-        words.append(f"TE {kind.echo[0]:g} ms")
+        time_ms = numbers([header.get("EchoTime")])
+        words.append(f"TE {time_ms[0]:g} ms" if time_ms else f"echo {kind.echo[-1]:g}")
     if kind.acquisition:
         words.append(f"acquisition {kind.acquisition}")
     text = " ".join(words)

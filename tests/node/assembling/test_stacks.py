@@ -9,6 +9,7 @@ import pytest
 from dicom_profiles.reading import read_instances
 from dicom_profiles.sources.series import SourceInstance
 from node.assembling.stacks import split_series
+from tests.dual_echo import write_dual_echo
 from tests.mammograms import write_mammogram
 from tests.synthetic import write_ct_series
 
@@ -96,6 +97,15 @@ def test_rounding_of_the_orientation_splits_nothing(tmp_path: Path) -> None:
     write_ct_series(tmp_path / "b", slices=6, ImageOrientationPatient=tilted, **UIDS)  # type: ignore[arg-type]
     (stack,) = split_series(instances(tmp_path))
     assert len(stack.instances) == 12
+
+
+@pytest.mark.parametrize("time", [None, ""])
+def test_the_number_of_an_echo_is_not_told_as_its_time(tmp_path: Path, time: str | None) -> None:
+    write_dual_echo(tmp_path, one_series=True, EchoTime=time)
+    assert sorted(stack.label for stack in split_series(instances(tmp_path))) == [
+        "axial MR echo 1, 128 x 128",
+        "axial MR echo 2, 128 x 128",
+    ]
 
 
 def test_real_surveys_have_three_orientations(shared_data: Path) -> None:
