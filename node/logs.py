@@ -21,6 +21,9 @@ QUIET_LIBRARIES = {
     "urllib3": logging.WARNING,
     "uvicorn.access": logging.WARNING,
 }
+SAY_AGAIN_S = 60.0
+"""How long a sentence of DBOS is not repeated."""
+MAX_SENTENCES = 1000
 ORDINARY = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 """Attributes that every log record has; all others came in by `extra`."""
 
@@ -43,6 +46,27 @@ Texts of others come into lines: AE titles, descriptions, sentences of libraries
 def facts_of(record: logging.LogRecord) -> dict[str, Any]:
     """What a log call gave by `extra`."""
     return {key: value for key, value in record.__dict__.items() if key not in ORDINARY}
+
+
+class Seldom(logging.Filter):
+    """Lets a sentence through once a minute, by what stands before its colon.
+
+    While the database is away, each of DBOS's threads says so several times a second.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._again: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it has not been said within the last minute."""
+        sentence = record.getMessage().partition(":")[0]
+        if record.created < self._again.get(sentence, 0.0):
+            return False
+        if len(self._again) >= MAX_SENTENCES:
+            self._again.clear()
+        self._again[sentence] = record.created + SAY_AGAIN_S
+        return True
 
 
 class JSONLines(logging.Formatter):
@@ -92,4 +116,4 @@ def set_up_logging(stream: TextIO | None = None, level: int = logging.INFO) -> N
     for name, least in QUIET_LIBRARIES.items():
         logging.getLogger(name).setLevel(least)
     dbos = logging.getLogger("dbos")  # which gives itself lines of another kind where it finds none
-    dbos.handlers[:], dbos.propagate = [handler], False
+    dbos.handlers[:], dbos.filters[:], dbos.propagate = [handler], [Seldom()], False

@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 LOOK_S = 0.05
 """How often a worker with room looks for a job that nobody has begun."""
 
+FAILED_PAUSE_S = 5.0
 RECONCILE_EVERY = 200  # looks
 
 WORKFLOW_VERSION = "1"
@@ -112,7 +113,7 @@ class Worker:
                 self._look(looks % RECONCILE_EVERY == 0)
             except Exception as error:  # noqa: BLE001 - process loop: it may be away for a moment
                 log_failure(log, "cannot look for jobs", "look_failed", error)
-                self._stopping.wait(1.0)
+                self._stopping.wait(FAILED_PAUSE_S)
             looks += 1
         self._end()
 

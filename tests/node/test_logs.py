@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import time
 import warnings
 from collections.abc import Iterator
 
@@ -27,7 +28,7 @@ def logging_as_it_was() -> Iterator[None]:
     dbos_handlers, dbos_propagates = dbos.handlers[:], dbos.propagate
     dbos.handlers[:], dbos.propagate = [], True
     yield
-    dbos.handlers[:], dbos.propagate = dbos_handlers, dbos_propagates
+    dbos.handlers[:], dbos.filters[:], dbos.propagate = dbos_handlers, [], dbos_propagates
     root.handlers[:] = handlers
     root.setLevel(level)
     logging.captureWarnings(False)
@@ -47,6 +48,23 @@ def test_the_queue_logs_as_all_others_do(ours_first: bool) -> None:
     logging.getLogger("dbos").warning("no queue:\nthe server is away")
     line = json.loads(stream.getvalue())
     assert line["message"] == "no queue:\nthe server is away"
+
+
+def test_the_queue_says_a_thing_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    set_up_logging(stream)
+    now = time.time()
+    for seconds in (0, 1, 59, 61):
+        monkeypatch.setattr(time, "time_ns", lambda later=seconds: int((now + later) * 1e9))
+        monkeypatch.setattr(time, "time", lambda later=seconds: now + later)
+        for queue in ("make", "deliver"):
+            logging.getLogger("dbos").warning(f"no queue {queue}: no server at {seconds}")
+    lines = [json.loads(line)["message"] for line in stream.getvalue().splitlines()]
+    assert lines == [
+        f"no queue {queue}: no server at {seconds}"
+        for seconds in (0, 61)
+        for queue in ("make", "deliver")
+    ]
 
 
 def test_into_a_pipe_every_line_is_json() -> None:
