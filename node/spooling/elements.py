@@ -28,6 +28,7 @@ UNDEFINED = 0xFFFFFFFF
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD  # PS3.5 7.5
 PIXEL_DATA_GROUP = 0x7FE00000
 MAX_DEPTH = 32  # sequences within sequences; real objects stay below ten
+MAX_NESTED = 250_000  # items and elements in sequences without a length: readers keep each
 MAX_INFLATED_BYTES = 1 << 27  # of a deflated data set: to read it is to have it in memory
 
 # PS3.5 7.1.2: these have two reserved bytes and a 32 bit length in explicit VR.
@@ -73,6 +74,26 @@ class Element(NamedTuple):
     end: int
 
 
+class Nested:
+    """Counts what lies in sequences of undefined length, whose end is found item by item."""
+
+    def __init__(self) -> None:
+        self._found = 0
+
+    def one_more(self) -> None:
+        """Count an item or an element.
+
+        Raises:
+            UnreadableDataset: there are more than any information object has.
+        """
+        self._found += 1
+        if self._found > MAX_NESTED:
+            raise UnreadableDataset(
+                f"Wanted at most {MAX_NESTED} items and elements within sequences, got more; it is "
+                "no DICOM information object."
+            )
+
+
 def encoding_of(transfer_syntax_uid: str) -> Encoding:
     """The encoding of a transfer syntax; every compressed one is explicit little endian."""
     return _ENCODINGS.get(transfer_syntax_uid, EXPLICIT)  # type: ignore[call-overload, no-any-return]
@@ -85,7 +106,7 @@ def walk(buffer: Buffer, start: int, stop: int, encoding: Encoding) -> Iterator[
         UnreadableDataset: a length does not fit, so the data set is cut short or malformed.
     """
     unpack, implicit = _HEADERS[encoding.order].unpack_from, encoding.implicit
-    position = start
+    position, nested = start, Nested()
     while position < stop:
         if not implicit and position + 8 <= stop:  # most elements: short, in explicit VR
             group, number, vr, length = unpack(buffer, position)
@@ -94,17 +115,22 @@ def walk(buffer: Buffer, start: int, stop: int, encoding: Encoding) -> Iterator[
                 yield Element(group << 16 | number, vr, position + 8, end)
                 position = end
                 continue
-        element, position = next_element(buffer, position, stop, encoding)
+        element, position = next_element(buffer, position, stop, encoding, nested)
         yield element
 
 
 def next_element(
-    buffer: Buffer, position: int, stop: int, encoding: Encoding, depth: int = 0
+    buffer: Buffer,
+    position: int,
+    stop: int,
+    encoding: Encoding,
+    nested: Nested,
+    depth: int = 0,
 ) -> tuple[Element, int]:
     """One element and the offset of the one after it.
 
     Raises:
-        UnreadableDataset: it does not fit before `stop`.
+        UnreadableDataset: it does not fit before `stop`, or holds too much.
     """
     if position + 8 > stop:
         raise cut_short(position, stop)
@@ -125,7 +151,7 @@ def next_element(
     tag = group << 16 | number
     if length == UNDEFINED:
         inner = IMPLICIT if vr == b"UN" else encoding  # PS3.5 6.2.2 note 4
-        end, following = _end_of_items(buffer, value, stop, inner, depth + 1)
+        end, following = _end_of_items(buffer, value, stop, inner, nested, depth + 1)
     else:
         end = following = value + length
     if following > stop:
@@ -135,14 +161,14 @@ def next_element(
 
 def items(buffer: Buffer, sequence: Element, encoding: Encoding) -> Iterator[tuple[int, int]]:
     """First and last offset of each item's data set within a sequence's value."""
-    position = sequence.start
+    position, nested = sequence.start, Nested()
     while position + 8 <= sequence.end:
         tag, length = _tag_and_length(buffer, position, sequence.end, encoding)
         if tag != ITEM:
             return
         start = position + 8
         if length == UNDEFINED:
-            end, position = _end_of_item(buffer, start, sequence.end, encoding, 1)
+            end, position = _end_of_item(buffer, start, sequence.end, encoding, nested, 1)
         else:
             end = position = start + length
         yield start, min(end, sequence.end)
@@ -196,7 +222,7 @@ def _tag_and_length(
 
 
 def _end_of_items(
-    buffer: Buffer, position: int, stop: int, encoding: Encoding, depth: int
+    buffer: Buffer, position: int, stop: int, encoding: Encoding, nested: Nested, depth: int
 ) -> tuple[int, int]:
     """End of a value of undefined length, and the offset behind its delimiter (PS3.5 7.5.2)."""
     if depth > MAX_DEPTH:
@@ -210,18 +236,20 @@ def _end_of_items(
             return position, position + 8
         if tag != ITEM:
             raise cut_short(position, stop)
+        nested.one_more()
         position += 8
         if length == UNDEFINED:
-            _, position = _end_of_item(buffer, position, stop, encoding, depth)
+            _, position = _end_of_item(buffer, position, stop, encoding, nested, depth)
         else:
             position += length
 
 
 def _end_of_item(
-    buffer: Buffer, position: int, stop: int, encoding: Encoding, depth: int
+    buffer: Buffer, position: int, stop: int, encoding: Encoding, nested: Nested, depth: int
 ) -> tuple[int, int]:
     while True:
         tag, _ = _tag_and_length(buffer, position, stop, encoding)
         if tag == ITEM_END:
             return position, position + 8
-        _, position = next_element(buffer, position, stop, encoding, depth)
+        nested.one_more()
+        _, position = next_element(buffer, position, stop, encoding, nested, depth)

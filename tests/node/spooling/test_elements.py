@@ -20,8 +20,10 @@ from node.spooling.elements import (
     EXPLICIT,
     MAX_DEPTH,
     MAX_INFLATED_BYTES,
+    MAX_NESTED,
     Element,
     Encoding,
+    Nested,
     encoding_of,
     inflated,
     items,
@@ -112,6 +114,26 @@ def test_endless_nesting_is_refused() -> None:
         list(walk(data, 0, len(data), Encoding()))
 
 
+@pytest.mark.parametrize(
+    "item",
+    ["FEFF00E0 00000000", "FEFF00E0 FFFFFFFF FEFF0DE0 00000000", "FEFF00E0 08000000 " + "00" * 8],
+)
+def test_a_sequence_that_would_fill_the_memory_of_a_reader_is_refused(item: str) -> None:
+    head, end = bytes.fromhex("08004011 5351 0000 FFFFFFFF"), bytes.fromhex("FEFFDDE0 00000000")
+    data = head + bytes.fromhex(item) * 1000 + end
+    assert len(list(walk(data, 0, len(data), Encoding()))) == 1
+    data = head + bytes.fromhex(item) * (MAX_NESTED + 1) + end
+    with pytest.raises(UnreadableDataset, match="items and elements within sequences"):
+        list(walk(data, 0, len(data), Encoding()))
+
+
+def test_one_item_that_would_fill_the_memory_of_a_reader_is_refused() -> None:
+    head = bytes.fromhex("08004011 5351 0000 FFFFFFFF FEFF00E0 FFFFFFFF")
+    data = head + bytes.fromhex("08005011 5549 0000") * (MAX_NESTED + 1)
+    with pytest.raises(UnreadableDataset, match="items and elements within sequences"):
+        list(walk(data, 0, len(data), Encoding()))
+
+
 def test_a_deflated_data_set_is_whole_or_refused() -> None:
     data = memoryview(encoded(small_ct(), DeflatedExplicitVRLittleEndian))
     assert inflated(data)[:4] == b"\x08\x00\x05\x00"
@@ -141,6 +163,9 @@ def encoded_alone(ds: Dataset) -> bytes:
 def test_a_vr_that_nobody_knows_is_one_and_a_length_in_its_place_is_none() -> None:
     """Some writers switch to implicit VR in the middle."""
     new = b"\x08\x00\x16\x00ZQ\x02\x00ab"
-    assert next_element(new, 0, 10, EXPLICIT) == (Element(0x00080016, b"ZQ", 8, 10), 10)
+    assert next_element(new, 0, 10, EXPLICIT, Nested()) == (Element(0x00080016, b"ZQ", 8, 10), 10)
     implicit = b"\x08\x00\x16\x00\x02\x00\x00\x00ab"
-    assert next_element(implicit, 0, 10, EXPLICIT) == (Element(0x00080016, b"", 8, 10), 10)
+    assert next_element(implicit, 0, 10, EXPLICIT, Nested()) == (
+        Element(0x00080016, b"", 8, 10),
+        10,
+    )
