@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pydicom import uid
 from pydicom.uid import UID
 
-# PS3.4 annex B.5: one row for each storage class of a route, source or companion,
-# and for tomosynthesis, so that a mammography study comes in whole and hears why it is left out.
+# PS3.4 annex B.5: the storage classes of routes, sources and companions, and what else lies in
+# their studies. Orthanc stops sending a study at the first instance that a peer does not take.
 STORAGE_CLASSES: dict[UID, str] = {
     uid.CTImageStorage: "CT",
     uid.EnhancedCTImageStorage: "CT",
@@ -42,11 +42,48 @@ STORAGE_CLASSES: dict[UID, str] = {
     uid.XRayRadiationDoseSRStorage: "SR",
     uid.KeyObjectSelectionDocumentStorage: "KO",
     uid.GrayscaleSoftcopyPresentationStateStorage: "PR",
+    uid.LegacyConvertedEnhancedCTImageStorage: "CT",
+    uid.LegacyConvertedEnhancedMRImageStorage: "MR",
+    uid.LegacyConvertedEnhancedPETImageStorage: "PT",
+    uid.EnhancedMRColorImageStorage: "MR",
+    uid.MRSpectroscopyStorage: "MR",
+    uid.NuclearMedicineImageStorage: "NM",
+    uid.UltrasoundImageStorage: "US",
+    uid.UltrasoundMultiFrameImageStorage: "US",
+    uid.XRayAngiographicImageStorage: "XA",
+    uid.XRayRadiofluoroscopicImageStorage: "RF",
+    uid.MultiFrameSingleBitSecondaryCaptureImageStorage: "OT",
+    uid.MultiFrameGrayscaleByteSecondaryCaptureImageStorage: "OT",
+    uid.MultiFrameGrayscaleWordSecondaryCaptureImageStorage: "OT",
+    uid.MultiFrameTrueColorSecondaryCaptureImageStorage: "OT",
+    uid.RawDataStorage: "OT",
+    uid.EncapsulatedPDFStorage: "DOC",
+    uid.EncapsulatedCDAStorage: "DOC",
+    uid.MammographyCADSRStorage: "SR",
+    uid.ChestCADSRStorage: "SR",
+    uid.ColonCADSRStorage: "SR",
+    uid.RadiopharmaceuticalRadiationDoseSRStorage: "SR",
+    uid.ProcedureLogStorage: "SR",
+    uid.ColorSoftcopyPresentationStateStorage: "PR",
+    uid.BlendingSoftcopyPresentationStateStorage: "PR",
+    uid.SpatialRegistrationStorage: "REG",
+    uid.DeformableSpatialRegistrationStorage: "REG",
+    uid.SpatialFiducialsStorage: "FID",
+    uid.RealWorldValueMappingStorage: "RWV",
+    uid.SurfaceSegmentationStorage: "SEG",
+    uid.RTImageStorage: "RTIMAGE",
 }
 """SOP Class UID to the Modality (0008,0060) that its instances usually carry."""
 
 MULTI_FRAME_CLASSES = frozenset(
-    {uid.EnhancedCTImageStorage, uid.EnhancedMRImageStorage, uid.EnhancedPETImageStorage}
+    {
+        uid.EnhancedCTImageStorage,
+        uid.EnhancedMRImageStorage,
+        uid.EnhancedPETImageStorage,
+        uid.LegacyConvertedEnhancedCTImageStorage,
+        uid.LegacyConvertedEnhancedMRImageStorage,
+        uid.LegacyConvertedEnhancedPETImageStorage,
+    }
 )
 """Classes that hold many slices in one instance; no route reads them yet."""
 

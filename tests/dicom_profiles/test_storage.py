@@ -4,6 +4,7 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import (
     BreastTomosynthesisImageStorage,
     CTImageStorage,
+    EncapsulatedPDFStorage,
     ExplicitVRLittleEndian,
     JPEGExtended12Bit,
     JPEGLossless,
@@ -17,8 +18,9 @@ def test_every_storage_class_is_one() -> None:
     assert all(uid.name.endswith(("Storage", "Presentation", "Processing"))
                for uid in storage.STORAGE_CLASSES)  # fmt: skip
     assert CTImageStorage in storage.STORAGE_CLASSES
-    # a study with tomosynthesis comes in whole: a PACS gives up at the first object refused
+    # a study with tomosynthesis, or a letter, comes in whole: a PACS gives up at the first refused
     assert BreastTomosynthesisImageStorage in storage.STORAGE_CLASSES
+    assert EncapsulatedPDFStorage in storage.STORAGE_CLASSES
 
 
 def test_every_transfer_syntax_is_one_and_listed_once() -> None:
