@@ -93,7 +93,7 @@ def outside(numbers: Sequence[float], wanted: Range | None, what: str, unit: str
 
 
 def modality(source: Source, scope: Scope) -> Iterator[str]:
-    """Modality, then SOP class."""
+    """Modality, then SOP class, then grey values."""
     found = values(source, "Modality")
     if found != [scope.modality]:
         yield (
@@ -103,6 +103,8 @@ def modality(source: Source, scope: Scope) -> Iterator[str]:
     elif not set(values(source, "SOPClassUID")) <= set(scope.sop_classes):
         names = " or ".join(UID(uid).name for uid in scope.sop_classes)
         yield f"The objects are not plain {scope.modality} images ({names}); send those."
+    elif set(values(source, "SamplesPerPixel")) - {"1"}:
+        yield "The images are in colour, as captures are; send those that the scanner measured."
 
 
 def acquired(source: Source, scope: Scope) -> Iterator[str]:

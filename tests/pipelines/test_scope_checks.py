@@ -110,6 +110,7 @@ def test_what_the_card_does_not_name_is_not_checked(tmp_path: Path, check: Check
     ("check", "attributes", "sentence"),
     [
         (scope_checks.modality, {"Modality": "MR"}, "not a CT series: its modality is MR"),
+        (scope_checks.modality, {"SamplesPerPixel": 3}, "images are in colour"),
         (scope_checks.acquired, {"SyntheticData": "YES"}, "already synthetic"),
         (
             scope_checks.original_axial_ct,
