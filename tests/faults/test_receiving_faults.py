@@ -214,11 +214,9 @@ CANNOT_UNDERSTAND = {  # file: why
     "meta_missing_tsyntax.dcm": "no SOP Class UID",
     "no_meta.dcm": "no data set of any encoding that was announced",
 }
-NOT_NEGOTIATED = (  # a class that no route needs; retired processes of JPEG
-    "ExplVR_BigEnd.dcm",
+NOT_NEGOTIATED = (  # retired processes of JPEG
     "CTImage.dcm_JPEGProcess10_12TransferSyntax_1.2.840.10008.1.2.4.55.dcm",
     "CTImage.dcm_JPEGProcess6_8TransferSyntax_1.2.840.10008.1.2.4.53.dcm",
-    "no-pixel-spacing.dcm",
 )
 ABORTED = 7
 
