@@ -51,7 +51,8 @@ class ModelIdentity:
         name: of the pipeline, for example "ldct_denoise".
         version: of the model.
         weights_sha256: of the weights file, 64 hexadecimal digits.
-        trained_on_simulation: whether the training pairs were simulated; then every object says so.
+        trained_on_simulation: whether simulated pairs taught the network that made the object;
+            then the object says so.
     """
 
     name: str

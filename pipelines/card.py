@@ -138,7 +138,18 @@ class Training(CardPart):
     trainer: str
     trained_on: tuple[Dataset, ...]
     trained_on_simulation: bool
+    networks_of_real_pairs: tuple[str, ...] = Field(
+        (), description="networks that saw no simulation, as quality records name them"
+    )
     simulation: str
+
+    def on_simulation(self, network: str | None) -> bool:
+        """Whether what this network makes has to say that simulated pairs taught it.
+
+        Args:
+            network: `model.network` of the quality record; None where a model has only one.
+        """
+        return self.trained_on_simulation and network not in self.networks_of_real_pairs
 
 
 class ModelCard(CardPart):

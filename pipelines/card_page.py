@@ -113,6 +113,8 @@ def _measurements(card: ModelCard) -> Iterator[str]:
 def _training(card: ModelCard) -> Iterator[str]:
     training = card.training
     simulated = "yes" if training.trained_on_simulation else "no"
+    if training.networks_of_real_pairs:
+        simulated += f", but for {', '.join(training.networks_of_real_pairs)}"
     yield from ("### Training", "", f"Trained on simulation: {simulated}. {training.simulation}")
     yield from ("", f"Trainer: `{training.trainer}`.", "")
     yield from ("| data | used for | licence | source |", "|---|---|---|---|")

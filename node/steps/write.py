@@ -51,7 +51,7 @@ def derivation_of(job: JobFolder, record: Mapping[str, JSON]) -> Derivation:
             name=card.name,
             version=card.version,
             weights_sha256=card.weights.sha256,
-            trained_on_simulation=card.training.trained_on_simulation,
+            trained_on_simulation=card.training.on_simulation(record["model"].get("network")),
         ),
         parameters=dict(record["parameters"]),
         record=record,

@@ -5,13 +5,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pydicom
 import pytest
 
 from node.steps.check import check_step
 from node.steps.folder import JobFolder, StepError, WrittenSeries, write_json
 from node.steps.translate import translate_step
 from node.steps.write import write_step
+from pipelines import load
 from pipelines.contract import Slice, Translation
+from tests.dual_echo import write_dual_echo
 from tests.node.smoothing import Smoothing
 from tests.node.steps.phantom_job import job_folder
 
@@ -61,6 +64,24 @@ def test_slices_of_two_makings_never_share_a_series(tmp_path: Path) -> None:
     assert uids[0] == uids[1]
     assert not set(uids[0]) & set(uids[2])
     assert [s.sop_instance_uids for s in first] == [s.sop_instance_uids for s in again]
+
+
+@pytest.mark.parametrize(("inputs", "simulated"), [({"T1": "IP"}, False), ({"IP": "IP"}, True)])
+def test_an_object_speaks_of_simulation_if_its_network_saw_any(
+    tmp_path: Path, inputs: dict[str, str], *, simulated: bool
+) -> None:
+    """One file of weights holds T1's network, of real pairs, beside those of simulated echoes."""
+    files = write_dual_echo(tmp_path / "in", ("IP",), slices=4)
+    sources = {key: tuple(files[phase]) for key, phase in inputs.items()}
+    job = job_folder(tmp_path, pipeline="mr_to_ct", sources=sources)
+    translate_step(job, load("mr_to_ct", device="cpu", threads=1))
+    images, report, _ = write_step(job)
+    ct = pydicom.dcmread(images.paths[0])
+    assert ("trained on simulated data" in ct.DerivationDescription) == simulated
+    contribution = ct.ContributingEquipmentSequence[1].ContributionDescription
+    assert ("simulated" in contribution) == simulated
+    told = f"trained_on_simulation={str(simulated).lower()}"
+    assert told.encode() in report.paths[0].read_bytes()
 
 
 def test_output_of_another_release_is_not_written_as_ours(tmp_path: Path) -> None:

@@ -50,6 +50,11 @@ def test_there_is_a_model_for_every_set_of_inputs_on_the_card() -> None:
     assert named == set(catalog.card("mr_to_ct").accepted_sets)
 
 
+def test_the_card_names_networks_that_exist() -> None:
+    networks = read_networks(catalog.weights_path("mr_to_ct").read_bytes())
+    assert set(catalog.card("mr_to_ct").training.networks_of_real_pairs) < set(networks)
+
+
 def test_both_phases_beat_one_where_the_truth_is_known(
     scanner: Pipeline, shared_data: Path
 ) -> None:
