@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from node.config import Config, NodeSettings
+from node.web.admission import standstill
 from node.web.site import Site, site_of
 from node.web.standing import live_workers
 
@@ -42,6 +43,7 @@ def readiness(site: Site) -> dict[str, str]:
         "database": lambda: _check_database(site),
         "data_dir": lambda: _check_folder(site.config.node.data_dir),
         "receiver": lambda: _check_receiver(site.config.node),
+        "assembler": lambda: standstill(site.spool, datetime.now(UTC)) or FINE,
         "worker": lambda: _check_worker(site),
     }
     return {name: check() for name, check in checks.items()}

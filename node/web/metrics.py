@@ -18,6 +18,7 @@ from starlette.responses import Response
 from node.counters import read_counts
 from node.database.tables import commitments, executors, jobs, series
 from node.jobs.ledger import JobState
+from node.web.admission import waited
 from node.web.rows import counts_by_state
 from node.web.site import Site, site_of
 from node.web.standing import Standing, associations_refused, instances_received, standing
@@ -47,6 +48,7 @@ class NodeCollector(Collector):
         with self.site.database.connect() as connection:
             now = standing(connection, self.site.config)
             yield from _standing_metrics(now)
+            yield _admission_metric(self.site, now)
             yield from _state_metrics(connection, now)
             yield from _counter_metrics(connection)
             yield from _step_metrics(connection)
@@ -68,6 +70,11 @@ def _standing_metrics(now: Standing) -> Iterable[Metric]:
         _gauge("disk_total_bytes", "Size of the data directory's disk.", now.disk_total_bytes),
         _gauge("conflicts", "Instances set aside: known UID, other content.", now.conflicts),
     )
+
+
+def _admission_metric(site: Site, now: Standing) -> Metric:
+    text = "Age of the oldest instance that was received and is not in the index."
+    return _gauge("admission_wait_seconds", text, waited(site.spool, now.now).total_seconds())
 
 
 def _state_metrics(connection: Connection, now: Standing) -> Iterator[Metric]:

@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from node.jobs.ledger import CANCELLABLE, RETRIABLE, Job, JobState
 from node.web import actions, rows
+from node.web.admission import standstill
 from node.web.api import find_series
 from node.web.attributes import SeriesHeading
 from node.web.health import readiness
@@ -56,6 +57,7 @@ def overview(request: Request) -> Response:
         "page": page,
         "pages": max(1, -(-found.total // STUDIES_ON_A_PAGE)),
         "standing": now,
+        "standstill": standstill(site.spool, now.now),
         "routes": routes,
         "states": [state.value for state in JobState],
         "identifier": IDENTIFIER,

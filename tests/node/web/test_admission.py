@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
 from node.web import admission
+from node.web.admission import standstill, waited
 from tests.node.web.world import World
 from tests.synthetic import write_ct_series
 
@@ -44,3 +46,15 @@ def test_where_nothing_is_admitted_nobody_waits_for_long(
 ) -> None:
     monkeypatch.setattr(admission, "LONGEST_S", 0.1)
     assert client.get(f"/api/series/{just_received}").status_code == 404
+
+
+def test_images_that_nobody_takes_in_are_told(world: World, just_received: str) -> None:
+    assert just_received
+    soon, late = (datetime.now(UTC) + timedelta(seconds=after) for after in (50, 150))
+    assert standstill(world.spool, soon) == ""
+    assert "Images received 2 min ago are safe" in standstill(world.spool, late)
+    assert waited(world.spool, late) > timedelta(seconds=149)
+    while world.spool.admit_incoming():
+        pass
+    assert standstill(world.spool, late) == ""
+    assert waited(world.spool, late) == timedelta(0)

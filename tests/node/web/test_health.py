@@ -1,19 +1,22 @@
-"""Ready means: database, data directory, receiver and a worker, each tried for real."""
+"""Ready means: database, data directory, receiver, assembler, worker, each tried for real."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
 from node.database.tables import open_database
+from node.web import admission
 from node.web.health import own_address
 from tests.node.web.conftest import serving
 from tests.node.web.world import World, make_config
 from tests.servers import run_postgresql
+from tests.synthetic import write_ct_series
 
 
 @pytest.fixture
@@ -47,6 +50,19 @@ def failing(client: httpx.Client) -> set[str]:
 def test_not_ready_without_a_receiver(client: httpx.Client, world: World) -> None:
     world.beat()
     assert failing(client) == {"receiver"}
+
+
+def test_not_ready_while_nobody_takes_images_in(
+    client: httpx.Client, world: World, receiver: socket.socket, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    world.beat()
+    world.receive(write_ct_series(tmp_path / "ct", slices=1), admit=False)
+    assert client.get("/health/ready").status_code == 200
+    monkeypatch.setattr(admission, "STANDS_STILL", timedelta(0))
+    assert failing(client) == {"assembler"}
+    assert "nobody has taken them in" in client.get("/").text
+    assert "nobody has taken them in" in client.get("/node").text
 
 
 def test_not_ready_without_a_live_worker(

@@ -27,7 +27,13 @@ def scrape(client: httpx.Client) -> dict[tuple[str, ...], float]:
 
 def test_an_empty_node_has_its_figures(client: httpx.Client) -> None:
     found = scrape(client)
-    for name in ("workers", "queue_length", "associations_refused_total", "conflicts"):
+    for name in (
+        "workers",
+        "queue_length",
+        "admission_wait_seconds",
+        "associations_refused_total",
+        "conflicts",
+    ):
         assert found[f"vscanner_{name}",] == 0
     assert found["vscanner_disk_free_bytes",] > 0
     assert found["vscanner_jobs", "COMMITTED"] == found["vscanner_queue_oldest_seconds",] == 0
