@@ -8,7 +8,7 @@ import pytest
 
 from dicom_profiles.reading import read_instances
 from dicom_profiles.sources.series import SourceInstance
-from node.assembling.stacks import split_series
+from node.assembling.stacks import numbers, split_series
 from tests.dual_echo import write_dual_echo
 from tests.mammograms import write_mammogram
 from tests.synthetic import write_ct_series
@@ -127,3 +127,21 @@ def test_images_without_a_place_are_not_split_by_acquisition(tmp_path: Path) -> 
     write_ct_series(tmp_path, slices=3, ImagePositionPatient=None, **UIDS)  # type: ignore[arg-type]
     (stack,) = split_series(instances(tmp_path))
     assert len(stack.instances) == 3
+
+
+@pytest.mark.parametrize(
+    ("value", "count", "wanted"),
+    [
+        (["1", "2.5"], None, (1.0, 2.5)),
+        (["1", "2.5"], 2, (1.0, 2.5)),
+        (["1", "2.5"], 3, ()),
+        (["1", "nan"], 2, ()),
+        (["1", "inf"], None, ()),
+        (["1", "left"], None, ()),
+        (None, None, ()),
+    ],
+)
+def test_numbers_are_as_many_as_wanted_and_finite(
+    value: object, count: int | None, wanted: tuple[float, ...]
+) -> None:
+    assert numbers(value, count) == wanted

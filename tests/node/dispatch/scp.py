@@ -31,6 +31,7 @@ class StorageSCP:
     requests: int = 0
     associations: int = 0
     implementations: set[tuple[str, str]] = field(default_factory=set)
+    pdu_bytes: list[int] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def peer(self, **settings: object) -> PeerSettings:
@@ -49,8 +50,13 @@ def storage_scp(
     require_calling: str = "",
     port: int = 0,
     associations: int = 10,
+    max_pdu_bytes: int = 16382,
 ) -> Iterator[StorageSCP]:
-    """Run the SCP on that port, or a free one; it has so many associations at a time."""
+    """Run the SCP on that port, or a free one; it has so many associations at a time.
+
+    Args:
+        max_pdu_bytes: what it announces (PS3.8 D.1), without the six bytes before; 0 is no limit.
+    """
     scp = StorageSCP()
 
     def handle_store(event: evt.Event) -> int:
@@ -73,7 +79,11 @@ def storage_scp(
             (str(caller.implementation_class_uid), str(caller.implementation_version_name))
         )
 
+    def handle_data(event: evt.Event) -> None:
+        scp.pdu_bytes.append(len(event.data))
+
     entity = AE("ODD")
+    entity.maximum_pdu_size = max_pdu_bytes
     entity.maximum_associations = associations
     for sop_class in STORED:
         entity.add_supported_context(sop_class, list(syntaxes))
@@ -82,6 +92,7 @@ def storage_scp(
     handlers: list[evt.EventHandlerType] = [
         (evt.EVT_C_STORE, handle_store),
         (evt.EVT_ESTABLISHED, handle_established),
+        (evt.EVT_DATA_RECV, handle_data),
     ]
     server = entity.start_server(("127.0.0.1", port), block=False, evt_handlers=handlers)
     assert server is not None

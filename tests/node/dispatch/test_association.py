@@ -14,7 +14,7 @@ from pynetdicom import evt
 
 from dicom_profiles.equipment import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from node.config import PeerSettings
-from node.dispatch.association import Address, StorageAssociation
+from node.dispatch.association import MAX_PDU_BYTES, Address, StorageAssociation
 from node.dispatch.errors import DestinationRefuses, DestinationUnavailable
 from node.dispatch.outgoing import Outgoing, read_outgoing
 from tests.node.dispatch.scp import storage_scp
@@ -22,6 +22,8 @@ from tests.node.dispatch.sending import send
 from tests.node.receiving.running import item, p_data, pdv
 from tests.servers import free_port
 from tests.synthetic import write_ct_series
+
+PDU_HEADER_BYTES = 6  # type, reserved, length (PS3.8 9.3.1): not counted in the limit
 
 
 def test_large_instances_need_many_pdus(tmp_path: Path) -> None:
@@ -31,6 +33,14 @@ def test_large_instances_need_many_pdus(tmp_path: Path) -> None:
         assert send(some, scp.peer())[1] is None
     for one in some:
         assert scp.stored[one.sop_instance_uid] == one.path.read_bytes()[one.offset :]
+
+
+@pytest.mark.parametrize("limit", [4096, 0])
+def test_no_pdu_is_longer_than_the_peer_takes(tmp_path: Path, limit: int) -> None:
+    (path,) = write_ct_series(tmp_path, slices=1, rows=512, columns=512)
+    with storage_scp(max_pdu_bytes=limit) as scp:
+        assert send([read_outgoing(path)], scp.peer())[1] is None
+    assert max(scp.pdu_bytes) == (limit or MAX_PDU_BYTES) + PDU_HEADER_BYTES
 
 
 def test_it_says_which_implementation_calls(instances: list[Outgoing]) -> None:
@@ -115,9 +125,9 @@ def command(piece: bytes, *, last: bool) -> bytes:
     return p_data(pdv(piece, command=True, last=last))
 
 
-def stored(message_id: int) -> bytes:
-    """The response of success to a C-STORE request."""
-    values = ((0x0100, 0x8001), (0x0120, message_id), (0x0800, 0x0101), (0x0900, 0))
+def stored(message_id: int, field: int = 0x8001, status: int = 0x0900) -> bytes:
+    """The response of success to a C-STORE request, or one that is none."""
+    values = ((0x0100, field), (0x0120, message_id), (0x0800, 0x0101), (status, 0))
     elements = (struct.pack("<HHLH", 0, number, 2, value) for number, value in values)
     return command(b"".join(elements), last=True)
 
@@ -176,6 +186,16 @@ def test_an_answer_that_nobody_can_read_may_be_another_one_later(
     instances: list[Outgoing], answer: bytes
 ) -> None:
     with odd_peer(answer) as address, pytest.raises(DestinationUnavailable):
+        store(instances[0], address)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [stored(2), stored(1, field=0x8030), stored(1, status=0x0901)],
+    ids=["another message", "an echo", "no status"],
+)
+def test_only_the_answer_to_what_was_sent_counts(instances: list[Outgoing], answer: bytes) -> None:
+    with odd_peer(accepting(), answer) as address, pytest.raises(DestinationUnavailable):
         store(instances[0], address)
 
 

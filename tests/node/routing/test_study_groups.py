@@ -120,7 +120,9 @@ def test_a_refused_phase_is_named_where_the_other_alone_is_not_enough(
     feed(assembler.spool, [*files["IP"], *files["OOP"]])
     rows = look_until_decided(assembler)
     assert [row.state for row in rows] == ["REFUSED", "REFUSED"]
-    reasons = {job.reason for job in newest(assembler)}
+    jobs = newest(assembler)
+    assert {tuple(job.sources) for job in jobs} == {("IP",), ("OOP",)}
+    reasons = {job.reason for job in jobs}
     assert len(reasons) == 2
     (of_oop,) = (reason for reason in reasons if "only OOP can be used" in reason)
     assert "The IP of this study cannot be used. The body part is HEAD" in of_oop

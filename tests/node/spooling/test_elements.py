@@ -18,6 +18,7 @@ from pydicom.uid import (
 
 from node.spooling.elements import (
     EXPLICIT,
+    IMPLICIT,
     MAX_DEPTH,
     MAX_INFLATED_BYTES,
     MAX_NESTED,
@@ -169,3 +170,9 @@ def test_a_vr_that_nobody_knows_is_one_and_a_length_in_its_place_is_none() -> No
         Element(0x00080016, b"", 8, 10),
         10,
     )
+
+
+def test_a_length_that_spells_a_vr_is_a_length() -> None:
+    """In implicit VR nothing but the length stands there: 0x5349 is "IS" in the stream."""
+    data = b"\x08\x00\x16\x00" + b"IS\x00\x00" + bytes(0x5349)
+    assert list(walk(data, 0, len(data), IMPLICIT)) == [Element(0x00080016, b"", 8, len(data))]
