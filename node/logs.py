@@ -19,6 +19,7 @@ QUIET_LIBRARIES = {
     "py.warnings": logging.CRITICAL,
     "dbos": logging.WARNING,
     "urllib3": logging.WARNING,
+    "psycopg": logging.ERROR,  # it warns once more of each error that it has raised
     "uvicorn.access": logging.WARNING,
 }
 SAY_AGAIN_S = 60.0
