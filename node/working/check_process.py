@@ -18,6 +18,7 @@ from typing import TypeAlias
 
 from dicom_profiles.checks.check import Check, Finding
 from dicom_profiles.checks.iod import load_tables
+from node.logs import set_up_logging
 from node.steps.folder import JobFolder
 
 LOOK_S = 0.01
@@ -61,6 +62,7 @@ Order: TypeAlias = Open | Watch | Conclude
 
 def look_beside(pipe: Connection) -> None:
     """Body of the process: do as it is told until the worker is gone."""
+    set_up_logging()  # else pydicom's warnings, which quote values, go to standard error
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the service, which ends all
     load_tables()
     looking: _Looking | None = None

@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import pydicom
 import pytest
 
 from dicom_profiles.checks.check import check_derived
@@ -69,6 +70,29 @@ def test_it_finds_what_the_step_finds(
     assert check_step(job, beside.findings) == [
         f"{finding.path.name}: {finding.sentence}" for finding in expected
     ]
+
+
+@pytest.mark.filterwarnings("ignore:Unknown encoding")
+def test_no_value_of_a_header_reaches_the_log(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """pydicom quotes what it warns of, and this is a process of its own."""
+    job = job_folder(tmp_path)
+    for path in job.input.sources["CT"]:
+        ds = pydicom.dcmread(path)
+        ds.SpecificCharacterSet = "DOE_JANE"
+        ds.save_as(path)
+    translate_step(job, Smoothing())
+    beside = CheckBeside()
+    beside.start()
+    try:
+        ready(beside, job)
+        beside.watch(job)
+        write_step(job)
+        assert beside.findings(job, paths_of(job)) is not None
+    finally:
+        beside.stop()
+    assert "JANE" not in capfd.readouterr().err
 
 
 def test_a_file_that_was_replaced_is_looked_at_again(beside: CheckBeside, tmp_path: Path) -> None:

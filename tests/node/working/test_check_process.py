@@ -28,8 +28,9 @@ def job(tmp_path: Path) -> JobFolder:
 
 
 @pytest.fixture(autouse=True)
-def _no_signals(monkeypatch: pytest.MonkeyPatch) -> None:
+def _not_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(check_process, "set_up_logging", lambda: None)
 
 
 def worker(talk: Callable[[Connection], None]) -> Callable[[], None]:
