@@ -142,10 +142,16 @@ def lent_slices(source: SourceSeries) -> list[Dataset]:
     distance = round(float(np.linalg.norm(source.affine[:3, 0])), 6)
     copies = [lent(header) for header in source.headers]
     for copy in copies:
-        copy.SliceThickness = copy.get("SliceThickness") or distance
+        _replace(copy, "SliceThickness", copy.get("SliceThickness") or distance)
         if (copy.get("SpacingBetweenSlices") or 0) < 0:
-            copy.SpacingBetweenSlices = distance
+            _replace(copy, "SpacingBetweenSlices", distance)
     return copies
+
+
+def _replace(copy: Dataset, keyword: str, value: float) -> None:
+    """Give a copy an element of its own: to set the value of one changes the source's header."""
+    copy.pop(keyword, None)
+    setattr(copy, keyword, value)
 
 
 def references(sop_class_uid: str, sop_instance_uids: Iterable[str]) -> Sequence:

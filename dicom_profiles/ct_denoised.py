@@ -246,6 +246,8 @@ def _windows(header: Dataset) -> Dataset:
         for keyword in WINDOW_KEYWORDS:
             if keyword in header:
                 ds[keyword] = header[keyword]
+        if not header.get("VOILUTFunction"):  # present and empty, which is no term of it
+            ds.pop("VOILUTFunction", None)
         return ds
     centers, widths, names = zip(*WINDOWS, strict=True)
     ds.WindowCenter, ds.WindowWidth = list(centers), list(widths)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.sr.coding import Code
+from pydicom.tag import BaseTag
 from pydicom.uid import UID, DigitalMammographyXRayImageStorageForPresentation
 
 from dicom_profiles import codes, uids
@@ -128,7 +129,7 @@ def write_virtual_contrast(
     encoder = ElementEncoder(header.get("SpecificCharacterSet"))
     elements = {
         **encoder.encode(_empty(header)),
-        **encoder.copy(header, STUDY_TAGS | COPIED_TAGS),
+        **encoder.copy(header, (STUDY_TAGS | COPIED_TAGS) - _without_value(header)),
         **encoder.encode(_own(source, derivation, series_uid)),
         **encoder.encode(_pixels(source, stored, digest, uid)),
     }
@@ -175,6 +176,11 @@ def _empty(header: Dataset) -> Dataset:
     ds.DetectorType = None  # nothing was detected
     ds.PositionerType = "MAMMOGRAPHIC"  # PS3.3 C.8.11.7, type 1, the term of this IOD
     return ds
+
+
+def _without_value(header: Dataset) -> frozenset[BaseTag]:
+    """Attributes of type 1 that the source has, but empty."""
+    return frozenset() if header.get("PositionerType") else tags(("PositionerType",))
 
 
 def _own(source: SourceProjection, derivation: Derivation, series_uid: str) -> Dataset:

@@ -18,6 +18,7 @@ from pydicom.uid import MediaStorageDirectoryStorage
 
 from dicom_profiles.errors import SeriesError, UnreadableInstance
 from dicom_profiles.sources.character_sets import spell_out
+from dicom_profiles.sources.readable import leave_out_unreadable
 from dicom_profiles.sources.series import SourceInstance, SourceSeries
 from dicom_profiles.sources.source import Source, source_of
 from dicom_profiles.volume import Volume
@@ -76,6 +77,7 @@ def read_header(path: Path, required: tuple[str, ...] = REQUIRED) -> Dataset:
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
     try:
         header = pydicom.dcmread(path, stop_before_pixels=True, defer_size=LARGE_VALUE_BYTES)
+        leave_out_unreadable(header)
         spell_out(header)
         missing = [keyword for keyword in required if not header.get(keyword)]
     except InvalidDicomError as e:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import traceback
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import Any, TextIO
 
 QUIET_LIBRARIES = {
@@ -22,6 +24,8 @@ QUIET_LIBRARIES = {
     "psycopg": logging.ERROR,  # it warns once more of each error that it has raised
     "uvicorn.access": logging.WARNING,
 }
+OUR_PACKAGES = ("node", "pipelines", "dicom_profiles")
+TRACEBACK = "Traceback (most recent call last):"
 SAY_AGAIN_S = 60.0
 """How long a sentence of DBOS is not repeated."""
 MAX_SENTENCES = 1000
@@ -70,7 +74,32 @@ class Seldom(logging.Filter):
         return True
 
 
-class JSONLines(logging.Formatter):
+class Discreet(logging.Formatter):
+    """Writes where an error arose, and leaves out what a library says of it: it quotes headers."""
+
+    def formatException(  # noqa: N802 - logging's name
+        self, ei: tuple[type[BaseException], BaseException, TracebackType | None] | Any
+    ) -> str:
+        """The traceback of an error and of those that led to it, the first one first."""
+        error: BaseException | None = ei[1]
+        parts: list[str] = []
+        while error is not None:
+            frames = "".join(traceback.format_tb(error.__traceback__))
+            parts.insert(0, f"{TRACEBACK}\n{frames}{_told(error)}")
+            error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        return "\n\n".join(parts)
+
+
+def _told(error: BaseException) -> str:
+    """Its class, and its sentence where that is ours or the system's."""
+    kind = type(error)
+    name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
+    is_ours = kind.__module__.partition(".")[0] in OUR_PACKAGES
+    is_of_the_system = isinstance(error, OSError) and kind.__module__ == "builtins"
+    return f"{name}: {error}" if is_ours or is_of_the_system else name
+
+
+class JSONLines(Discreet):
     """One JSON object a line: time (UTC), level, logger, sentence, and what `extra` gave."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -88,7 +117,7 @@ class JSONLines(logging.Formatter):
         return json.dumps(line, default=str, ensure_ascii=False).translate(UNPRINTABLE)
 
 
-class ReadableLines(logging.Formatter):
+class ReadableLines(Discreet):
     """Time of day, level where it matters, sentence, then key=value."""
 
     def format(self, record: logging.LogRecord) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydicom.dataset import Dataset
 
+from dicom_profiles.encoding.element_bytes import TO_UPPER_CASE
 from dicom_profiles.mg_virtual_contrast import IMAGE_TYPE, INPUT
 from dicom_profiles.sources.source import Sources
 
@@ -46,7 +47,12 @@ def findings(dataset: Dataset, sources: Sources) -> list[str]:
     if untrue:
         found.append(f"{', '.join(untrue)} should be absent: nothing was given or exposed.")
     header = sources[INPUT].headers[0]
-    other = [k for k in KEPT if str(dataset.get(k) or "") != str(header.get(k) or "")]
+    other = [k for k in KEPT if _upper(dataset, k) != _upper(header, k)]
     if other:
         found.append(f"{', '.join(other)} should be the source's.")
     return found
+
+
+def _upper(ds: Dataset, keyword: str) -> str:
+    """As text; code strings have no case (PS3.5 6.2), and ours are upper."""
+    return str(ds.get(keyword) or "").translate(TO_UPPER_CASE)

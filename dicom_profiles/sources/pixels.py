@@ -21,6 +21,7 @@ from pydicom.uid import JPEG2000TransferSyntaxes, JPEGLossless, JPEGLosslessSV1
 
 from dicom_profiles.errors import UnreadableInstance
 from dicom_profiles.sources.jpeg_headers import describes_greyscale, describes_greyscale_2000
+from dicom_profiles.sources.readable import leave_out_unreadable
 from dicom_profiles.storage import can_decode, decoder_of, why_not_decodable
 
 PADDING_HU = -1024.0
@@ -97,7 +98,7 @@ def decode(path: Path) -> DecodedSlice:
     raw = _pixel_array(ds, path)
     stored = _without_unused_bits(raw, ds)
     digest = pixel_digest(stored.astype(raw.dtype))
-    slope, intercept = float(ds.get("RescaleSlope", 1)), float(ds.get("RescaleIntercept", 0))
+    slope, intercept = rescale_of(ds)
     # float64 only where the numbers need it: integers up to 16 bits are exact in float32.
     hu = stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)
     mask = _padding_mask(raw, stored, ds)
@@ -114,14 +115,22 @@ def decode(path: Path) -> DecodedSlice:
     return DecodedSlice(hu, SliceFacts(digest, padding))
 
 
+def rescale_of(header: Dataset) -> tuple[float, float]:
+    """Slope and intercept (PS3.3 C.11.1); 1 and 0 where they are absent or empty."""
+    slope, intercept = header.get("RescaleSlope"), header.get("RescaleIntercept")
+    return 1.0 if slope in (None, "") else float(slope), float(intercept or 0)
+
+
 def _read(path: Path) -> Dataset:
     try:
-        return pydicom.dcmread(path)
+        ds = pydicom.dcmread(path)
     except (InvalidDicomError, OSError, EOFError, ValueError, KeyError, NotImplementedError) as e:
         raise UnreadableInstance(
             f"{path.name} should be a readable DICOM file, but reading failed "
             f"({type(e).__name__}); send the instance again."
         ) from e
+    leave_out_unreadable(ds)
+    return ds
 
 
 def _pixel_array(ds: Dataset, path: Path) -> npt.NDArray[np.integer]:
@@ -144,7 +153,7 @@ def _pixel_array(ds: Dataset, path: Path) -> npt.NDArray[np.integer]:
             f"{path.name}: the pixels should decode to {ds.get('Rows')} x {ds.get('Columns')}, "
             f"but decoding failed ({type(e).__name__}); send the instance again."
         ) from e
-    if pixels.ndim != 2 or ds.get("HighBit") != ds.get("BitsStored", 0) - 1:
+    if pixels.ndim != 2 or ds.get("HighBit") != (ds.get("BitsStored") or 0) - 1:
         raise UnreadableInstance(
             f"{path.name} should hold one greyscale slice with High Bit = Bits Stored - 1, got "
             f"{pixels.ndim} dimensions and High Bit {ds.get('HighBit')}; send single-frame images."

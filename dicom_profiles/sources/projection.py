@@ -20,8 +20,8 @@ from pydicom.uid import (
 )
 
 from dicom_profiles.errors import SeriesError
-from dicom_profiles.sources.pixels import SliceFacts, decode
-from dicom_profiles.sources.series import SourceInstance, numbers
+from dicom_profiles.sources.pixels import SliceFacts, decode, rescale_of
+from dicom_profiles.sources.series import SourceInstance, has_one_frame, numbers
 from dicom_profiles.volume import Volume
 
 PROJECTION_CLASSES: frozenset[UID] = frozenset(
@@ -64,7 +64,7 @@ class SourceProjection:
         header = found[0].header
         for keyword in ("Rows", "Columns"):
             numbers(header, keyword, 1)
-        if str(header.get("NumberOfFrames") or 1) != "1":
+        if not has_one_frame(header):
             raise SeriesError("A projection has one frame, got several; send the single image.")
         return cls(found, _affine(header))
 
@@ -148,8 +148,7 @@ def value_range(header: Dataset) -> tuple[float, float]:
     bits = int(header.BitsStored)
     signed = int(header.get("PixelRepresentation") or 0) == 1
     lowest = -(1 << (bits - 1)) if signed else 0
-    slope = float(header.get("RescaleSlope", 1))
-    intercept = float(header.get("RescaleIntercept", 0))
+    slope, intercept = rescale_of(header)
     ends = [slope * value + intercept for value in (lowest, lowest + (1 << bits) - 1)]
     return min(ends), max(ends)
 

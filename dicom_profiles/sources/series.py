@@ -211,8 +211,15 @@ def _refuse_mixture(headers: list[Dataset], keyword: str) -> None:
 
 
 def _is_multi_frame(header: Dataset) -> bool:
-    frames = str(header.get("NumberOfFrames") or 1)
-    return header.get("SOPClassUID") in MULTI_FRAME_CLASSES or frames != "1"
+    return header.get("SOPClassUID") in MULTI_FRAME_CLASSES or not has_one_frame(header)
+
+
+def has_one_frame(header: Dataset) -> bool:
+    """Whether Number of Frames (0028,0008) is 1, absent or empty; what is no number is not 1."""
+    try:
+        return int(header.get("NumberOfFrames") or 1) == 1
+    except (ValueError, TypeError, OverflowError):
+        return False
 
 
 def _refuse_bad_rescale(headers: list[Dataset]) -> None:

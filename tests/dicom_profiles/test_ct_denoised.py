@@ -224,6 +224,15 @@ def test_a_window_that_is_none_is_not_taken_over(
     assert check_derived(written.sources, written.folder) == []
 
 
+def test_a_window_whose_function_is_empty_is_taken_over_without(
+    tmp_path: Path, derivation: Derivation
+) -> None:
+    paths = write_ct_series(tmp_path / "s", slices=2, VOILUTFunction="")
+    written = write_all(tmp_path / "d", paths, derivation)
+    ds = pydicom.dcmread(written.images.paths[0])
+    assert ("VOILUTFunction" in ds, ds.WindowCenter, ds.WindowWidth) == (False, 40, 400)
+
+
 def test_a_trial_named_in_part_still_makes_a_valid_object(
     tmp_path: Path, derivation: Derivation
 ) -> None:

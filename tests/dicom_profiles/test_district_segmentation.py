@@ -12,6 +12,7 @@ import pydicom
 import pytest
 from highdicom.color import CIELabColor
 
+from dicom_profiles.checks.check import check_derived
 from dicom_profiles.district_segmentation import write_districts
 from dicom_profiles.errors import DerivedObjectError
 from dicom_profiles.reading import open_series
@@ -43,6 +44,7 @@ def test_measures_are_those_of_the_grid(tmp_path: Path, attributes: dict[str, An
     """Slice Thickness is no use where it is missing; some scanners write a spacing below 0."""
     paths = write_ct_series(tmp_path / "source", slices=6, **attributes)
     made = write_pet_of(open_series(paths), paths, tmp_path / "derived", PET_DERIVATION)
+    assert check_derived({"CT": made.source}, made.paths) == []  # whose headers are as they were
     assert [error for path in made.paths for error in dciodvfy_errors(path)] == []
     (path,) = made.series["SEG"].paths
     (shared,) = pydicom.dcmread(path).SharedFunctionalGroupsSequence

@@ -150,6 +150,19 @@ def test_a_view_without_code_gets_one(
     assert pydicom.dcmread(series.paths[0]).ViewCodeSequence[0].CodeValue == "399368009"
 
 
+def test_small_letters_and_an_empty_positioner_are_no_faults(
+    tmp_path: Path, output: npt.NDArray[np.float32], derivation: Derivation
+) -> None:
+    path = write_mammogram(tmp_path / "le.dcm", PositionerType="")
+    path.write_bytes(path.read_bytes().replace(b"CS\x02\x00CC", b"CS\x02\x00cc"))
+    source = open_source([path])
+    assert isinstance(source, SourceProjection)
+    series = write_virtual_contrast(source, [output], derivation, tmp_path / "out")
+    ds = pydicom.dcmread(series.paths[0])
+    assert (ds.ViewPosition, ds.PositionerType) == ("CC", "MAMMOGRAPHIC")
+    assert check_derived({"LE": source}, series.paths) == []
+
+
 def test_a_mammogram_without_view_is_refused(
     tmp_path: Path, output: npt.NDArray[np.float32], derivation: Derivation
 ) -> None:

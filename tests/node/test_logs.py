@@ -6,10 +6,12 @@ import logging
 import time
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from dbos._logger import init_logger
 
+from node.errors import NodeError
 from node.logs import set_up_logging
 
 
@@ -86,15 +88,53 @@ def test_at_a_terminal_a_person_can_read_it() -> None:
     assert stream.getvalue().endswith("WARNING odd  [series=1.2]\n")
 
 
+def read_number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise NodeError("A number is wanted.") from error
+
+
 @pytest.mark.parametrize("stream", [io.StringIO(), Terminal()])
-def test_an_exception_keeps_its_traceback(stream: io.StringIO) -> None:
+def test_an_exception_keeps_its_traceback_but_not_what_a_library_says(
+    stream: io.StringIO,
+) -> None:
+    set_up_logging(stream)
+    name = "Doe^Jane"
+    try:
+        read_number(name)
+    except NodeError:
+        logging.getLogger("node.x").exception("failed")
+    said = stream.getvalue()
+    assert said.count("Traceback (most recent call last):") == 2
+    assert said.index("return int(text)") < said.index("A number is wanted.")
+    assert "ValueError" in said
+    assert "node.errors.NodeError: A number is wanted." in said
+    assert "Jane" not in said
+
+
+def test_what_the_system_says_is_told() -> None:
+    stream = io.StringIO()
     set_up_logging(stream)
     try:
-        int("why")
-    except ValueError:
+        Path("/nowhere/to/be/found").read_bytes()
+    except OSError:
         logging.getLogger("node.x").exception("failed")
-    assert "Traceback" in stream.getvalue()
-    assert "why" in stream.getvalue()
+    told = json.loads(stream.getvalue())["traceback"].splitlines()[-1]
+    assert told.startswith("FileNotFoundError: [Errno 2] No such file or directory")
+
+
+def test_an_error_that_was_handled_on_purpose_is_not_told() -> None:
+    stream = io.StringIO()
+    set_up_logging(stream)
+    try:
+        try:
+            read_number("one")
+        except NodeError:
+            raise NodeError("Ask again.") from None
+    except NodeError:
+        logging.getLogger("node.x").exception("failed")
+    assert stream.getvalue().count("Traceback (most recent call last):") == 1
 
 
 @pytest.mark.parametrize("stream", [io.StringIO(), Terminal()])

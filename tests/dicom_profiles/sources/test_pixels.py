@@ -132,6 +132,12 @@ def test_rescale_is_applied(tmp_path: Path) -> None:
     assert decode(saved(ds, tmp_path)).hu[0, 0] == 40.0
 
 
+def test_an_empty_rescale_changes_nothing(tmp_path: Path) -> None:
+    ds = with_pixels(np.full((2, 2), 100, dtype="<u2"))
+    ds.Modality, ds.RescaleSlope, ds.RescaleIntercept = "MG", None, None
+    assert decode(saved(ds, tmp_path)).hu[0, 0] == 100.0
+
+
 def truncated(ds: Dataset) -> None:
     ds.PixelData = ds.PixelData[:-100]
 
