@@ -145,6 +145,8 @@ def lent_slices(source: SourceSeries) -> list[Dataset]:
         _replace(copy, "SliceThickness", copy.get("SliceThickness") or distance)
         if (copy.get("SpacingBetweenSlices") or 0) < 0:
             _replace(copy, "SpacingBetweenSlices", distance)
+        if not copy.get("LossyImageCompression"):  # empty, it would be copied so
+            copy.pop("LossyImageCompression", None)
     return copies
 
 

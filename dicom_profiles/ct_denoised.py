@@ -34,10 +34,10 @@ from dicom_profiles.encoding.ready import ReadyImages, ReadySlice
 from dicom_profiles.errors import DerivedObjectError
 from dicom_profiles.inherited import SLICE_TAGS, STUDY_TAGS, empty_ct_elements, not_to_inherit
 from dicom_profiles.provenance import Derivation, private_text
+from dicom_profiles.sources.lossy import has_lost, lossy_compression
 from dicom_profiles.sources.pixels import SliceFacts, declared_padding
 from dicom_profiles.sources.series import SourceInstance, SourceSeries
 from dicom_profiles.sources.source import Source, Sources
-from dicom_profiles.storage import is_lossy, lossy_method
 
 DENOISED_CT = DerivedKind(
     name="DEN",
@@ -160,9 +160,9 @@ class OwnElements:
 
     def _compression(self, instance: SourceInstance) -> Encoded:
         """Lossy Image Compression; only slices that have lost something differ in it."""
-        if _has_lost(instance):
-            return self._elements.encode(_compression(instance))
-        return self._elements.kept("lossless", lambda: _compression(instance))
+        if has_lost(instance):
+            return self._elements.encode(lossy_compression(instance))
+        return self._elements.kept("lossless", lambda: lossy_compression(instance))
 
 
 class _SliceEncoder:
@@ -267,30 +267,3 @@ def _has_windows(header: Dataset) -> bool:
     finite = np.isfinite(centers).all() and np.isfinite(widths).all()
     sound = bool(finite and centers.shape == widths.shape and (widths > 0).all())
     return sound and str(header.get("VOILUTFunction") or "") in VOI_LUT_FUNCTIONS
-
-
-def _has_lost(instance: SourceInstance) -> bool:
-    """Whether the pixels have ever been compressed with loss."""
-    syntax = str(instance.header.file_meta.TransferSyntaxUID)
-    return instance.header.get("LossyImageCompression") == "01" or is_lossy(syntax)
-
-
-def _compression(instance: SourceInstance) -> Dataset:
-    """Lossy Image Compression: once 01, always 01 (PS3.3 C.7.6.1.1.5)."""
-    header = instance.header
-    syntax = str(header.file_meta.TransferSyntaxUID)
-    ds = Dataset()
-    if not _has_lost(instance):
-        ds.LossyImageCompression = "00"
-        return ds
-    ds.LossyImageCompression = "01"
-    if header.get("LossyImageCompressionRatio") is not None:
-        ds["LossyImageCompressionRatio"] = header["LossyImageCompressionRatio"]
-    elif is_lossy(syntax):
-        size = int(header.Rows) * int(header.Columns) * int(header.BitsAllocated) // 8
-        ds.LossyImageCompressionRatio = f"{size / max(instance.path.stat().st_size, 1):.2f}"
-    if header.get("LossyImageCompressionMethod") is not None:
-        ds["LossyImageCompressionMethod"] = header["LossyImageCompressionMethod"]
-    elif is_lossy(syntax):
-        ds.LossyImageCompressionMethod = lossy_method(syntax)
-    return ds

@@ -38,7 +38,12 @@ def test_masks_come_back(pet: WrittenPet) -> None:
 
 @pytest.mark.parametrize(
     "attributes",
-    [{"SliceThickness": None}, {"SliceThickness": ""}, {"SpacingBetweenSlices": "-3"}],
+    [
+        {"SliceThickness": None},
+        {"SliceThickness": ""},
+        {"SpacingBetweenSlices": "-3"},
+        {"LossyImageCompression": ""},
+    ],
 )
 def test_measures_are_those_of_the_grid(tmp_path: Path, attributes: dict[str, Any]) -> None:
     """Slice Thickness is no use where it is missing; some scanners write a spacing below 0."""
