@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,8 @@ DOSE_BQ = (1e6, 3e9)
 """What a person can weigh, and what can have been injected."""
 LONGEST_UPTAKE_S = 6 * 3600.0
 """Half-lives later there is nothing to be measured; a time is wrong."""
+SHORTEST_HALF_LIFE_S = 60.0
+"""Rubidium-82 has 76 s."""
 DECAY_FACTOR_TOLERANCE = 0.05
 """How far Decay Factor may be from what the times say (bed positions take minutes)."""
 
@@ -155,8 +157,9 @@ def _injection(header: Dataset) -> tuple[float, float, datetime]:
         what = "is missing" if dose == 0 else "is not what is injected"
         raise SuvError(f"Radionuclide Total Dose (0018,1074) {what}; SUV needs it in Bq.")
     half_life = float(item.get("RadionuclideHalfLife") or 0)
-    if half_life <= 0:
-        raise SuvError("Radionuclide Half Life (0018,1075) is missing; SUV needs it in seconds.")
+    if half_life < SHORTEST_HALF_LIFE_S:
+        what = "is too short to be measured" if half_life else "is missing"
+        raise SuvError(f"Radionuclide Half Life (0018,1075) {what}; SUV needs it in seconds.")
     return dose, half_life, _injected_at(item, header)
 
 
@@ -238,8 +241,13 @@ def _hold_against_decay_factor(
         factor = float(header.get("DecayFactor") or 0)
         if factor <= 0 or header.get("DecayCorrection") != "START":
             continue
-        frame = timedelta(milliseconds=float(header.get("ActualFrameDuration") or 0))
-        middle = (_acquired(header) - reference + frame / 2).total_seconds()
+        frame_s = float(header.get("ActualFrameDuration") or 0) / 1000
+        middle = (_acquired(header) - reference).total_seconds() + frame_s / 2
+        if abs(middle) > LONGEST_UPTAKE_S:
+            raise SuvError(
+                f"A slice was taken {abs(middle) / 3600:.1f} hours from the time of decay "
+                f"correction; up to {LONGEST_UPTAKE_S / 3600:.0f} hours are believed."
+            )
         wanted = math.exp(math.log(2) * middle / half_life)
         if abs(factor / wanted - 1) > DECAY_FACTOR_TOLERANCE:
             raise SuvError(

@@ -131,6 +131,15 @@ def test_decay_factor_that_agrees(frame_s: int) -> None:
         ({"DecayFactor": "2.5"}, "Decay Factor"),
         ({"DecayFactor": "1.07"}, "the times make it 1.013"),
         ({"DecayFactor": "0.96"}, "the times make it 1.013"),
+        ({"RadionuclideHalfLife": "1.83"}, "Half Life (0018,1075) is too short"),
+        (
+            {"AcquisitionDate": "99990101", "DecayFactor": "1"},
+            "hours from the time of decay correction",
+        ),
+        (
+            {"ActualFrameDuration": "9" * 16, "DecayFactor": "1"},
+            "hours from the time of decay correction",
+        ),
         ({"RadiopharmaceuticalStartTime": "035959"}, "6.0 hours after the injection"),
         ({"Units": "GML", "SUVType": "LBM"}, "SUV Type"),
         ({"SeriesDate": "6 May"}, "not readable"),
