@@ -128,7 +128,7 @@ class Association:
             self._tally.reason = result.sentence
             self._send(answer)
             return REFUSED
-        self._agreement = result
+        self._agreement, self._tally.reason = result, result.reason
         self._send(answer)
         return self._serve(reader)
 

@@ -6,7 +6,7 @@ pynetdicom reads and writes the PDUs and matches the presentation contexts; the 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -30,6 +30,7 @@ from node.receiving.pdu import ASSOCIATE_RQ, INVALID_PARAMETER, ProtocolError
 from node.user_information import our_information
 
 APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"  # PS3.7 A.2.1
+MOST_NAMED = 3  # syntaxes in a sentence for the log
 
 # What pynetdicom raises for a PDU that it cannot read.
 UNREADABLE = (
@@ -77,11 +78,13 @@ class Agreement:
         calling_ae: AE title of the peer.
         contexts: accepted ones by their id.
         max_length: largest P-DATA-TF that the peer takes, 0 for any.
+        reason: why there is no context, where there is none.
     """
 
     calling_ae: str
     contexts: Mapping[int, Context]
     max_length: int
+    reason: str = ""
 
 
 def negotiate(
@@ -164,8 +167,20 @@ def _accept(request: A_ASSOCIATE, config: Config) -> tuple[bytes, Agreement]:
         if found.result == 0
     }
     calling = str(request.calling_ae_title).strip()
-    agreement = Agreement(calling, contexts, int(request.maximum_length_received or 0))
+    reason = "" if contexts else _nothing_accepted(request.presentation_context_definition_list)
+    agreement = Agreement(calling, contexts, int(request.maximum_length_received or 0), reason)
     return A_ASSOCIATE_AC(answer).encode(), agreement
+
+
+def _nothing_accepted(proposed: Sequence[PresentationContext]) -> str:
+    """For the log: else nobody could tell why such an association ends without an image."""
+    first = [
+        f"{UID(str(one.abstract_syntax)).name} in "
+        + " or ".join(UID(syntax).name for syntax in one.transfer_syntax[:MOST_NAMED])
+        for one in proposed[:MOST_NAMED]
+    ]
+    more = f" and {len(proposed) - MOST_NAMED} more" if len(proposed) > MOST_NAMED else ""
+    return f"no presentation context accepted of {', '.join(first)}{more}"
 
 
 def _reject(refusal: Refusal) -> bytes:

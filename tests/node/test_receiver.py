@@ -29,6 +29,7 @@ from node.config import Config
 from node.counters import read_counts
 from node.database.tables import commitments
 from node.receiver import Receiver
+from node.receiving import pdu
 from node.spool import Spool
 from tests.node.datasets import encoded, files_in, same_series, small_ct
 from tests.node.receiving.running import (
@@ -164,6 +165,20 @@ def test_totals_and_one_line_for_each_association(
     ended = [r for r in caplog.records if getattr(r, "action", "") == "association_ended"]
     assert [(r.stored, r.calling_ae) for r in ended] == [(1, CALLER), (0, "STRANGER")]  # type: ignore[attr-defined]
     assert not any("Phantom" in str(record.__dict__) for record in caplog.records)
+
+
+def test_an_association_for_nothing_that_is_taken_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    config, progressive = make_config(tmp_path), "1.2.840.10008.1.2.4.55"  # JPEG, process 10 and 12
+    with running_receiver(config), RawPeer(config) as peer:
+        peer.send(associate_request(transfer=progressive))
+        peer.receive()
+        peer.send(pdu.abort(pdu.NOT_SPECIFIED))
+        assert peer.receive() is None
+    (ended,) = [r for r in caplog.records if getattr(r, "action", "") == "association_ended"]
+    assert "no presentation context accepted of CT Image Storage in JPEG Full" in ended.getMessage()
 
 
 def test_more_associations_than_the_limit_are_asked_to_try_again(tmp_path: Path) -> None:

@@ -111,8 +111,9 @@ def test_where_the_count_is_another_every_instance_is_asked_for(
 @pytest.mark.parametrize(
     ("status", "error", "words"),
     [
-        (0xC001, DestinationRefuses, "C-FIND with status C001H"),
-        (0xA700, DestinationUnavailable, "no resources"),
+        (0xA900, DestinationRefuses, "C-FIND with status A900H"),
+        (0xA700, DestinationUnavailable, "cannot answer a C-FIND now: status A700H"),
+        (0xC001, DestinationUnavailable, "cannot answer a C-FIND now: status C001H"),
     ],
 )
 def test_an_index_that_fails_says_nothing(

@@ -64,6 +64,9 @@ def test_an_unknown_class_is_not_accepted() -> None:
     _, agreement, _ = negotiate(body_of(associate_request(abstract="1.2.3")), CONFIG)
     assert isinstance(agreement, Agreement)
     assert agreement.contexts == {}
+    assert agreement.reason == (
+        "no presentation context accepted of 1.2.3 in Explicit VR Little Endian"
+    )
 
 
 def test_every_class_is_taken_in_every_transfer_syntax() -> None:
