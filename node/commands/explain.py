@@ -44,6 +44,9 @@ def add_parser(subparsers: Any) -> None:
         "--config", type=Path, metavar="FILE", help="node.yaml; without it, one rule a pipeline"
     )
     parser.add_argument("--pipeline", metavar="NAME", help="only ask the gate of this pipeline")
+    parser.add_argument(
+        "--source-ae", metavar="TITLE", help="AE title of the sender, for rules that ask for it"
+    )
     parser.add_argument("--json", action="store_true", help="for machines")
 
 
@@ -52,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = load_config(arguments.config) if arguments.config else None
     rules = rules_of(config, arguments.pipeline)
     contents = read_folder(arguments.in_dir)
-    found = explain_folder(contents, rules)
+    found = explain_folder(contents, rules, arguments.source_ae)
     if arguments.json:
         answer = {
             "series": [one.to_json() for one in found],

@@ -62,6 +62,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--ungated", action="store_true", help="skip the gate, for research; the objects say so"
     )
+    parser.add_argument(
+        "--source-ae", metavar="TITLE", help="AE title of the sender, for rules that ask for it"
+    )
     parser.add_argument("--json", action="store_true", help="for machines")
 
 
@@ -74,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     console = Console(stderr=True, highlight=False)
     if arguments.ungated:
         console.print(UNGATED_WARNING)
-    found = explain_folder(contents, rules)
+    found = explain_folder(contents, rules, arguments.source_ae)
     device = arguments.device or (config or Config()).jobs.device
     ae_title = (config.node if config else NodeSettings()).ae_title
     processor = FolderProcessor(

@@ -91,7 +91,7 @@ class Condition:
     def evaluate(self, headers: Sequence[Dataset], source_ae: str) -> Finding:
         """Hold the condition against every header."""
         if self.keyword == "source_ae":
-            found: list[Values] = [(source_ae,)]
+            found: list[Values] = [(source_ae,) if source_ae else ()]
         elif self.keyword == "instances":
             found = [(len(headers),)]
         else:

@@ -95,16 +95,28 @@ def read_folder(folder: Path) -> FolderContents:
     return replace(contents, instances=tuple(reversed(unique.values())))
 
 
-def explain_folder(contents: FolderContents, rules: Sequence[Rule]) -> list[FolderSeries]:
-    """Assembly and routing of every series, as the node would decide."""
+def explain_folder(
+    contents: FolderContents, rules: Sequence[Rule], source_ae: str | None = None
+) -> list[FolderSeries]:
+    """Assembly and routing of every series, as the node would decide.
+
+    Args:
+        contents: of the folder.
+        rules: to hold the series against.
+        source_ae: AE title of the sender; None for what each file says, which few do.
+    """
     found = []
     for uid, instances in group_series(contents.instances).items():
         positions = examine_positions([instance.header for instance in instances])
         evidence = folder_evidence(len(instances), positions)
-        source_ae = str(instances[0].header.file_meta.get("SourceApplicationEntityTitle", ""))
-        explanation = route_series(rules, instances, source_ae)
+        sender = source_ae or _sender_of(instances[0])
+        explanation = route_series(rules, instances, sender)
         found.append(FolderSeries(uid, tuple(instances), evidence, explanation))
     return list(_grouped(found))
+
+
+def _sender_of(instance: SourceInstance) -> str:
+    return str(instance.header.file_meta.get("SourceApplicationEntityTitle", ""))
 
 
 def _grouped(found: Sequence[FolderSeries]) -> Iterator[FolderSeries]:

@@ -42,6 +42,22 @@ def test_every_rule_and_condition_is_shown_with_wanted_and_found(
     assert "1 file(s) are not DICOM" in output
 
 
+def test_a_rule_about_the_sender_is_tried_for_the_sender_named(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = study.parent / "sender.yaml"
+    config.write_text(
+        "routes: [{name: chest, pipeline: ldct_denoise, when: {source_ae: CT_SCANNER}}]"
+    )
+    command = ["explain", str(study / "a"), "--config", str(config)]
+    assert main(command) == 0
+    assert "✗ source_ae: wanted CT_SCANNER, found absent (1 of 1)" in capsys.readouterr().out
+    assert main([*command, "--source-ae", "CT_SCANNER"]) == 0
+    output = capsys.readouterr().out
+    assert "✓ source_ae: wanted CT_SCANNER, found CT_SCANNER (1 of 1)" in output
+    assert "✓ gate of ldct_denoise" in output
+
+
 def test_a_description_does_nothing_to_a_terminal(
     study: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
