@@ -6,6 +6,7 @@ is the same on every machine; UIDs are fresh unless given.
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -255,3 +256,10 @@ def write_ct_series(
         ds.save_as(path, enforce_file_format=True)
         paths.append(path)
     return paths
+
+
+def break_ctdi(path: Path) -> None:
+    """Give a file, whose CTDIvol is a number, one of twelve bytes: nobody can read it."""
+    whole = path.read_bytes()
+    at = whole.index(struct.pack("<HH2sH", 0x0018, 0x9345, b"FD", 8))
+    path.write_bytes(whole[: at + 6] + struct.pack("<H", 12) + b"DOE^JANE 012" + whole[at + 16 :])

@@ -30,6 +30,7 @@ from dicom_profiles.deidentification.image import METHOD, deidentified, encoded
 from dicom_profiles.deidentification.pseudonyms import Pseudonyms
 from dicom_profiles.encoding.part10 import PART_SUFFIX, FolderWriter
 from dicom_profiles.errors import ProfileError
+from dicom_profiles.sources.readable import leave_out_unreadable
 from node.gathering.archive import Archive, Question
 from node.gathering.errors import GatherError
 from node.gathering.wanted import Chosen, Wanted, choose
@@ -211,6 +212,7 @@ class Gathering:
 
     def _deidentified(self, chosen: Chosen, index: int) -> Dataset:
         ds = pydicom.dcmread(chosen.instances[index].path)
+        leave_out_unreadable(ds)
         return deidentified(ds, self._pseudonyms)
 
     def _leave_out(self, reason: str, count: int) -> None:

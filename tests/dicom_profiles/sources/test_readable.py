@@ -15,7 +15,7 @@ from pydicom.tag import Tag
 
 from dicom_profiles.reading import read_header
 from dicom_profiles.sources.readable import leave_out_unreadable
-from tests.synthetic import write_ct_series
+from tests.synthetic import break_ctdi, write_ct_series
 
 KEYWORDS = (
     "CTDIvol", "Rows", "SmallestImagePixelValue", "LUTData", "KVP", "InstanceNumber",
@@ -132,10 +132,7 @@ def test_nobody_who_asks_meets_an_error(keyword: str, vr: str, value: bytes) -> 
 
 def test_a_header_is_read_without_it(tmp_path: Path) -> None:
     (path,) = write_ct_series(tmp_path, slices=1, CTDIvol=3.5)
-    whole = path.read_bytes()
-    at = whole.index(struct.pack("<HH2sH", 0x0018, 0x9345, b"FD", 8))
-    length = struct.pack("<H", 12)
-    path.write_bytes(whole[: at + 6] + length + b"DOE^JANE 012" + whole[at + 16 :])
+    break_ctdi(path)
     header = read_header(path)
     assert "CTDIvol" not in header
     assert header.KVP == 120

@@ -13,8 +13,9 @@ from dicom_profiles.deidentification.pseudonyms import kept_salt
 from node.__main__ import main
 from pipelines.card import read_card
 from tests.dicom_profiles.validators import dcentvfy_errors, dciodvfy_errors
-from tests.node.gathering.patients import SLICES, WORDS, fill
+from tests.node.gathering.patients import SLICES, WORDS, fill, series
 from tests.servers import OrthancServer
+from tests.synthetic import break_ctdi
 
 SALT = b"the salt of the tests, 32 bytes. 0"
 pytestmark = pytest.mark.orthanc
@@ -70,8 +71,8 @@ def test_a_data_set_is_gathered_from_a_real_pacs(
     }
     assert changed_series(data_set.series, tmp_path / "set") == []
     assert_nobody_is_in(tmp_path / "set", uids)
-    for series in data_set.series:
-        paths = sorted((tmp_path / "set" / series.folder).iterdir())
+    for kept in data_set.series:
+        paths = sorted((tmp_path / "set" / kept.folder).iterdir())
         assert [error for path in paths for error in dciodvfy_errors(path)] == []
         assert dcentvfy_errors(paths) == []
     assert not (tmp_path / "node" / "gathering").exists()
@@ -111,6 +112,17 @@ def test_without_a_route_the_pipelines_own_recognition_decides_and_roles_are_add
     assert gathered(config, tmp_path / "set", "--also", also) == 0
     roles = sorted(series.role for series in read_data_set(tmp_path / "set").series)
     assert roles == ["CT", "CT", "CT", "SCOUT"]
+
+
+def test_an_element_that_cannot_be_read_is_left_out(orthanc: OrthancServer, tmp_path: Path) -> None:
+    about = {"PatientName": "Wexcombe^Ada", "PatientID": "MRN-1", "CTDIvol": 1.5}
+    for path in series(tmp_path / "in", about, "LOW DOSE CHEST"):
+        break_ctdi(path)
+        orthanc.upload(path)
+    assert gathered(configured(orthanc, tmp_path), tmp_path / "set") == 0
+    (found,) = read_data_set(tmp_path / "set").series
+    for path in (tmp_path / "set" / found.folder).iterdir():
+        assert "CTDIvol" not in pydicom.dcmread(path)
 
 
 def test_it_is_trained_on_and_the_card_says_so(orthanc: OrthancServer, tmp_path: Path) -> None:
