@@ -13,9 +13,8 @@ from node.dispatch.errors import DestinationRefuses, DestinationUnavailable
 
 FIND = StudyRootQueryRetrieveInformationModelFind
 PENDING = (0xFF00, 0xFF01)  # PS3.4 table C.4-1
-OUT_OF_RESOURCES = range(0xA700, 0xA800)
-UNABLE_TO_PROCESS = range(0xC000, 0xD000)
-"""What archives answer while their database is away."""
+PASSING = (*range(0xA700, 0xA800), *range(0xC000, 0xD000), 0x0110, 0x0213)
+"""Out of resources, unable to process: what archives answer while their database is away."""
 SUCCESS = 0x0000
 MOST_MATCHES = 100_000
 """All are in memory; a peer that goes on and on would fill it."""
@@ -54,7 +53,7 @@ def find(association: Association, asked: Dataset, peer: PeerSettings) -> list[D
                     f"{peer.name} should give at most {MOST_MATCHES} answers to one question, "
                     "got more; ask for fewer (dates, modalities)."
                 )
-        elif code in OUT_OF_RESOURCES or code in UNABLE_TO_PROCESS:
+        elif code in PASSING:
             raise DestinationUnavailable(
                 f"{peer.name} cannot answer a C-FIND now: status {code:04X}H."
             )

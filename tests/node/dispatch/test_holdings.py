@@ -113,6 +113,7 @@ def test_where_the_count_is_another_every_instance_is_asked_for(
     [
         (0xA900, DestinationRefuses, "C-FIND with status A900H"),
         (0xA700, DestinationUnavailable, "cannot answer a C-FIND now: status A700H"),
+        (0x0110, DestinationUnavailable, "cannot answer a C-FIND now: status 0110H"),
         (0xC001, DestinationUnavailable, "cannot answer a C-FIND now: status C001H"),
     ],
 )
