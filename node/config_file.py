@@ -99,6 +99,11 @@ def config_warnings(config: Config) -> list[str]:
         found.append("No peer may call (may_call is false for all): the node accepts nobody.")
     if not config.routes:
         found.append("No routes are configured: series are received but none is translated.")
+    if config.assembly.limit_s <= config.assembly.quiet_s:
+        found.append(
+            f"assembly.limit_s ({config.assembly.limit_s:g}) is not longer than assembly.quiet_s "
+            f"({config.assembly.quiet_s:g}): series are taken by the limit, whole or not."
+        )
     found += [
         f"{peer.name} can confirm nothing (storage_commitment and query are false): what is sent "
         "there, and its sources, are kept here for ever and fill the disk; allow one of them."

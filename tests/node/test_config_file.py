@@ -157,6 +157,15 @@ def test_of_one_ae_title_the_peer_that_may_call_is_meant(first: bool) -> None:
     assert config_warnings(config)[0].startswith("No routes")
 
 
+@pytest.mark.parametrize(("quiet_s", "warned"), [(599, False), (600, True), (900, True)])
+def test_a_limit_that_is_no_longer_than_the_quiet_time_is_warned_of(
+    quiet_s: int, warned: bool
+) -> None:
+    found = config_warnings(parse_config(f"{GOOD}assembly: {{quiet_s: {quiet_s}}}\n"))
+    assert found == [one for one in found if one.startswith("assembly.limit_s (600)")]
+    assert bool(found) is warned
+
+
 @pytest.mark.parametrize(
     ("peer", "warned"),
     [
