@@ -38,13 +38,14 @@ from trainers.metrics.intensity import mae, psnr
 from trainers.metrics.measurement import ALL_HU, CT_RANGE, Mask, Measurement
 from trainers.metrics.segmentation import dice
 from trainers.metrics.synthrad import ms_ssim
+from trainers.mr_ct.couch import without_couch
 from trainers.mr_ct.patches import every_slice, stack_of
 from trainers.mr_ct.sources import read_source
 from trainers.publishing.mr_to_ct import read_run
 from trainers.readers.mr_ct import MrCtSeries, Slices
 
 BODY_HU = -500.0
-"""CT above this is the body."""
+"""CT above this is the body; the couch is taken out before."""
 
 TISSUES = {"fat": (-150.0, -40.0), "soft tissue": (-40.0, 140.0), "bone": (200.0, 3071.0)}
 """Districts: true values between these limits, HU."""
@@ -67,7 +68,7 @@ def cases(place: str, options: argparse.Namespace) -> Iterator[Case]:
 
 
 def ct_of(series: MrCtSeries, inputs: Sequence[str]) -> Slices:
-    """The CT of a pair that has these inputs.
+    """The CT of a pair that has these inputs, without its couch.
 
     Raises:
         EvaluationError: it has not, or is no pair.
@@ -79,7 +80,7 @@ def ct_of(series: MrCtSeries, inputs: Sequence[str]) -> Slices:
             f"{', '.join(got)}; take a source of registered or simulated pairs (sts:, prepared:, "
             "simulated:), or other --inputs."
         )
-    return series.ct
+    return without_couch(series.ct)
 
 
 def case(series: MrCtSeries, inputs: tuple[str, ...], data: str) -> Case:
@@ -94,7 +95,7 @@ def case(series: MrCtSeries, inputs: tuple[str, ...], data: str) -> Case:
     affine = np.diag((series.slice_mm, series.pixel_mm, series.pixel_mm, 1.0))[[2, 1, 0, 3]]
     truth = Volume(ct, affine, "HU")
     body = ct > BODY_HU
-    masks = {"body": Mask(f"true CT above {BODY_HU:.0f} HU", body)}
+    masks = {"body": Mask(f"true CT above {BODY_HU:.0f} HU, without couch", body)}
     imaged = body & (series.mr[inputs[0]] > 0)
     masks["body that the MR shows"] = Mask("the same where the MR is not padded by zeros", imaged)
     for name, (low, high) in TISSUES.items():
@@ -201,7 +202,8 @@ EVALUATION = Evaluation(
     quantities=(mean_value("HU"),),
     add_arguments=add_arguments,
     notes=(
-        "MAE, PSNR and MS-SSIM are SynthRAD 2025's, on the MR's grid, in the body of the true CT.",
+        "MAE, PSNR and MS-SSIM are SynthRAD 2025's, on the MR's grid, in the body of the true CT; "
+        "its couch counts as air.",
         "Simulated dual echoes are made of the very CT that they are compared with, by "
         "trainers/simulation/dual_echo.py; they say what inputs can tell, not how real MR fares.",
         "The trivial rivals know the medians of patients that are not measured.",

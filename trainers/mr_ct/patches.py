@@ -17,10 +17,10 @@ from torch.nn import functional
 
 from pipelines.mr_to_ct.padding import filled, reach_of
 from pipelines.mr_to_ct.scaling import bright_end, scaled
+from trainers.mr_ct.couch import AIR_HU, without_couch
 from trainers.readers.mr_ct import MrCtSeries
 from trainers.training.errors import SourceError
 
-AIR_HU = -1000.0
 BODY_ABOVE_HU = -500.0
 MR_BODY_ABOVE = 0.1
 MR_TISSUE_ABOVE = 0.2
@@ -106,7 +106,8 @@ def check_sides(stacks: Sequence[Stack], *, paired: bool) -> None:
 def stack_of(series: MrCtSeries, inputs: Sequence[str], pixel_mm: float) -> Stack:
     """Scale the MR of a patient and bring the pixels near to the working size.
 
-    The second phase of a dual echo is scaled like the first: their ratio is what tells fat.
+    The second phase of a dual echo is scaled like the first: their ratio is what tells fat. The
+    CT loses its couch.
 
     Args:
         series: of one patient.
@@ -119,7 +120,7 @@ def stack_of(series: MrCtSeries, inputs: Sequence[str], pixel_mm: float) -> Stac
     factor = series.pixel_mm / pixel_mm
     factor = 1.0 if abs(factor - 1.0) < 0.1 else factor
     mr = np.stack([_zoomed(scaled(image, end), factor) for image in images]) if images else None
-    ct = None if series.ct is None else _zoomed(series.ct, factor)
+    ct = None if series.ct is None else _zoomed(without_couch(series.ct), factor)
     return Stack(series.patient, mr, ct)
 
 

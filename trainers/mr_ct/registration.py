@@ -22,7 +22,8 @@ import SimpleITK as sitk  # noqa: N813 - the name that its manual uses
 from scipy.ndimage import binary_dilation, binary_fill_holes
 from tqdm import tqdm
 
-from trainers.mr_ct.patches import AIR_HU, BONE_ABOVE_HU
+from trainers.mr_ct.couch import AIR_HU, without_couch
+from trainers.mr_ct.patches import BODY_ABOVE_HU, BONE_ABOVE_HU
 from trainers.mr_ct.sources import read_source
 from trainers.readers.mr_ct import MrCtSeries, save_prepared
 from trainers.training.errors import SourceError
@@ -48,11 +49,14 @@ class Alignment:
         moved_mm: of the middle of the bone; 0 where nothing was gained.
         before: mutual information as the collection gives the pair, nats.
         after: of the pair as it is kept.
+        differs_hu: mean absolute difference between the CT as it is kept and as the collection
+            gives it, in the body of the latter: the error that a model without any would have.
     """
 
     moved_mm: float
     before: float
     after: float
+    differs_hu: float = 0.0
 
 
 def aligned(series: MrCtSeries, seed: int = 1) -> tuple[MrCtSeries, Alignment]:
@@ -82,7 +86,8 @@ def aligned(series: MrCtSeries, seed: int = 1) -> tuple[MrCtSeries, Alignment]:
         return series, Alignment(0.0, before, before)
     there = sitk.Resample(ct, fixed, start, sitk.sitkLinear, AIR_HU)
     voxels = np.asarray(sitk.GetArrayFromImage(there), np.float32)
-    return replace(series, ct=voxels), Alignment(moved, before, after)
+    differs = np.abs(voxels - series.ct)[without_couch(series.ct) > BODY_ABOVE_HU].mean()
+    return replace(series, ct=voxels), Alignment(moved, before, after, float(differs))
 
 
 def _near_bone(
@@ -143,7 +148,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         save_prepared(kept, options.out)
         pairs += 1
         information = f"mutual information {result.before:.3f} to {result.after:.3f}"
-        tqdm.write(f"{series.patient}: moved {result.moved_mm:.1f} mm, {information}")
+        moved = f"moved {result.moved_mm:.1f} mm, {result.differs_hu:.0f} HU from the CT as it was"
+        tqdm.write(f"{series.patient}: {moved}, {information}")
     if not pairs:
         raise SourceError(f"No pair of MR and CT was found in {', '.join(options.sources)}.")
     return 0

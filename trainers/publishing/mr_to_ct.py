@@ -4,6 +4,7 @@
         --known t1=sts:/data/sts in_n_out=prepared:/data/dual in_phase=prepared:/data/dual
 
 Each run's folder holds what `trainers.mr_to_ct` leaves: `weights.safetensors`, `settings.yaml`.
+Models of the folder that no run is given for stay as they are.
 The calibration says what the inputs of each model look like: features of the series named by
 --known, each series scaled and read as in serving; the limits are multiples of what they show.
 """
@@ -25,7 +26,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from pipelines import catalog
-from pipelines.calibration import CALIBRATION_FILE
+from pipelines.calibration import CALIBRATION_FILE, calibration_values
 from pipelines.features import series_features
 from pipelines.mr_to_ct.models import read_networks, written
 from pipelines.mr_to_ct.networks import Design
@@ -57,18 +58,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = parser.parse_args(argv)
     runs = dict(run.split("=", 1) for run in given.runs)
     known = dict(source.split("=", 1) for source in given.known)
-    content = written({name: read_run(Path(folder)) for name, folder in runs.items()})
+    if set(runs) != set(known):
+        parser.error("every run wants its --known MODEL=SOURCE, and no other model has one")
+    kept, values = published(given.folder)
+    content = written(kept | {name: read_run(Path(folder)) for name, folder in runs.items()})
     networks = read_networks(content)  # as they will be served: halves, read back
-    values = {
-        "features": list(FEATURES),
-        "known": {name: re.sub(r":.*/", ":", source) for name, source in known.items()},
-        "models": {name: calibration(*networks[name], known[name]) for name in runs},
-    }
+    values["known"] |= {name: re.sub(r":.*/", ":", source) for name, source in known.items()}
+    values["models"] |= {name: calibration(*networks[name], known[name]) for name in runs}
     (given.folder / CALIBRATION_FILE).write_text(json.dumps(values, indent=1) + "\n")
     (given.folder / "weights.safetensors").write_bytes(content)
     pin(given.folder, content)
     print(f"published {', '.join(runs)} in {given.folder.name}: {len(content) / 1e6:.1f} MB")
     return 0
+
+
+def published(folder: Path) -> tuple[dict[str, tuple[Design, dict[str, Tensor]]], dict[str, Any]]:
+    """What the folder of the pipeline holds already: its networks, and its calibration."""
+    weights = folder / "weights.safetensors"
+    if not weights.exists():
+        return {}, {"features": list(FEATURES), "known": {}, "models": {}}
+    values, _ = calibration_values(folder, FEATURES)
+    networks = read_networks(weights.read_bytes())
+    return {name: (own, net.state_dict()) for name, (own, net) in networks.items()}, values
 
 
 def read_run(folder: Path) -> tuple[Design, dict[str, Tensor]]:

@@ -31,14 +31,13 @@ from scipy.ndimage import (
     binary_closing,
     binary_dilation,
     binary_fill_holes,
-    binary_opening,
     distance_transform_edt,
     gaussian_filter,
-    label,
     median_filter,
 )
 from torch.nn import functional
 
+from trainers.mr_ct.couch import AIR_HU, without_couch
 from trainers.readers.mr_ct import MrCtSeries, Slices, read_ct, save_prepared
 from trainers.training.script import exit_code
 
@@ -54,10 +53,6 @@ last."""
 MARROW_SHARE = (0.25, 0.6)
 """Fat fraction of what is not mineral in bone; drawn for each simulation."""
 LUNG_BELOW_HU = -350.0
-AIR_HU = -1000.0
-SMALLEST_PART = 0.03
-"""The table and clothes, which no MR shows, are parts of the image smaller than this share of the
-body; larger ones are arms and legs."""
 
 # --- how MR sees it -----------------------------------------------------------------------------
 FIELDS_T = (1.5, 3.0)
@@ -158,7 +153,7 @@ def simulate_dual_echo(series: MrCtSeries, seed: int) -> MrCtSeries:
     assert series.ct is not None
     random = np.random.default_rng(seed)
     ct, slice_mm = resampled(series.ct, series.pixel_mm, series.slice_mm)
-    ct = body_alone(ct)
+    ct = without_couch(ct)
     drawing = draw_parameters(random)
     opposed, in_phase = echoes(without_noise(ct), drawing, random)
     mr = {"IP": in_phase, "OOP": opposed}
@@ -174,19 +169,6 @@ def resampled(ct: Slices, pixel_mm: float, slice_mm: float) -> tuple[Slices, flo
     images = torch.from_numpy(thick)[:, None]
     small = functional.interpolate(images, size, mode="bilinear", antialias=True)
     return small[:, 0].numpy(), slice_mm * together
-
-
-def body_alone(ct: Slices) -> Slices:
-    """The CT with air where table and clothes were."""
-    solid = ct > LUNG_BELOW_HU
-    parts, count = label(binary_opening(solid, np.ones((1, 5, 5))))
-    if count == 0:
-        return ct
-    sizes = np.bincount(parts.ravel())[1:]
-    kept = 1 + np.flatnonzero(sizes >= SMALLEST_PART * sizes.max())
-    body = np.stack([binary_fill_holes(image) for image in np.isin(parts, kept)])
-    near = gaussian_filter(body.astype(np.float32), (0, 1.5, 1.5)) > 0.1  # with its skin
-    return np.where(near, ct, AIR_HU).astype(np.float32)
 
 
 def without_noise(ct: Slices) -> Slices:

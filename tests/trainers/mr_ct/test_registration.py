@@ -52,11 +52,18 @@ def test_bone_comes_back_to_where_the_mr_shows_it() -> None:
     assert bone_shared(kept, truth) > 0.85
     assert found.moved_mm == pytest.approx(np.linalg.norm(MOVED_MM), abs=1.0)
     assert found.after > found.before
+    given = moved(truth).ct
+    assert given is not None
+    assert kept.ct is not None
+    differs = np.abs(kept.ct - given)[given > -500]  # the thigh lies on no couch
+    assert found.differs_hu == pytest.approx(float(differs.mean()), rel=1e-5)
+    assert found.differs_hu > 100
 
 
 def test_a_pair_that_fits_is_hardly_moved() -> None:
     kept, found = aligned(thigh())
     assert found.moved_mm < 0.7
+    assert found.differs_hu < 30
     assert bone_shared(kept, thigh()) > 0.93
 
 

@@ -45,6 +45,13 @@ def test_runs_become_one_file_of_weights(tmp_path: Path) -> None:
     assert set(read_calibration(folder).known) == set(settings)
     assert str(tmp_path) not in json.dumps(json.loads((folder / "calibration.json").read_text()))
     assert '"00"' not in (folder / "card.yaml").read_text()
+    before = json.loads((folder / "calibration.json").read_text())
+    again = ["--known", known[0], "--folder", str(folder)]
+    assert main([runs[0], *again]) == 0  # one model anew: the other one stays
+    assert (folder / "weights.safetensors").read_bytes() == content
+    assert json.loads((folder / "calibration.json").read_text()) == before
+    with pytest.raises(SystemExit):
+        main([runs[1], *again])
 
 
 def test_a_card_without_a_place_for_the_digest_is_refused(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from trainers.simulation.dual_echo import (
     BONE_CORE_HU,
     FAT_HU,
     Drawing,
-    body_alone,
     draw_parameters,
     echoes,
     resampled,
@@ -72,15 +71,6 @@ def test_vessels_with_contrast_medium_are_no_bone() -> None:
     water, fat = water_and_fat(disc(200.0), 0.4)
     assert middle(fat) == 0.0
     assert middle(water) == pytest.approx(1.0)
-
-
-def test_the_table_is_taken_away_and_arms_stay() -> None:
-    image = disc(40.0, 120)
-    image[:, 110:112, 10:110] = 200.0
-    image[:, 50:66, 2:16] = 40.0
-    alone = body_alone(image)
-    assert alone[:, 110:112].max() == -1000.0
-    assert alone[:, 55, 8].min() == 40.0
 
 
 def test_a_simulation_is_repeatable_and_differs_by_seed() -> None:
