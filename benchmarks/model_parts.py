@@ -19,6 +19,7 @@ from pipelines import catalog
 from pipelines.contract import Slice
 from pipelines.engines.choose import fastest_first
 from pipelines.engines.engine import Engine, slabs
+from pipelines.engines.hardware import processor_maker
 from pipelines.ldct_denoise.network import CONTEXT, DenoisingNetwork
 
 RESULTS = Path(__file__).parent / "results" / "model.md"
@@ -48,7 +49,7 @@ def engine_title(name: str, written: str) -> str:
         name: of the engine.
         written: as its makers write it.
     """
-    served = fastest_first(torch.backends.cpu.get_cpu_capability())[0]
+    served = fastest_first(torch.backends.cpu.get_cpu_capability(), processor_maker())[0]
     return f"{written} fp32 ({'ours' if name == served else 'our second choice'})"
 
 

@@ -2,9 +2,9 @@
 
 engine.py            what an engine is; slabs of slices; a thread that reads ahead
 torch_engine.py      the reference on the processor; the GPU engine
-ncnn_engine.py       fastest on the processor: Winograd convolutions
+ncnn_engine.py       on most processors the fastest: Winograd convolutions
 ncnn_graph.py        a torch network written down as an ncnn network
-openvino_engine.py   the second choice on the processor
+openvino_engine.py   on Intel's with AVX-512 the fastest, else the second choice
 openvino_model.py    a torch network as a model of OpenVINO
 patch_engine.py      engines for 3-D networks on patches
 choose.py            which one, proven on a trial

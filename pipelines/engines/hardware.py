@@ -11,12 +11,21 @@ PROCESSOR_FACTS = Path("/proc/cpuinfo")
 
 def processor_name() -> str:
     """The processor as the kernel names it, else the architecture."""
+    return _fact("model name") or platform.machine()
+
+
+def processor_maker() -> str:
+    """Its maker as the processor says it (`GenuineIntel`), empty where it does not."""
+    return _fact("vendor_id")
+
+
+def _fact(name: str) -> str:
+    """Of the first core, empty where the kernel does not know."""
     try:
         lines = PROCESSOR_FACTS.read_text(encoding="ascii", errors="replace").splitlines()
     except OSError:
-        lines = []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), "")
 
 
 def cores() -> int:

@@ -23,6 +23,12 @@ PLAIN_FP32 = b"\0\0\0\0"
 RELU_WITHIN = "9=1"
 """A convolution's parameter: its results go through a ReLU."""
 
+CONVOLUTIONS = ("Convolution", "Deconvolution")
+REFLECT = 2
+"""Of a Padding layer."""
+TO_THE_END = -233
+"""A Crop's size: all that is left."""
+
 MADE_BY_CONVOLUTION = 5
 """Place of the output's name in a convolution's line."""
 
@@ -54,7 +60,7 @@ class NcnnGraph:
     def add_relu(self, source: str, name: str) -> None:
         """Write a ReLU; right after the convolution that alone feeds it, as a part of that."""
         words = self.layers[-1].split()
-        if words[0] == "Convolution" and words[MADE_BY_CONVOLUTION] == source:
+        if words[0] in CONVOLUTIONS and words[MADE_BY_CONVOLUTION] == source:
             words[MADE_BY_CONVOLUTION] = name
             self.layers[-1] = " ".join([*words, RELU_WITHIN])
         else:
@@ -69,8 +75,9 @@ def ncnn_graph(function: Callable[[Tensor], Tensor], network: nn.Module) -> Ncnn
     """Trace a method of a network and write it down.
 
     Args:
-        function: a bound method of `network` that maps one tensor to one tensor with
-            convolutions, ReLU, addition and pixel shuffles.
+        function: a bound method of `network` that maps one tensor to one tensor with convolutions
+            (transposed ones, too; zeros or reflections around them), ReLU, addition, pixel
+            shuffles, and channels that are parted and put together.
         network: whose parameters it uses.
 
     Raises:
@@ -118,7 +125,7 @@ def _write(
         graph.add("Input", [], [name])
     elif node.op == "call_module":
         module = network.get_submodule(str(node.target).removeprefix("network."))
-        _write_convolution(graph, module, inputs, name)
+        _write_module(graph, module, inputs[0], name)
     elif node.target in (functional.relu, torch.relu):
         graph.add_relu(inputs[0], name)
     elif node.target in (operator.add, torch.add) and len(inputs) == 2:
@@ -127,16 +134,73 @@ def _write(
         graph.add("PixelShuffle", inputs, [name], f"0={node.args[1]} 1=0")
     elif node.target is functional.pixel_unshuffle:
         graph.add("Reorg", inputs, [name], f"0={node.args[1]} 1=0")
+    elif node.target is torch.cat and node.kwargs == {"dim": 1}:
+        graph.add("Concat", inputs, [name], "0=0")
+    elif node.target is operator.getitem:
+        graph.add("Crop", inputs, [name], _channels(node.args[1]))
     else:
         what = getattr(node.target, "__name__", node.target)
         raise NotForThisEngine(f"ncnn is not given networks with {what}.")
 
 
-def _write_convolution(graph: NcnnGraph, module: nn.Module, inputs: list[str], name: str) -> None:
-    if not isinstance(module, nn.Conv2d) or module.groups != 1 or isinstance(module.padding, str):
+def _channels(index: object) -> str:
+    """Parameters of a Crop for `[:, first:last]`."""
+    match index:
+        case (
+            slice(start=None, stop=None, step=None),
+            slice(start=int(first), stop=int(last), step=None),
+        ) if 0 <= first < last:
+            return f"2={first} 3={TO_THE_END} 4={TO_THE_END} 5={last - first}"
+    raise NotForThisEngine(f"ncnn is given channels by first and last, not by {index}.")
+
+
+def _write_module(graph: NcnnGraph, module: nn.Module, source: str, name: str) -> None:
+    if isinstance(module, nn.ReLU):
+        graph.add_relu(source, name)
+    elif isinstance(module, nn.Conv2d):
+        _write_convolution(graph, module, _reflected(graph, module, source), name)
+    elif isinstance(module, nn.ConvTranspose2d):
+        _write_transposed(graph, module, source, name)
+    else:
+        raise NotForThisEngine(f"ncnn is not given networks with {type(module).__name__}.")
+
+
+def _reflected(graph: NcnnGraph, module: nn.Conv2d, source: str) -> str:
+    """What a convolution reads: its input, with reflections around it where it wants them."""
+    if module.padding_mode != "reflect" or isinstance(module.padding, str):
+        return source
+    down, across = module.padding
+    name = f"{source}.reflected"
+    sides = f"0={down} 1={down} 2={across} 3={across} 4={REFLECT}"
+    graph.add("Padding", [source], [name], sides)
+    return name
+
+
+def _write_convolution(graph: NcnnGraph, module: nn.Conv2d, source: str, name: str) -> None:
+    plain = module.groups == 1 and module.padding_mode in ("zeros", "reflect")
+    if not plain or isinstance(module.padding, str):
         raise NotForThisEngine(f"ncnn is given plain 2-D convolutions only, not {module}.")
-    weight = module.weight.detach().float().contiguous()
-    parameters = {
+    around = (0, 0) if module.padding_mode == "reflect" else module.padding
+    parameters = _window(module) | {4: around[1], 14: around[0]}
+    _add_weighted(graph, "Convolution", (source, name), parameters, module.weight, module.bias)
+
+
+def _write_transposed(graph: NcnnGraph, module: nn.ConvTranspose2d, source: str, name: str) -> None:
+    if module.groups != 1 or isinstance(module.padding, str):
+        raise NotForThisEngine(f"ncnn is given plain 2-D convolutions only, not {module}.")
+    parameters = _window(module) | {
+        4: module.padding[1],
+        14: module.padding[0],
+        18: module.output_padding[1],
+        19: module.output_padding[0],
+    }
+    weight = module.weight.transpose(0, 1)  # torch's is (in, out, H, W), ncnn's (out, in, H, W)
+    _add_weighted(graph, "Deconvolution", (source, name), parameters, weight, module.bias)
+
+
+def _window(module: nn.Conv2d | nn.ConvTranspose2d) -> dict[int, int]:
+    """Parameters that both kinds of convolution have."""
+    return {
         0: module.out_channels,
         1: module.kernel_size[1],
         11: module.kernel_size[0],
@@ -144,13 +208,21 @@ def _write_convolution(graph: NcnnGraph, module: nn.Module, inputs: list[str], n
         12: module.dilation[0],
         3: module.stride[1],
         13: module.stride[0],
-        4: module.padding[1],
-        14: module.padding[0],
-        5: int(module.bias is not None),
-        6: weight.numel(),
     }
-    text = " ".join(f"{key}={value}" for key, value in parameters.items())
-    graph.add("Convolution", inputs, [name], text)
-    graph.weights += PLAIN_FP32 + weight.numpy().tobytes()
-    if module.bias is not None:
-        graph.weights += module.bias.detach().float().numpy().tobytes()
+
+
+def _add_weighted(
+    graph: NcnnGraph,
+    kind: str,
+    names: tuple[str, str],
+    parameters: dict[int, int],
+    weight: Tensor,
+    bias: Tensor | None,
+) -> None:
+    """Write a layer with weights; `names` are what it reads and what it makes."""
+    sizes = parameters | {5: int(bias is not None), 6: weight.numel()}
+    text = " ".join(f"{key}={value}" for key, value in sizes.items())
+    graph.add(kind, [names[0]], [names[1]], text)
+    graph.weights += PLAIN_FP32 + weight.detach().float().contiguous().numpy().tobytes()
+    if bias is not None:
+        graph.weights += bias.detach().float().numpy().tobytes()

@@ -20,12 +20,19 @@ def avx2(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("capability", "taken"), [("AVX2", "ncnn"), ("AVX512", "openvino"), ("DEFAULT", "ncnn")]
+    ("capability", "maker", "taken"),
+    [
+        ("AVX2", "GenuineIntel", "ncnn"),
+        ("AVX512", "GenuineIntel", "openvino"),
+        ("AVX512", "AuthenticAMD", "ncnn"),
+        ("DEFAULT", "", "ncnn"),
+    ],
 )
 def test_the_fastest_proven_engine_is_taken_on_the_processor(
-    capability: str, taken: str, monkeypatch: pytest.MonkeyPatch
+    capability: str, maker: str, taken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: capability)
+    monkeypatch.setattr("pipelines.engines.choose.processor_maker", lambda: maker)
     engine = choose_engine(small_network(), 1, "cpu")
     assert engine.facts.name == taken
     assert 0 < engine.facts.largest_difference < 0.1

@@ -20,8 +20,11 @@ def test_without_the_kernels_word_it_is_the_architecture(
     monkeypatch.setattr(hardware, "PROCESSOR_FACTS", tmp_path / "absent")
     monkeypatch.setattr(platform, "machine", lambda: "riscv64")
     assert hardware.processor_name() == "riscv64"
-    (tmp_path / "absent").write_text("processor : 0\nmodel name\t: Fast One 3000\n")
+    assert hardware.processor_maker() == ""
+    facts = "processor : 0\nvendor_id\t: GenuineRisc\nmodel name\t: Fast One 3000\n"
+    (tmp_path / "absent").write_text(facts)
     assert hardware.processor_name() == "Fast One 3000"
+    assert hardware.processor_maker() == "GenuineRisc"
 
 
 def test_only_the_cores_that_we_may_use_count() -> None:

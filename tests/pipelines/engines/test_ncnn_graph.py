@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from pipelines.engines.engine import slabs
+from pipelines.engines.ncnn_engine import NcnnEngine
 from pipelines.engines.ncnn_graph import ncnn_graph
 from pipelines.errors import EngineError
+from pipelines.mr_to_ct.generators import MultiGenerator, Shape, SingleGenerator
+from pipelines.mr_to_ct.stacked import Stacked
 from tests.pipelines.networks import small_network
 
 
@@ -61,7 +68,47 @@ def test_weights_are_all_there() -> None:
     assert len(graph.weights) == 4 * (numbers + convolutions)
 
 
-@pytest.mark.parametrize("network", [Sigmoid(), Grouped()])
-def test_what_it_cannot_write_is_refused(network: Sigmoid | Grouped) -> None:
+class Ends(nn.Module):
+    """Channels counted from the end."""
+
+    def correction(self, seen: Tensor) -> Tensor:
+        return seen[:, -2:]
+
+
+class Replicated(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(4, 4, 3, padding=1, padding_mode="replicate")
+
+    def correction(self, seen: Tensor) -> Tensor:
+        result: Tensor = self.layer(seen)
+        return result
+
+
+@pytest.mark.parametrize("network", [Sigmoid(), Grouped(), Ends(), Replicated()])
+def test_what_it_cannot_write_is_refused(network: Grouped) -> None:
     with pytest.raises(EngineError, match="ncnn is"):
         ncnn_graph(network.correction, network)
+
+
+@settings(max_examples=10, deadline=None)
+@given(rows=st.integers(4, 20), columns=st.integers(4, 20), modalities=st.integers(1, 3))
+def test_the_papers_generators_give_what_torch_gives(
+    rows: int, columns: int, modalities: int
+) -> None:
+    """Reflections, transposed convolutions, branches that are parted and put together."""
+    torch.manual_seed(rows)
+    shape = Shape(width=4, norm="none")
+    network = (
+        MultiGenerator(modalities, shape) if modalities > 1 else SingleGenerator(shape)
+    ).eval()
+    for module in network.modules():
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+            nn.init.normal_(module.bias)  # type: ignore[arg-type]
+    engine = NcnnEngine(Stacked(network, modalities), 0, threads=1)
+    seen = torch.rand(2, modalities, 4 * rows, 4 * columns)
+    with torch.inference_mode():
+        wanted = network(seen).numpy()[:, 0]
+    tall = seen.reshape(2, modalities * 4 * rows, 4 * columns).numpy()
+    got = np.concatenate(list(engine.run(slabs(tall, 0, batch=1))))
+    np.testing.assert_allclose(got, wanted, atol=0.05 + 1e-4 * np.abs(wanted).max())
