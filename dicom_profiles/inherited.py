@@ -205,6 +205,7 @@ def tags(keywords: tuple[str, ...]) -> frozenset[BaseTag]:
 STUDY_TAGS = tags(PATIENT_AND_STUDY)
 SLICE_TAGS = tags((*PLACE, *ACQUISITION, "InstanceNumber"))
 SPACING = tags(("SpacingBetweenSlices",))
+THICKNESS = tags(("SliceThickness",))
 
 
 STUDY_DATES = tuple(k for k in PATIENT_AND_STUDY if dictionary_VR(k) == "DA")
@@ -216,10 +217,11 @@ def not_to_inherit(header: Dataset) -> frozenset[BaseTag]:
     """What this source says against the standard and a copy may leave out.
 
     Scanners count their slices backwards by a negative distance, which is for nuclear medicine
-    alone (PS3.3 C.7.6.2.1).
+    alone (PS3.3 C.7.6.2.1), and say a thickness of 0 that they do not know: it may be empty.
     """
-    is_negative = str(header.get("SpacingBetweenSlices") or "").strip().startswith("-")
-    return SPACING if is_negative else frozenset()
+    backwards = str(header.get("SpacingBetweenSlices") or "").strip().startswith("-")
+    unknown = "SliceThickness" in header and not header.SliceThickness
+    return (SPACING if backwards else frozenset()) | (THICKNESS if unknown else frozenset())
 
 
 def empty_elements(source: Dataset) -> Dataset:

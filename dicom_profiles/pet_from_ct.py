@@ -30,7 +30,7 @@ from dicom_profiles.derived import (
 from dicom_profiles.encoding.outputs import StoredOutput, stored_outputs
 from dicom_profiles.encoding.part10 import ElementEncoder, Encoded, FileEncoder, FolderWriter
 from dicom_profiles.errors import DerivedObjectError
-from dicom_profiles.inherited import PLACE, STUDY_TAGS, empty_elements, tags
+from dicom_profiles.inherited import PLACE, STUDY_TAGS, empty_elements, not_to_inherit, tags
 from dicom_profiles.provenance import Derivation, pixel_digests
 from dicom_profiles.sources.lossy import lossy_compression
 from dicom_profiles.sources.series import SourceSeries
@@ -168,7 +168,7 @@ class _SliceEncoder:
         own.add_new("PixelData", "OW", made.pixels)
         elements = {
             **self._common,
-            **self._elements.copy(instance.header, COPIED_TAGS),
+            **self._elements.copy(instance.header, COPIED_TAGS - not_to_inherit(instance.header)),
             **self._elements.encode(own),
         }
         return uid, self._files.encode(elements, uid)

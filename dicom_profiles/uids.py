@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 NODE_NAMESPACE = uuid.UUID("5b9c0c3e-6f0d-4d2f-9d6a-7b1f6f1c2a90")
 """Namespace of every UID that this product makes; never to be changed."""
 
-PROFILE_VERSION = "4"
+PROFILE_VERSION = "5"
 """Version of what the writers write; part of every series UID, raised with every change of it."""
 
 JSON = str | int | float | bool | None | list["JSON"] | dict[str, "JSON"]

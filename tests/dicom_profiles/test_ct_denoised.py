@@ -260,6 +260,19 @@ def test_a_negative_distance_of_slices_is_left_out(
     assert check_derived(written.sources, written.folder) == []
 
 
+@pytest.mark.parametrize(("thickness", "kept"), [("0", None), ("0.000", None), ("3.0", 3)])
+def test_a_thickness_of_nothing_is_left_empty(
+    tmp_path: Path, derivation: Derivation, thickness: str, kept: float | None
+) -> None:
+    paths = write_ct_series(tmp_path / "s", slices=2, SliceThickness=thickness)
+    written = write_all(tmp_path / "d", paths, derivation)
+    for path in written.paths:
+        assert dciodvfy_errors(path) == []
+    for path in written.images.paths:
+        assert pydicom.dcmread(path)["SliceThickness"].value == kept
+    assert check_derived(written.sources, written.folder) == []
+
+
 @pytest.mark.parametrize("lossy_header", [True, False])
 def test_lossy_stays_lossy(tmp_path: Path, derivation: Derivation, lossy_header: bool) -> None:
     attributes: dict[str, Any] = {"LossyImageCompression": "01" if lossy_header else "00",

@@ -98,11 +98,12 @@ def test_geometry_is_copied_string_by_string(written_ct: WrittenCt) -> None:
                 assert str(ds[tag].value) == str(header[tag].value)
 
 
-def test_a_negative_distance_of_slices_is_left_out(tmp_path: Path) -> None:
+def test_a_negative_distance_and_a_thickness_of_nothing_are_left_out(tmp_path: Path) -> None:
     paths = write_dual_echo(tmp_path / "mr", slices=3, size=64)
     for path in paths["IP"]:
         ds = pydicom.dcmread(path)
         ds.SpacingBetweenSlices = "-5.5"
+        ds.SliceThickness = "0"
         ds.save_as(path)
     sources = {key: open_series(paths[key]) for key in ("IP", "OOP")}
     output = np.zeros(sources["IP"].shape, np.float32)
@@ -110,7 +111,9 @@ def test_a_negative_distance_of_slices_is_left_out(tmp_path: Path) -> None:
     (series,) = writer_for("mr_to_ct")(sources, iter(output), {}, derivation, tmp_path / "out")
     for path in series.paths:
         assert dciodvfy_errors(path) == []
-        assert "SpacingBetweenSlices" not in pydicom.dcmread(path)
+        ds = pydicom.dcmread(path)
+        assert "SpacingBetweenSlices" not in ds
+        assert ds["SliceThickness"].is_empty
     assert check_derived(sources, list(series.paths)) == []
 
 

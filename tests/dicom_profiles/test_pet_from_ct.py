@@ -32,6 +32,14 @@ def test_every_kind_of_object_is_valid(pet: WrittenPet) -> None:
         strict_faults(series.paths[0])
 
 
+def test_a_thickness_of_nothing_is_left_empty(tmp_path: Path) -> None:
+    pet = write_pet(tmp_path, slices=3, SliceThickness="0")
+    for series in pet.series.values():
+        assert dciodvfy_errors(series.paths[0]) == []
+    assert pydicom.dcmread(pet.series["SPET"].paths[0])["SliceThickness"].is_empty
+    assert check_derived({"CT": pet.source}, pet.paths, for_dispatch=True) == []
+
+
 def test_study_agrees(pet: WrittenPet) -> None:
     assert dcentvfy_errors([*pet.source_paths, *pet.paths]) == []
 

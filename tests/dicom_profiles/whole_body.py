@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,9 +48,11 @@ class WrittenPet:
         return [path for series in self.series.values() for path in series.paths]
 
 
-def write_pet(folder: Path, derivation: Derivation = PET_DERIVATION, slices: int = 6) -> WrittenPet:
-    """Write PET, SUV map, districts, report and label of a phantom."""
-    paths = write_ct_series(folder / "source", slices=slices)
+def write_pet(
+    folder: Path, derivation: Derivation = PET_DERIVATION, slices: int = 6, **attributes: Any
+) -> WrittenPet:
+    """Write PET, SUV map, districts, report and label of a phantom with these attributes."""
+    paths = write_ct_series(folder / "source", slices=slices, **attributes)
     return write_pet_of(open_series(paths), paths, folder / "derived", derivation)
 
 
