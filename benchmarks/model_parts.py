@@ -12,14 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import safetensors.torch
-import torch
 
 from dicom_profiles.reading import read_series
 from pipelines import catalog
 from pipelines.contract import Slice
 from pipelines.engines.choose import fastest_first
 from pipelines.engines.engine import Engine, slabs
-from pipelines.engines.hardware import processor_maker
 from pipelines.ldct_denoise.network import CONTEXT, DenoisingNetwork
 
 RESULTS = Path(__file__).parent / "results" / "model.md"
@@ -49,8 +47,7 @@ def engine_title(name: str, written: str) -> str:
         name: of the engine.
         written: as its makers write it.
     """
-    served = fastest_first(torch.backends.cpu.get_cpu_capability(), processor_maker())[0]
-    return f"{written} fp32 ({'ours' if name == served else 'our second choice'})"
+    return f"{written} fp32 ({'ours' if name == fastest_first()[0] else 'our second choice'})"
 
 
 def network() -> DenoisingNetwork:

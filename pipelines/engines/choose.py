@@ -78,7 +78,7 @@ def choose_engine(
     if place != "cpu":
         return _proven_on_gpu(network, context, place, trial)
     reference = TorchEngine(network, context)
-    for name in fastest_first(torch.backends.cpu.get_cpu_capability(), processor_maker()):
+    for name in fastest_first():
         try:
             engine = FAST_ON_CPU[name](network, context, threads)
             return proven(engine, reference, context, trial.cpu_tolerance, trial)
@@ -89,17 +89,13 @@ def choose_engine(
     return reference
 
 
-def fastest_first(capability: str, maker: str) -> tuple[str, ...]:
-    """Engines of the processor that are tried before the reference.
+def fastest_first() -> tuple[str, ...]:
+    """Engines of this processor that are tried before the reference.
 
     OpenVINO's convolutions gain from Intel's AVX-512 (CT: 1.9 times eager, ncnn 1.4), not from
     AMD's (1.5 and 1.9; T1 1.7 and 3.1) and not from AVX2 (1.6 and 1.9).
-
-    Args:
-        capability: widest vectors of the processor as PyTorch names them.
-        maker: of the processor, as it says itself.
     """
-    wide = capability == "AVX512" and maker == INTEL
+    wide = torch.backends.cpu.get_cpu_capability() == "AVX512" and processor_maker() == INTEL
     return ("openvino", "ncnn") if wide else ("ncnn", "openvino")
 
 

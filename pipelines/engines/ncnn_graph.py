@@ -158,39 +158,23 @@ def _write_module(graph: NcnnGraph, module: nn.Module, source: str, name: str) -
     if isinstance(module, nn.ReLU):
         graph.add_relu(source, name)
     elif isinstance(module, nn.Conv2d):
-        _write_convolution(graph, module, _reflected(graph, module, source), name)
+        _write_convolution(graph, module, source, name)
     elif isinstance(module, nn.ConvTranspose2d):
         _write_transposed(graph, module, source, name)
     else:
         raise NotForThisEngine(f"ncnn is not given networks with {type(module).__name__}.")
 
 
-def _reflected(graph: NcnnGraph, module: nn.Conv2d, source: str) -> str:
-    """What a convolution reads: its input, with reflections around it where it wants them."""
-    if module.padding_mode != "reflect" or isinstance(module.padding, str):
-        return source
-    down, across = module.padding
-    name = f"{source}.reflected"
-    sides = f"0={down} 1={down} 2={across} 3={across} 4={REFLECT}"
-    graph.add("Padding", [source], [name], sides)
-    return name
-
-
 def _write_convolution(graph: NcnnGraph, module: nn.Conv2d, source: str, name: str) -> None:
-    plain = module.groups == 1 and module.padding_mode in ("zeros", "reflect")
-    if not plain or isinstance(module.padding, str):
-        raise NotForThisEngine(f"ncnn is given plain 2-D convolutions only, not {module}.")
-    around = (0, 0) if module.padding_mode == "reflect" else module.padding
-    parameters = _window(module) | {4: around[1], 14: around[0]}
+    around = _around(module)
+    if module.padding_mode == "reflect":
+        source, around = _reflected(graph, source, around), (0, 0)
+    parameters = _window(module, around)
     _add_weighted(graph, "Convolution", (source, name), parameters, module.weight, module.bias)
 
 
 def _write_transposed(graph: NcnnGraph, module: nn.ConvTranspose2d, source: str, name: str) -> None:
-    if module.groups != 1 or isinstance(module.padding, str):
-        raise NotForThisEngine(f"ncnn is given plain 2-D convolutions only, not {module}.")
-    parameters = _window(module) | {
-        4: module.padding[1],
-        14: module.padding[0],
+    parameters = _window(module, _around(module)) | {
         18: module.output_padding[1],
         19: module.output_padding[0],
     }
@@ -198,7 +182,29 @@ def _write_transposed(graph: NcnnGraph, module: nn.ConvTranspose2d, source: str,
     _add_weighted(graph, "Deconvolution", (source, name), parameters, weight, module.bias)
 
 
-def _window(module: nn.Conv2d | nn.ConvTranspose2d) -> dict[int, int]:
+def _around(module: nn.Conv2d | nn.ConvTranspose2d) -> tuple[int, int]:
+    """Rows and columns that a plain convolution adds on each side.
+
+    Raises:
+        NotForThisEngine: it is none.
+    """
+    plain = module.groups == 1 and module.padding_mode in ("zeros", "reflect")
+    if not plain or isinstance(module.padding, str):
+        raise NotForThisEngine(f"ncnn is given plain 2-D convolutions only, not {module}.")
+    down, across = module.padding
+    return down, across
+
+
+def _reflected(graph: NcnnGraph, source: str, around: tuple[int, int]) -> str:
+    """The blob with reflections around it, of so many rows and columns."""
+    down, across = around
+    name = f"{source}.reflected"
+    sides = f"0={down} 1={down} 2={across} 3={across} 4={REFLECT}"
+    graph.add("Padding", [source], [name], sides)
+    return name
+
+
+def _window(module: nn.Conv2d | nn.ConvTranspose2d, around: tuple[int, int]) -> dict[int, int]:
     """Parameters that both kinds of convolution have."""
     return {
         0: module.out_channels,
@@ -208,6 +214,8 @@ def _window(module: nn.Conv2d | nn.ConvTranspose2d) -> dict[int, int]:
         12: module.dilation[0],
         3: module.stride[1],
         13: module.stride[0],
+        4: around[1],
+        14: around[0],
     }
 
 

@@ -47,6 +47,16 @@ def images(written: Written) -> list[tuple[Dataset, Dataset]]:
     ]
 
 
+def write_without_fault(folder: Path, derivation: Derivation, **attributes: Any) -> Written:
+    """Two slices with these attributes and what is made of them, found valid by both checks."""
+    paths = write_ct_series(folder / "s", slices=2, **attributes)
+    written = write_all(folder / "d", paths, derivation)
+    for path in written.paths:
+        assert dciodvfy_errors(path) == []
+    assert check_derived(written.sources, written.folder) == []
+    return written
+
+
 def test_validators_find_no_error(written: Written) -> None:
     for path in written.images.paths:
         assert dciodvfy_errors(path) == []
@@ -187,12 +197,8 @@ def test_a_sparse_source_still_makes_a_valid_object(tmp_path: Path, derivation: 
          "WindowCenter", "WindowWidth", "SeriesDescription", "SeriesNumber", "Manufacturer",
          "SpecificCharacterSet", "CTDIvol", "CTDIPhantomTypeCodeSequence", "AcquisitionNumber")
     )  # fmt: skip
-    paths = write_ct_series(tmp_path / "s", slices=2, PatientName="Plain^Name", **absent)
-    written = write_all(tmp_path / "d", paths, derivation)
-    for path in written.paths:
-        assert dciodvfy_errors(path) == []
+    written = write_without_fault(tmp_path, derivation, PatientName="Plain^Name", **absent)
     assert pydicom.dcmread(written.images.paths[0]).WindowCenter == [40, -600, 400]
-    assert check_derived(written.sources, written.folder) == []
 
 
 @pytest.mark.parametrize(
@@ -237,40 +243,27 @@ def test_a_trial_named_in_part_still_makes_a_valid_object(
     tmp_path: Path, derivation: Derivation
 ) -> None:
     named: dict[str, Any] = dict.fromkeys(inherited.TRIAL, "Trial 7")
-    written = write_all(
-        tmp_path / "d", write_ct_series(tmp_path / "s", slices=2, **named), derivation
-    )
-    for path in written.paths:
-        assert dciodvfy_errors(path) == []
+    for path in write_without_fault(tmp_path, derivation, **named).paths:
         assert pydicom.dcmread(path).ClinicalTrialSubjectID == "Trial 7"
-    assert check_derived(written.sources, written.folder) == []
 
 
 @pytest.mark.parametrize("spacing", ["-3", " -3.0", "3"])
 def test_a_negative_distance_of_slices_is_left_out(
     tmp_path: Path, derivation: Derivation, spacing: str
 ) -> None:
-    paths = write_ct_series(tmp_path / "s", slices=2, SpacingBetweenSlices=spacing)
-    written = write_all(tmp_path / "d", paths, derivation)
-    for path in written.paths:
-        assert dciodvfy_errors(path) == []
+    written = write_without_fault(tmp_path, derivation, SpacingBetweenSlices=spacing)
     for path in written.images.paths:
         kept = pydicom.dcmread(path).get("SpacingBetweenSlices")
         assert kept == (3 if spacing == "3" else None)
-    assert check_derived(written.sources, written.folder) == []
 
 
 @pytest.mark.parametrize(("thickness", "kept"), [("0", None), ("0.000", None), ("3.0", 3)])
 def test_a_thickness_of_nothing_is_left_empty(
     tmp_path: Path, derivation: Derivation, thickness: str, kept: float | None
 ) -> None:
-    paths = write_ct_series(tmp_path / "s", slices=2, SliceThickness=thickness)
-    written = write_all(tmp_path / "d", paths, derivation)
-    for path in written.paths:
-        assert dciodvfy_errors(path) == []
+    written = write_without_fault(tmp_path, derivation, SliceThickness=thickness)
     for path in written.images.paths:
         assert pydicom.dcmread(path)["SliceThickness"].value == kept
-    assert check_derived(written.sources, written.folder) == []
 
 
 @pytest.mark.parametrize("lossy_header", [True, False])

@@ -4,7 +4,8 @@
         --known t1=sts:/data/sts in_n_out=prepared:/data/dual in_phase=prepared:/data/dual
 
 Each run's folder holds what `trainers.mr_to_ct` leaves: `weights.safetensors`, `settings.yaml`.
-Models of the folder that no run is given for stay as they are.
+Models of the folder that no run is given for stay as they are; a folder without weights begins
+anew, which other features or other networks want.
 The calibration says what the inputs of each model look like: features of the series named by
 --known, each series scaled and read as in serving; the limits are multiples of what they show.
 """
@@ -35,6 +36,7 @@ from pipelines.mr_to_ct.quality import BODY_ABOVE, FEATURES, slice_features
 from trainers.mr_ct.patches import Stack, every_slice, stack_of
 from trainers.mr_ct.sources import read_source
 from trainers.mr_to_ct import design_of, read_settings
+from trainers.training.run import WEIGHTS
 from trainers.training.script import exit_code
 
 LEAST_VARIANCE = 0.02
@@ -66,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     values["known"] |= {name: re.sub(r":.*/", ":", source) for name, source in known.items()}
     values["models"] |= {name: calibration(*networks[name], known[name]) for name in runs}
     (given.folder / CALIBRATION_FILE).write_text(json.dumps(values, indent=1) + "\n")
-    (given.folder / "weights.safetensors").write_bytes(content)
+    (given.folder / WEIGHTS).write_bytes(content)
     pin(given.folder, content)
     print(f"published {', '.join(runs)} in {given.folder.name}: {len(content) / 1e6:.1f} MB")
     return 0
@@ -74,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def published(folder: Path) -> tuple[dict[str, tuple[Design, dict[str, Tensor]]], dict[str, Any]]:
     """What the folder of the pipeline holds already: its networks, and its calibration."""
-    weights = folder / "weights.safetensors"
+    weights = folder / WEIGHTS
     if not weights.exists():
         return {}, {"features": list(FEATURES), "known": {}, "models": {}}
     values, _ = calibration_values(folder, FEATURES)
@@ -85,7 +87,7 @@ def published(folder: Path) -> tuple[dict[str, tuple[Design, dict[str, Tensor]]]
 def read_run(folder: Path) -> tuple[Design, dict[str, Tensor]]:
     """Design and averaged weights of one run."""
     settings = read_settings(str(folder / "settings.yaml"), {})
-    return design_of(settings), load_file(folder / "weights.safetensors")
+    return design_of(settings), load_file(folder / WEIGHTS)
 
 
 def calibration(design: Design, network: nn.Module, source: str) -> dict[str, Any]:
